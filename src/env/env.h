@@ -1,0 +1,155 @@
+/*
+ * env/env.h - the one door to the outside: clocks, randomness, the host loop's phases, timers,
+ * streams, name resolution and work on other threads. The same actors run on libuv (src/uv) and in
+ * the virtual world (tests/sim).
+ *
+ * Rules that hold for every environment:
+ *   - everything but gap_env_post() is called on the loop thread;
+ *   - callbacks never run from inside the call that asked for them;
+ *   - every started operation ends in exactly one callback; after a close the operations of that
+ *     object end with GAP_ENV_ECANCELED before its closed callback;
+ *   - statuses are 0 or negative libuv codes (a negated errno on Unix).
+ */
+#ifndef GAP_ENV_H
+#define GAP_ENV_H
+
+#include "base/bytes.h"
+
+#include <sys/types.h>
+
+#define GAP_ENV_EOF       (-4095)
+#define GAP_ENV_ECANCELED (-125)
+#define GAP_ENV_NEVER     UINT64_MAX
+
+typedef struct gap_env gap_env_t;
+
+/** An IP address and port; `v6` tells which bytes of `ip` count. Network byte order in ip, host
+ * order in port. */
+typedef struct gap_addr {
+    uint8_t ip[16];
+    uint16_t port;
+    bool v6;
+} gap_addr_t;
+
+/** Something to run on the loop thread. Caller's memory, pinned until fn runs. */
+typedef struct gap_post {
+    struct gap_post *next;
+    void (*fn)(struct gap_post *self);
+} gap_post_t;
+
+/** A slow job. Caller's memory, pinned until done runs. `run` on a library thread, `done` on the
+ * loop thread. */
+typedef struct gap_work {
+    void (*run)(struct gap_work *self);
+    void (*done)(struct gap_work *self, int status); /* 0, or GAP_ENV_ECANCELED: run never ran */
+    struct gap_work *next;                           /* the environment's */
+} gap_work_t;
+
+/** A write. Caller's memory, pinned (bytes too) until done runs. */
+typedef struct gap_write {
+    gap_bytes_t bytes;
+    void (*done)(struct gap_write *self, int status); /* 0: handed to the kernel in full */
+    struct gap_write *next;                           /* the environment's */
+    size_t at;                                        /* the environment's: bytes already out */
+} gap_write_t;
+
+/** A name look-up. Caller's memory, pinned until done runs. */
+typedef struct gap_resolve {
+    void (*done)(struct gap_resolve *self, int status, const gap_addr_t *addrs, size_t count);
+    void *env_data; /* the environment's */
+} gap_resolve_t;
+
+/** An open connection. The environment's memory, from connect or accept until its closed callback.
+ */
+typedef struct gap_stream {
+    const struct gap_stream_events *events;
+    void *arg;
+} gap_stream_t;
+
+/** What happens on a stream. Every member is required. */
+struct gap_stream_events {
+    /** The outcome of a connect, once; not called for accepted streams. After a failure close it.
+     */
+    void (*connected)(gap_stream_t *s, int status);
+    /** Where the next bytes go: *cap > 0 bytes at *buf. *cap = 0: no room (out of memory), the
+     * stream reports GAP_E_NOMEM by read. */
+    void (*alloc)(gap_stream_t *s, uint8_t **buf, size_t *cap);
+    /** nread > 0: that many bytes are in the buffer last given by alloc. 0: nothing this time
+     * (legal). < 0: GAP_ENV_EOF or an error; no further read follows. */
+    void (*read)(gap_stream_t *s, ssize_t nread);
+    /** The stream's memory goes away after this call. Once, after close. */
+    void (*closed)(gap_stream_t *s);
+};
+
+/** A listening socket. The environment's memory until closed runs. */
+typedef struct gap_listener {
+    /** A connection was accepted; the callee sets s->events and s->arg before it returns, reading
+     * starts by itself. */
+    void (*accepted)(struct gap_listener *l, gap_stream_t *s);
+    void (*closed)(struct gap_listener *l);
+    void *arg;
+    gap_addr_t addr; /* the bound address, the real port in it */
+} gap_listener_t;
+
+/** Whom the environment calls: the runtime. */
+struct gap_env_host {
+    /**
+     * Run a tick. Called when the timer set last is due, in the check phase of every loop iteration
+     * while idle is on, and never from inside another call.
+     * @param drained  The last poll left nothing to read on any stream of this environment: what
+     * the peer had sent by then has been delivered. Gap waits end only then.
+     */
+    void (*turn)(void *arg, bool drained);
+    void *arg;
+};
+
+struct gap_env_ops {
+    uint64_t (*now_us)(gap_env_t *env);  /* monotonic; fresh at each call */
+    uint64_t (*wall_us)(gap_env_t *env); /* microseconds since 1970, the host's clock */
+    uint64_t (*cpu_us)(gap_env_t *env); /* processor time of the loop thread; 0 in virtual worlds */
+    int (*random)(gap_env_t *env, void *out, size_t len); /* cryptographic; 0 or negative */
+    bool (*on_loop_thread)(gap_env_t *env);
+
+    void (*attach)(gap_env_t *env, const struct gap_env_host *host); /* NULL detaches */
+    void (*set_timer)(gap_env_t *env, uint64_t deadline_us);         /* GAP_ENV_NEVER: off */
+    void (*set_idle)(gap_env_t *env, bool on); /* on: don't block in poll; turn in the next check */
+    void (*post)(gap_env_t *env, gap_post_t *post); /* any thread */
+    void (*work)(gap_env_t *env, gap_work_t *work);
+
+    int (*connect)(gap_env_t *env, const gap_addr_t *to, const struct gap_stream_events *events,
+                   void *arg, gap_stream_t **out);  /* reading starts by itself once connected */
+    void (*write)(gap_stream_t *s, gap_write_t *w); /* writes go out in order */
+    void (*close)(gap_stream_t *s); /* idempotent; pending writes end with ECANCELED */
+    int (*listen)(gap_env_t *env, const gap_addr_t *at, void *arg,
+                  void (*accepted)(gap_listener_t *, gap_stream_t *),
+                  void (*closed)(gap_listener_t *), gap_listener_t **out);
+    void (*close_listener)(gap_listener_t *l);
+    void (*resolve)(gap_env_t *env, const char *host, uint16_t port, gap_resolve_t *r);
+    void (*resolve_cancel)(gap_env_t *env, gap_resolve_t *r); /* done follows with ECANCELED */
+};
+
+struct gap_env {
+    const struct gap_env_ops *ops;
+    const gap_alloc_t *alloc;
+};
+
+static inline uint64_t gap_env_now_us(gap_env_t *env)
+{
+    return env->ops->now_us(env);
+}
+static inline uint64_t gap_env_wall_us(gap_env_t *env)
+{
+    return env->ops->wall_us(env);
+}
+GAP_NODISCARD static inline int gap_env_random(gap_env_t *env, void *out, size_t len)
+{
+    return env->ops->random(env, out, len);
+}
+
+/** Parse "127.0.0.1:443" or "[::1]:443". @return 0, GAP_E_ARGUMENT (not a numeric address with a
+ * port). */
+GAP_NODISCARD int gap_addr_parse(const char *text, gap_addr_t *out);
+/** Format the address without the port; @p out holds at least 46 bytes. */
+void gap_addr_format_ip(const gap_addr_t *addr, char out[46]);
+
+#endif
