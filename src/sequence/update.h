@@ -1,0 +1,44 @@
+/*
+ * sequence/update.h - what is behind gap_update_t. Whoever delivers updates (the engine) embeds one
+ * in its node, fills it, and calls the handler with it.
+ */
+#ifndef GAP_SEQUENCE_UPDATE_H
+#define GAP_SEQUENCE_UPDATE_H
+
+#include "sequence/updates.h"
+
+#include <gapless/update.h>
+
+/** Who delivered it. */
+struct gap_update_owner {
+    /** gap_update_done (status 0) or gap_update_failed (negative) was called: the handler is
+     * through with it. */
+    void (*finished)(gap_update_t *update, int status);
+};
+
+struct gap_update {
+    gap_bytes_t bytes; /* boxed Update; with GAP_ITEM_MESSAGE a boxed Message, with
+                          GAP_ITEM_ENCRYPTED a boxed EncryptedMessage */
+    const struct gap_update_owner *owner;
+    int64_t channel_id;
+    const uint8_t *users; /* elements of Vector<User>, NULL if none came along */
+    const uint8_t *chats; /* elements of Vector<Chat> */
+    uint32_t users_len;   /* bytes */
+    uint32_t chats_len;
+    uint32_t users_count; /* elements */
+    uint32_t chats_count;
+    uint32_t id; /* constructor of the update (never of the message) */
+    int32_t pts; /* or qts; -1: none */
+    int32_t pts_count;
+    uint16_t flags; /* GAP_ITEM_... */
+    uint8_t box;    /* gap_box_t */
+    uint8_t via;    /* gap_via_t */
+    bool maybe_repeated;
+};
+
+/** Fill an update from an item. The owner sets via, owner and maybe_repeated itself; both vectors
+ * may be empty. Items of a difference get pts -1. */
+void gap_update_init(gap_update_t *u, const struct gap_item *item, gap_tl_vector_t users,
+                     gap_tl_vector_t chats);
+
+#endif
