@@ -6,10 +6,12 @@
  * lost: it makes a paused or waiting loop ready, and one that is running ready again when its batch
  * ends.
  *
- *        signal                run
- *   PAUSED ----> READY ----> RUNNING ----> PAUSED | WAITING | READY (signalled meanwhile, or more
- * to do) any --close--> CLOSING --last child gone--> CLOSED (the class's closed runs once, from a
- * tick, never from inside close)
+ *        signal        tick
+ *   PAUSED ----> READY ----> RUNNING ----> PAUSED | WAITING | READY (signalled meanwhile)
+ *   WAITING --signal--> READY
+ *   any --close--> CLOSING --last child gone--> CLOSED
+ *
+ * The class's `closed` runs once, from a tick, never from inside close.
  *
  * One runtime has one ready list, one timer heap, and one environment (or none: then its owner
  * calls gap_rt_tick itself, with the time as argument). No locks: everything here is for the loop
@@ -25,6 +27,8 @@
 
 /** Microseconds of work after which a tick yields to the host (measured between batches). */
 #define GAP_TICK_BUDGET_US 1000
+/** Batches after which a tick yields: the bound where no clock moves within a tick. */
+#define GAP_TICK_BATCHES_MAX 256
 
 typedef struct gap_rt gap_rt_t;
 typedef struct gap_loop gap_loop_t;
@@ -61,10 +65,17 @@ struct gap_loop {
 struct gap_timer {
     gap_heap_node_t node;
     void (*fn)(gap_rt_t *rt, gap_timer_t *self);
-    bool after_drain; /* fire only in a turn whose poll left nothing to read */
+    /** Fire only in a turn whose poll began after the deadline had been noticed and left nothing to
+     * read. Set before the start, not while it runs. */
+    bool after_drain;
+    bool expired; /* the runtime's: waits in `undrained` */
 };
 
-/** Processor time of the runtime's turns; bucket i counts turns below 2^i microseconds. */
+/**
+ * Processor time of the runtime's turns; bucket i counts turns below 2^i microseconds (the last one:
+ * all others). A turn's cost includes every callback of the environment (stream events, posts, work
+ * done ...) since the turn before, so what is counted is what the host's thread pays.
+ */
 struct gap_rt_stats {
     uint64_t turns;
     uint64_t over_2ms;
@@ -82,6 +93,10 @@ struct gap_rt {
     gap_heap_t undrained; /* expired after_drain timers, waiting for a drained turn */
     uint64_t now_us;      /* read once per tick */
     uint64_t budget_us;
+    uint64_t timer_set_us;   /* what the environment's timer is set to; 0 = unknown */
+    uint64_t entered_cpu_us; /* processor clock at the entry from the environment */
+    uint64_t cost_us;        /* of the entries since the last turn ended */
+    struct gap_env_host host;
     bool in_tick;
     bool idle_on;
     bool measure; /* keep stats (two clock reads a turn) */
@@ -100,6 +115,7 @@ void gap_rt_init(gap_rt_t *rt, const gap_alloc_t *alloc, gap_env_t *env);
 /** Every loop must be closed and every timer stopped. Detaches. Safe twice. */
 void gap_rt_fini(gap_rt_t *rt);
 /** One tick: expired timers, then ready loops until the list is empty or the budget is used up.
+ * With an environment the runtime calls this itself. A tick is never nested.
  * @param drained See gap_env_host.turn. @return true if there is more to do now. */
 bool gap_rt_tick(gap_rt_t *rt, uint64_t now_us, bool drained);
 /** @return when the next tick is due: 0 = now, GAP_ENV_NEVER = only on a signal; else microseconds

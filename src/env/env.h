@@ -20,6 +20,7 @@
 #define GAP_ENV_EOF       (-4095)
 #define GAP_ENV_ECANCELED (-125)
 #define GAP_ENV_NEVER     UINT64_MAX
+#define GAP_RESOLVE_MAX   16 /* addresses of one look-up */
 
 typedef struct gap_env gap_env_t;
 
@@ -41,7 +42,9 @@ typedef struct gap_post {
  * loop thread. */
 typedef struct gap_work {
     void (*run)(struct gap_work *self);
-    void (*done)(struct gap_work *self, int status); /* 0, or GAP_ENV_ECANCELED: run never ran */
+    /** 0: run has returned. Negative: run never ran (GAP_ENV_ECANCELED: the environment closes;
+     * otherwise no thread could be started). */
+    void (*done)(struct gap_work *self, int status);
     struct gap_work *next;                           /* the environment's */
 } gap_work_t;
 
@@ -53,7 +56,8 @@ typedef struct gap_write {
     size_t at;                                        /* the environment's: bytes already out */
 } gap_write_t;
 
-/** A name look-up. Caller's memory, pinned until done runs. */
+/** A name look-up. Caller's memory, pinned until done runs. `addrs` is borrowed; on success count is
+ * at least 1 and at most GAP_RESOLVE_MAX, in the resolver's order of preference. */
 typedef struct gap_resolve {
     void (*done)(struct gap_resolve *self, int status, const gap_addr_t *addrs, size_t count);
     void *env_data; /* the environment's */
@@ -94,12 +98,22 @@ typedef struct gap_listener {
 /** Whom the environment calls: the runtime. */
 struct gap_env_host {
     /**
-     * Run a tick. Called when the timer set last is due, in the check phase of every loop iteration
-     * while idle is on, and never from inside another call.
-     * @param drained  The last poll left nothing to read on any stream of this environment: what
-     * the peer had sent by then has been delivered. Gap waits end only then.
+     * Run a tick. Called when the timer set last is due (the timer is off then), in the check phase
+     * of every loop iteration while idle is on, and never from inside another call.
+     * @param drained  The poll just before this call left nothing to read on any stream of this
+     * environment: what the peers had sent when that poll began has been delivered. A turn that does
+     * not directly follow a poll has drained = false. Whoever waits for a deadline "and what was
+     * sent by then" notes the deadline in one turn and acts in a later drained one, never in the
+     * same: the host may have stalled between the poll and this call.
      */
     void (*turn)(void *arg, bool drained);
+    /**
+     * Brackets: the environment calls enter just before and leave just after every callback into
+     * the library (turns, posts, stream and listener events, every kind of done), so that its
+     * processor time can be measured without a word in the callbacks themselves. NULL: not wanted.
+     */
+    void (*enter)(void *arg);
+    void (*leave)(void *arg, bool was_turn);
     void *arg;
 };
 
@@ -110,16 +124,22 @@ struct gap_env_ops {
     int (*random)(gap_env_t *env, void *out, size_t len); /* cryptographic; 0 or negative */
     bool (*on_loop_thread)(gap_env_t *env);
 
-    void (*attach)(gap_env_t *env, const struct gap_env_host *host); /* NULL detaches */
-    void (*set_timer)(gap_env_t *env, uint64_t deadline_us);         /* GAP_ENV_NEVER: off */
+    /** One host at a time; pinned until NULL detaches it. */
+    void (*attach)(gap_env_t *env, const struct gap_env_host *host);
+    void (*set_timer)(gap_env_t *env, uint64_t deadline_us); /* GAP_ENV_NEVER: off */
     void (*set_idle)(gap_env_t *env, bool on); /* on: don't block in poll; turn in the next check */
-    void (*post)(gap_env_t *env, gap_post_t *post); /* any thread */
+    void (*post)(gap_env_t *env, gap_post_t *post); /* any thread; not once close has begun */
     void (*work)(gap_env_t *env, gap_work_t *work);
 
+    /** Reading starts by itself once connected. @return 0 (the outcome comes by `connected`),
+     * GAP_E_NOMEM, or the code of a socket that could not be made (too many files). */
     int (*connect)(gap_env_t *env, const gap_addr_t *to, const struct gap_stream_events *events,
-                   void *arg, gap_stream_t **out);  /* reading starts by itself once connected */
-    void (*write)(gap_stream_t *s, gap_write_t *w); /* writes go out in order */
-    void (*close)(gap_stream_t *s); /* idempotent; pending writes end with ECANCELED */
+                   void *arg, gap_stream_t **out);
+    /** Writes go out in order, also those made before `connected`. After a failed one the others
+     * fail with the same status. A write to a stream that is closing ends with ECANCELED. */
+    void (*write)(gap_stream_t *s, gap_write_t *w);
+    void (*close)(gap_stream_t *s); /* idempotent; pending operations end with ECANCELED */
+    /** @param at Port 0: any. @return 0, GAP_E_NOMEM, or the code of a failed socket call. */
     int (*listen)(gap_env_t *env, const gap_addr_t *at, void *arg,
                   void (*accepted)(gap_listener_t *, gap_stream_t *),
                   void (*closed)(gap_listener_t *), gap_listener_t **out);
