@@ -1,0 +1,306 @@
+/*
+ * loops/engine.h - the gap engine: one account's updates, complete, in order and once.
+ *
+ *   gap_engine_feed --> arrivals --> seq loop --+--> feeder of its sequence --> handler
+ *   gap_engine_result -/                        |        ^ prepended
+ *                                               +--> updater --invoke--> server
+ *
+ * The engine knows no socket, no thread and no clock: bytes come by gap_engine_feed, it calls the
+ * server through one function, invoke, and it runs in the ticks of a runtime (its own, driven by
+ * gap_engine_tick, or one that it shares). Everything here is for the loop thread.
+ *
+ * Handlers and events are called from ticks only, never from inside gap_engine_feed, _result,
+ * _missed or _undecodable. From inside a handler or an event every function here may be called.
+ */
+#ifndef GAP_LOOPS_ENGINE_H
+#define GAP_LOOPS_ENGINE_H
+
+#include <gapless/tl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One update on its way to a handler; its accessors are in <gapless/update.h>. */
+typedef struct gap_update gap_update_t;
+typedef struct gap_engine gap_engine_t;
+struct gap_rt;
+
+/** gap_engine_feed: the update was dropped on purpose and will be fetched by a difference. */
+#define GAP_BEHIND 1
+/** gap_engine_result: the result holds nothing that concerns the engine. */
+#define GAP_UNCONCERNED 2
+#ifndef GAP_LATER
+/** A handler's promise to call gap_update_done or gap_update_failed. */
+#define GAP_LATER 1
+#endif
+
+/** Default of gap_engine_config.gap_wait_us: how long a gap waits for its missing update. */
+#define GAP_ENGINE_GAP_WAIT_US UINT32_C(500000)
+/** Default of gap_engine_limits.inbox: updates held and queued of one sequence. */
+#define GAP_ENGINE_INBOX_MAX 4096
+/** Default of gap_engine_limits.channel_requests: channel differences in flight. */
+#define GAP_ENGINE_CHANNEL_REQUESTS_MAX 10
+/** Limit of getChannelDifference, for users and for bots: events. */
+#define GAP_ENGINE_USER_LIMIT 100
+#define GAP_ENGINE_BOT_LIMIT  100000
+/** Default of gap_engine_limits.idle_us: silence after which the account asks for a difference. */
+#define GAP_ENGINE_IDLE_US (UINT64_C(15) * 60 * 1000000)
+/** Back-off after a failed difference: first pause and the cap it doubles up to. */
+#define GAP_ENGINE_RETRY_MIN_US UINT64_C(1000000)
+#define GAP_ENGINE_RETRY_MAX_US UINT64_C(60000000)
+/** Least time between two differences asked for because of bytes that could not be read. */
+#define GAP_ENGINE_UNDECODABLE_US UINT64_C(10000000)
+
+/** The server's answer to a query. Views are borrowed. */
+typedef struct gap_answer {
+    /** 0 an answer is in `value`; GAP_E_RPC the server said no; any other failure: no answer. */
+    int status;
+    int32_t error_code;     /* GAP_E_RPC: 400, 420 ... */
+    gap_bytes_t error_text; /* GAP_E_RPC: the text as it came: "FLOOD_WAIT_15" */
+    gap_bytes_t value;      /* the boxed result */
+    gap_packet_t *packet;   /* owns value (the engine takes its own reference), or NULL: copied */
+} gap_answer_t;
+
+typedef void (*gap_answer_cb)(void *answer_arg, const gap_answer_t *answer);
+
+/**
+ * How the engine calls the server.
+ *
+ * @param arg    gap_engine_config.invoke_arg.
+ * @param query  A method, to be serialised (gap_tl_write) before the call returns. Borrowed.
+ * @param cb     To be called exactly once if 0 is returned: from anywhere on the loop thread, but
+ *               never from inside invoke. When the engine is closed every call still open must be
+ *               answered (GAP_E_CLOSED will do): the engine is not closed before.
+ * @return 0; negative: not sent, @p cb must not be called; the engine tries again later.
+ */
+typedef int (*gap_invoke_cb)(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);
+
+/**
+ * A handler. @return 0 done; GAP_LATER: the update stays valid until gap_update_done() or
+ * gap_update_failed(), which may come at once; negative: failed.
+ */
+typedef int (*gap_update_cb)(gap_update_t *update, void *data);
+
+/** Which ordered stream. */
+typedef enum gap_sequence_kind {
+    GAP_SEQUENCE_COMMON = 0, /* pts of private chats and basic groups */
+    GAP_SEQUENCE_QTS,
+    GAP_SEQUENCE_SEQ, /* order of containers */
+    GAP_SEQUENCE_CHANNEL
+} gap_sequence_kind_t;
+
+typedef enum gap_engine_event_kind {
+    /** The state is known (fresh: asked from the server; or handed over); updates flow. Once. */
+    GAP_EVENT_STARTED = 0,
+    /** The common difference of the start, and those of the channels it named, are dispatched.
+     * Once. */
+    GAP_EVENT_CAUGHT_UP,
+    /** An update is missing behind `from`; one that ends at `to` has come. */
+    GAP_EVENT_GAP_OPENED,
+    /** The sequence is whole again, up to `to`; `fetched`: a difference was needed. `us`: how long
+     * it was held up. */
+    GAP_EVENT_GAP_FILLED,
+    /** The server can't tell what lay between `from` and `to` (difference too long, reset, no
+     * access): these events are lost to the sequence; `reason` is why. from or to 0: not known. */
+    GAP_EVENT_RESYNCHRONISED,
+    /** No access to the channel any more (`error`); its state is dropped. */
+    GAP_EVENT_CHANNEL_LOST,
+    /** A difference failed or was of no use; tried again in `us`. */
+    GAP_EVENT_DIFFERENCE_FAILED,
+    /** The inbox of the sequence is full: what comes now is fetched later. */
+    GAP_EVENT_BEHIND,
+    /** An update that no difference brings back was dropped (out of memory, overload). */
+    GAP_EVENT_SHED,
+    /** The account is signed out: nothing is asked any more. */
+    GAP_EVENT_UNAUTHORIZED,
+    /** A handler failed; `error` is what it returned or was told. */
+    GAP_EVENT_HANDLER_FAILED
+} gap_engine_event_kind_t;
+
+typedef enum gap_engine_reason {
+    GAP_REASON_NONE = 0,
+    GAP_REASON_TOO_LONG,   /* differenceTooLong, channelDifferenceTooLong */
+    GAP_REASON_RESET,      /* the server restarted its count (updatePtsChanged, a large drop) */
+    GAP_REASON_INVALID,    /* PERSISTENT_TIMESTAMP_INVALID or _EMPTY: our position is refused */
+    GAP_REASON_NO_HASH,    /* the channel's access hash can't be had */
+    GAP_REASON_NO_PROGRESS /* the answer does not move the state */
+} gap_engine_reason_t;
+
+/** What the engine tells. Borrowed. */
+typedef struct gap_engine_event {
+    gap_engine_event_kind_t kind;
+    gap_sequence_kind_t sequence;
+    int64_t channel_id; /* GAP_SEQUENCE_CHANNEL, else 0 */
+    int32_t from;       /* position before */
+    int32_t to;         /* position after */
+    int error;          /* negative, or 0 */
+    int32_t error_code; /* rpc_error's code if error is GAP_E_RPC */
+    gap_engine_reason_t reason;
+    bool fetched;
+    uint64_t us;
+    const gap_update_t *update; /* GAP_EVENT_HANDLER_FAILED, GAP_EVENT_SHED: which one; or NULL */
+} gap_engine_event_t;
+
+typedef void (*gap_engine_event_cb)(void *data, const gap_engine_event_t *event);
+
+/** A channel in the state. */
+typedef struct gap_engine_channel {
+    int64_t id;
+    int64_t access_hash; /* 0: not known */
+    int32_t pts;
+} gap_engine_channel_t;
+
+/** Positions; 0 is "unset". */
+typedef struct gap_engine_state {
+    int32_t pts;
+    int32_t qts;
+    int32_t seq;
+    int32_t date; /* the server's */
+    const gap_engine_channel_t *channels;
+    size_t channel_count;
+} gap_engine_state_t;
+
+typedef struct gap_engine_limits {
+    uint32_t inbox;            /* updates queued and held per sequence; 0: GAP_ENGINE_INBOX_MAX */
+    uint32_t channel_requests; /* 0: GAP_ENGINE_CHANNEL_REQUESTS_MAX */
+    uint32_t difference_limit; /* events; 0: GAP_ENGINE_USER_LIMIT or _BOT_LIMIT */
+    uint64_t idle_us;          /* 0: GAP_ENGINE_IDLE_US */
+    uint32_t jitter_permille;  /* of a back-off, both ways; GAP_ENGINE_NO_JITTER: none; 0: 200 */
+} gap_engine_limits_t;
+
+#define GAP_ENGINE_NO_JITTER UINT32_MAX
+
+typedef struct gap_engine_config {
+    const gap_alloc_t *alloc; /* NULL: that of rt, or gap_alloc_default(). Pinned */
+    struct gap_rt *rt;        /* NULL: the engine has its own, driven by gap_engine_tick. Pinned */
+    int64_t self_id;          /* user id of the account */
+    bool bot;
+    uint32_t gap_wait_us; /* 0: GAP_ENGINE_GAP_WAIT_US */
+    gap_engine_limits_t limits;
+    uint64_t jitter_seed; /* any; two accounts should differ */
+    gap_invoke_cb invoke; /* required */
+    void *invoke_arg;
+    gap_update_cb handler; /* required */
+    void *handler_data;
+    gap_engine_event_cb event; /* may be NULL */
+    void *event_data;
+    const gap_engine_state_t *state; /* copied; NULL: begin with what the server says is now */
+} gap_engine_config_t;
+
+/** Of one engine, since open. */
+typedef struct gap_engine_counters {
+    uint64_t applied;     /* updates handed to the handler */
+    uint64_t duplicates;  /* dropped: had been applied */
+    uint64_t malformed;   /* dropped: pts_count < 0, pts <= count ... */
+    uint64_t gaps;        /* gaps opened */
+    uint64_t healed;      /* closed by a push */
+    uint64_t fetched;     /* closed by a difference */
+    uint64_t differences; /* updates.getDifference sent */
+    uint64_t channel_differences;
+    uint64_t behind;         /* updates dropped on purpose, to be fetched */
+    uint64_t shed;           /* updates dropped for good */
+    uint64_t held;           /* updates waiting behind a gap or a difference now */
+    uint64_t held_bytes;     /* copied for them now */
+    uint64_t later;          /* updates in handlers that said GAP_LATER now */
+    uint64_t sequences;      /* known now */
+    uint64_t active;         /* of these: with a record for activity now */
+    uint64_t undecodable;    /* objects that could not be read */
+    uint64_t failed_handler; /* handlers that failed */
+} gap_engine_counters_t;
+
+/**
+ * Make an engine. It holds what it is fed, and asks nothing, until gap_engine_start.
+ *
+ * @param config  Borrowed.
+ * @param out     The engine, to be closed with gap_engine_close.
+ * @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT invoke or handler is missing, or a channel of the state is
+ * listed twice or has an id <= 0 or a negative pts.
+ */
+GAP_API GAP_NODISCARD int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out);
+
+/**
+ * The account is signed in and connected: begin. Without state: one updates.getState, then one
+ * updates.getDifference from it; with state: updates.getDifference. Idempotent.
+ */
+GAP_API void gap_engine_start(gap_engine_t *engine);
+
+/**
+ * Hand one Updates object to the engine.
+ *
+ * @param bytes   TL-serialised Updates (boxed). Pinned by @p packet, not copied.
+ * @param len     Bytes; a multiple of 4.
+ * @param packet  Reference-counted owner of @p bytes, the engine takes its own reference; NULL: the
+ *                bytes are copied.
+ * @return 0 queued; GAP_BEHIND (>0) something in it was dropped on purpose because its sequence's
+ *         inbox is full: it will be fetched by difference, nothing is lost; GAP_E_TL, GAP_E_TL_ID,
+ *         GAP_E_LIMIT malformed or of an unknown constructor: a difference has been scheduled;
+ *         GAP_E_NOMEM likewise; GAP_E_CLOSED close has begun.
+ */
+GAP_API GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, size_t len,
+                                          gap_packet_t *packet);
+
+/**
+ * Hand over the result of a call that the account itself made, before the caller sees it: Updates
+ * of all forms, messages.affected*, messages.invitedUsers, and what else holds Updates.
+ *
+ * @param query   The serialised call (wrappers such as invokeWithLayer taken off); tells the
+ * channel that messages.affected* are about and what updateShortSentMessage leaves out. Borrowed;
+ * may be empty if not known.
+ * @param result  The boxed result. Pinned by @p packet, or copied if that is NULL.
+ * @return as gap_engine_feed, or GAP_UNCONCERNED (>0).
+ */
+GAP_API GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query,
+                                            gap_bytes_t result, gap_packet_t *packet);
+
+/** Updates may have been missed (new session, the host slept): ask for the difference. */
+GAP_API void gap_engine_missed(gap_engine_t *engine);
+/** A message could not be read: as gap_engine_missed, at most once in GAP_ENGINE_UNDECODABLE_US. */
+GAP_API void gap_engine_undecodable(gap_engine_t *engine);
+
+/**
+ * End of an update that its handler kept with GAP_LATER; it is freed. Once for each; also after
+ * gap_engine_close, whose callback waits for it.
+ */
+GAP_API void gap_update_done(gap_update_t *update);
+/** As gap_update_done; the failure @p error (negative) is counted and told by an event. */
+GAP_API void gap_update_failed(gap_update_t *update, int error);
+
+/**
+ * One tick of an engine that has its own runtime (config.rt was NULL).
+ *
+ * @param now_us   A monotonic clock in microseconds; never smaller than the time before.
+ * @param drained  Everything that could be read from the connection has been fed. Gap waits end
+ *                 only in such ticks.
+ * @return true if there is more to do now.
+ */
+GAP_API bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained);
+/** When gap_engine_tick is due. @return milliseconds from @p now_us, rounded up; 0 now; -1 only
+ * after the next call of another function here. */
+GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+
+/** The counters now. */
+GAP_API void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out);
+
+/**
+ * Positions now; channels by gap_engine_next_channel. Not set before GAP_EVENT_STARTED.
+ * @return 0; GAP_E_STATE the state is not known yet.
+ */
+GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
+/** Iterate over the channels with a known pts: start with *it = 0. @return false at the end. No
+ * other call of the engine in between. */
+GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
+                                     gap_engine_channel_t *out);
+
+/**
+ * Close. No handler and no event is called after this returns; updates that are queued are dropped
+ * (their sequences' state does not cover them). @p cb is called once, from a tick, when every
+ * invoke has been answered and every GAP_LATER update is done; the memory is gone when it returns.
+ * @param cb May be NULL.
+ */
+GAP_API void gap_engine_close(gap_engine_t *engine, void (*cb)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
