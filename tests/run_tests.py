@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Run every suite in the optimised build and again under ASan+UBSan.
+
+Each test program prints either Check's summary or a line "N passed, N failed"; both are added up.
+A program that dies, runs out of time or prints no count is one failure. The last line is
+"N passed, N failed"; the exit status is 0 only if nothing failed and something passed.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+# One table of budgets: suite -> seconds one program may take (optimised, sanitised).
+# The whole run stays under 15 minutes on 2 cores.
+BUDGETS = {
+    "unit": (60, 180),
+    "sim": (90, 180),
+    "fault": (60, 180),
+    "loop": (90, 180),
+    "interop": (120, 180),
+    "fuzz": (30, 90),
+    "embed": (120, 0),  # 0: not under the sanitisers (it builds programs of its own)
+    "lint": (120, 0),
+    "bench": (60, 0),
+    "demo": (60, 120),
+}
+# Suites whose programs measure or use wall-clock time: one at a time.
+ALONE = {"loop", "bench", "demo", "interop", "embed"}
+SANITISED_SEED_SCALE = "0.1"
+
+CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
+PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+
+
+class Outcome:
+    def __init__(self, name, passed, failed, seconds, output):
+        self.name, self.passed, self.failed = name, passed, failed
+        self.seconds, self.output = seconds, output
+
+
+def tests_of(build):
+    listed = json.loads(subprocess.check_output(["meson", "introspect", "--tests", build]))
+    for test in listed:
+        suite = [s.split(":")[-1] for s in test["suite"]][0]
+        if suite not in BUDGETS:
+            sys.exit(f"run_tests: test {test['name']} is in suite '{suite}', which has no budget")
+        yield suite, test
+
+
+def run_one(build, suite, test, sanitised):
+    env = dict(os.environ, **test["env"])
+    env["GAP_BUILD_DIR"] = os.path.abspath(build)
+    env["CK_FORK"] = "no" if sanitised else env.get("CK_FORK", "yes")
+    # run_tests keeps the time; Check's own limit of 4 s a case is for machines of another kind.
+    env["CK_DEFAULT_TIMEOUT"] = "0"
+    if sanitised:
+        env["GAP_SEED_SCALE"] = SANITISED_SEED_SCALE
+        env["GAP_SANITISED"] = "1"
+        env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1"
+        env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    budget = BUDGETS[suite][1 if sanitised else 0]
+    name = f"{test['name']}{' (sanitised)' if sanitised else ''}"
+    start = time.monotonic()
+    try:
+        done = subprocess.run(test["cmd"], env=env, cwd=test.get("workdir") or build,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=budget, check=False)
+        output, status = done.stdout.decode("utf-8", "replace"), done.returncode
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode("utf-8", "replace")
+        output += f"\nrun_tests: {name} used up its budget of {budget} s\n"
+        status = -1
+    seconds = time.monotonic() - start
+    passed = failed = 0
+    for checks, failures, errors in CHECK_LINE.findall(output):
+        bad = int(failures) + int(errors)
+        passed, failed = passed + int(checks) - bad, failed + bad
+    for ok, bad in PLAIN_LINE.findall(output):
+        passed, failed = passed + int(ok), failed + int(bad)
+    if status != 0 and failed == 0:
+        failed = 1
+    if passed + failed == 0:
+        output += f"\nrun_tests: {name} reported no test\n"
+        failed = 1
+    return Outcome(name, passed, failed, seconds, output)
+
+
+def run_build(build, sanitised, wanted, report):
+    tests = [(s, t) for s, t in tests_of(build)
+             if BUDGETS[s][1 if sanitised else 0] > 0 and (not wanted or s in wanted)]
+    side = [(s, t) for s, t in tests if s not in ALONE]
+    alone = [(s, t) for s, t in tests if s in ALONE]
+    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        for done in concurrent.futures.as_completed(
+                [pool.submit(run_one, build, s, t, sanitised) for s, t in side]):
+            report(done.result())
+    for suite, test in alone:
+        report(run_one(build, suite, test, sanitised))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("suites", nargs="*", help="suites to run (default: all)")
+    parser.add_argument("--no-sanitised", action="store_true", help="the optimised build only")
+    args = parser.parse_args()
+    for suite in args.suites:
+        if suite not in BUDGETS:
+            parser.error(f"no suite '{suite}': {', '.join(BUDGETS)}")
+    start = time.monotonic()
+    totals = [0, 0]
+
+    def report(outcome):
+        totals[0] += outcome.passed
+        totals[1] += outcome.failed
+        mark = "ok  " if outcome.failed == 0 else "FAIL"
+        print(f"{mark} {outcome.name}: {outcome.passed} passed, {outcome.failed} failed "
+              f"[{outcome.seconds:.1f} s]".replace(" passed, ", " good, ").replace(" failed [", " bad ["))
+        if outcome.failed:
+            print("\n".join("    " + line for line in outcome.output.splitlines()[-60:]))
+        sys.stdout.flush()
+
+    run_build("build", False, args.suites, report)
+    if not args.no_sanitised:
+        run_build("build-asan", True, args.suites, report)
+    print(f"all suites took {time.monotonic() - start:.0f} s")
+    print(f"{totals[0]} passed, {totals[1]} failed")
+    return 0 if totals[1] == 0 and totals[0] > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
