@@ -1,0 +1,275 @@
+/*
+ * dc/model.h - the world behind the simulated data centre: accounts, users, chats, channels, their
+ * messages, and one log of events per box, from which pushes, differences and the answers to API
+ * calls are made.
+ *
+ * Pure: no clock, no socket, no thread, no callback but the allocator; time is an argument
+ * (microseconds since 1970, any zero will do in a virtual world). The same options, calls and
+ * times give the same bytes. The program, the virtual world and the benches all use this module.
+ *
+ * What happens is an event with a number n (1, 2, 3, ...). An event lies in one box: the common
+ * box of an account (private chats and basic groups), its qts box, the box of a channel, or in
+ * none. Every box starts at pts 1; an event ends at the pts before it plus its count. Private
+ * chats and basic groups of one account share one ascending message id counter; each channel has
+ * its own. Every account is a member of every channel until it leaves; basic groups belong to one
+ * account each, private chats to an account and one of the invented users.
+ *
+ * Typical use by a server, for each connection's account:
+ *
+ *     r = dc_traffic_next(&traffic, model, now_us, &n);            (something happened)
+ *     dc_model_event(model, n, &event); dc_ledger_event(...);      (tell the ledger)
+ *     if (dc_model_receives(model, n, account))
+ *         r = dc_model_push(model, &view, &n, 1, &buf);            (Updates for that account)
+ *
+ *     r = dc_model_call(model, &view, method, now_us, &answer);    (a request came)
+ */
+#ifndef GAP_DC_MODEL_H
+#define GAP_DC_MODEL_H
+
+#include "base/buf.h"
+
+/* Ids of what is invented: beyond 32 bits, and apart from the ids of bot tokens in use. */
+#define DC_USER_ID_FIRST    870000000001
+#define DC_CHANNEL_ID_FIRST 4200000001
+#define DC_CHAT_ID_FIRST    800000001
+
+/** Longest message text, bytes: the server's limit on characters times the longest character. */
+#define DC_TEXT_MAX 16384
+/** Longest text in characters. */
+#define DC_TEXT_CHARS_MAX 4096
+/** Most ids that one call may name. */
+#define DC_IDS_MAX 200
+
+typedef enum dc_kind {
+    DC_NEW_MESSAGE = 0,
+    DC_EDIT_MESSAGE,
+    DC_DELETE_MESSAGES,
+    DC_PIN,
+    DC_READ,
+    DC_QTS,
+    DC_CALLBACK_QUERY,
+    DC_STATUS,
+    DC_KINDS
+} dc_kind_t;
+
+#define DC_KINDS_ALL ((1U << DC_KINDS) - 1)
+
+/** Name of a kind as on the command line and in the ledger ("new_message"). */
+const char *dc_kind_name(dc_kind_t kind);
+/**
+ * Read a comma-separated list of kind names into a bit set (1 << kind).
+ * @return 0; GAP_E_ARGUMENT an unknown name or an empty list.
+ */
+GAP_NODISCARD int dc_kinds_parse(const char *list, uint32_t *out);
+
+typedef enum dc_box { DC_BOX_COMMON, DC_BOX_QTS, DC_BOX_CHANNEL, DC_BOX_NONE } dc_box_t;
+typedef enum dc_peer_type { DC_NOBODY, DC_USER, DC_CHAT, DC_CHANNEL } dc_peer_type_t;
+/** The qts events that are made here. */
+typedef enum dc_qts {
+    DC_QTS_BOT_STOPPED,
+    DC_QTS_CHAT_PARTICIPANT,
+    DC_QTS_CHANNEL_PARTICIPANT,
+    DC_QTS_MESSAGE_REACTION,
+    DC_QTS_MESSAGE_REACTIONS,
+    DC_QTS_TYPES
+} dc_qts_t;
+
+typedef struct dc_peer {
+    dc_peer_type_t type;
+    int64_t id; /* bare id, as in peerUser, peerChat, peerChannel */
+} dc_peer_t;
+
+typedef struct dc_options {
+    uint64_t seed;
+    uint32_t channels;       /* default 200; every fourth is a broadcast, the others supergroups */
+    uint32_t users;          /* invented users, default 50, at least 1 */
+    uint32_t groups;         /* basic groups of each account, default 5 */
+    uint32_t slice;          /* events in one common difference, default 100, at least 1 */
+    uint32_t channel_slice;  /* events in one channel difference, default 100, at least 1 */
+    uint32_t difference_max; /* further behind than this many pts is too long; default 1000000 */
+    uint32_t channel_diff_max; /* the same for channels, whatever limit is asked; default 100000 */
+    uint32_t text_min;         /* characters of invented texts, default 20 */
+    uint32_t text_max;         /* default 120, at most DC_TEXT_CHARS_MAX */
+    uint32_t short_percent;    /* of private texts of a user seen before: pushed as
+                                  updateShortMessage; default 0 */
+    bool long_sent;            /* sendMessage to a user answers Updates instead of
+                                  updateShortSentMessage; default false */
+} dc_options_t;
+
+/** Fill in the defaults. */
+void dc_options_init(dc_options_t *o);
+
+typedef struct dc_model dc_model_t;
+
+/**
+ * Create a world without accounts or events.
+ * @param alloc Must outlive the world. @param o Copied.
+ * @return 0; GAP_E_ARGUMENT options out of range; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, dc_model_t **out);
+/** Free everything. @param m May be NULL. */
+void dc_model_free(dc_model_t *m);
+/** The options it was made with. */
+const dc_options_t *dc_model_options(const dc_model_t *m);
+
+/* --- accounts ------------------------------------------------------------------------------ */
+
+/**
+ * Make sure that an account exists (a bot signs in: the id before the colon of its token). A new
+ * one is a member of every channel, has its own basic groups and empty boxes at pts 1.
+ * @param id > 0. @param now_us Becomes the date of its groups.
+ * @return 0 created; 1 it was there already; GAP_E_ARGUMENT the id is that of an invented user or
+ * not positive; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us);
+size_t dc_model_account_count(const dc_model_t *m);
+/** @param index Below the count, in order of creation. @return the id. */
+int64_t dc_model_account_at(const dc_model_t *m, size_t index);
+/** Take an account out of a channel: it gets no more events of it and CHANNEL_PRIVATE.
+ * @return 0; GAP_E_NOT_FOUND no such account or channel; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_leave(dc_model_t *m, int64_t account, int64_t channel);
+/** Undo dc_model_leave. @return 0; GAP_E_NOT_FOUND. */
+GAP_NODISCARD int dc_model_join(dc_model_t *m, int64_t account, int64_t channel);
+/** The access hash of a user or channel as @p account knows it; never 0. */
+int64_t dc_model_access_hash(const dc_model_t *m, int64_t account, dc_peer_t peer);
+
+/* --- events -------------------------------------------------------------------------------- */
+
+/** What is to happen. Zero what a kind doesn't use. */
+typedef struct dc_spec {
+    dc_kind_t kind;
+    int64_t account;    /* whose box; 0 where the chat is a channel, except kinds without its box */
+    dc_peer_t chat;     /* all kinds but some qts */
+    int64_t from;       /* new_message: the sender (0: the chat's user, or the channel itself);
+                           qts, callback_query: who did it */
+    int32_t id;         /* edit, pin, callback_query: the message. read: max_id */
+    const int32_t *ids; /* delete_messages: borrowed; alive messages of one store */
+    uint32_t ids_count; /* 1..DC_IDS_MAX */
+    gap_bytes_t text;   /* new, edit: UTF-8, copied. NULL data: invented from seed and n, with len
+                           characters (0: drawn between text_min and text_max) */
+    bool outbox;        /* read: by the other side */
+    bool pinned;        /* pin: pinned or unpinned */
+    dc_qts_t qts;       /* qts: which constructor */
+} dc_spec_t;
+
+/**
+ * Make one event happen: it gets the next n, its place in its box, and changes the stores.
+ * @return 0; GAP_E_NOT_FOUND no such account, chat, user or (alive) message; GAP_E_ARGUMENT the
+ * spec contradicts itself; GAP_E_NOMEM (nothing happened).
+ */
+GAP_NODISCARD int dc_model_add(dc_model_t *m, const dc_spec_t *spec, int64_t now_us,
+                               uint32_t *out_n);
+
+/** An event, resolved. Views are valid until the next call with this model. */
+typedef struct dc_event {
+    uint32_t n;
+    dc_kind_t kind;
+    dc_box_t box;
+    int64_t account; /* 0 in channel boxes */
+    dc_peer_t chat;  /* DC_NOBODY: messages of several chats deleted at once */
+    int32_t pts;     /* after the event; qts in the qts box; 0 in none */
+    int32_t pts_count;
+    int32_t id; /* the message; 0 where there is none or several */
+    const int32_t *ids;
+    uint32_t ids_count; /* delete and pin: at least 1 */
+    int32_t max_id;     /* read */
+    int32_t date;       /* seconds */
+    int64_t from;       /* 0: the channel itself */
+    int64_t random_id;  /* new_message that an account sent; else 0 */
+    int64_t query_id;   /* callback_query; below 2^53 */
+    const char *qts;    /* name of the constructor */
+    gap_bytes_t text;   /* new and edit: as it was then */
+    bool out;           /* new_message: sent by an account here */
+    bool outbox;        /* read */
+    bool pinned;        /* pin */
+} dc_event_t;
+
+/** Events so far: n runs from 1 to this. */
+uint32_t dc_model_event_count(const dc_model_t *m);
+/** Look at one. @param n 1..count. @param out Filled. */
+void dc_model_event(dc_model_t *m, uint32_t n, dc_event_t *out);
+/** Does this account get this event (its own box, or a channel that it is in)? */
+bool dc_model_receives(const dc_model_t *m, uint32_t n, int64_t account);
+/** Current values of an account's boxes. @return 0; GAP_E_NOT_FOUND. */
+GAP_NODISCARD int dc_model_state(const dc_model_t *m, int64_t account, int32_t *pts, int32_t *qts);
+/** Current pts of a channel; 0 if there is no such channel. */
+int32_t dc_model_channel_pts(const dc_model_t *m, int64_t channel);
+
+/* --- what an account sees ------------------------------------------------------------------ */
+
+/** Who asks. */
+typedef struct dc_view {
+    int64_t account; /* must exist */
+    int32_t layer;   /* the API layer to answer in */
+    int32_t seq;     /* last container seq sent to this auth key; 0 none yet */
+} dc_view_t;
+
+#define DC_SEQ_USED 1
+
+/**
+ * Append one boxed Updates object that pushes events to an account: `updates` with complete users
+ * and chats; a lone status as `updateShort`; a lone private text perhaps as `updateShortMessage`.
+ * @param ns     Event numbers in the order wanted; the account must receive each.
+ * @param count  At least 1. A status must be alone.
+ * @param out    Appended to.
+ * @return 0; DC_SEQ_USED the object holds an update without a box and carries seq view->seq + 1,
+ * which is now the auth key's last; GAP_E_NOMEM (nothing appended).
+ */
+GAP_NODISCARD int dc_model_push(dc_model_t *m, const dc_view_t *view, const uint32_t *ns,
+                                size_t count, gap_buf_t *out);
+/** Append updateChannelTooLong for one channel in an `updates` container.
+ * @return 0; GAP_E_NOT_FOUND; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_push_too_long(dc_model_t *m, const dc_view_t *view, int64_t channel,
+                                         int64_t now_us, gap_buf_t *out);
+/** Append the account's own User object (for auth.authorization). @return 0; GAP_E_NOT_FOUND;
+ * GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_self(dc_model_t *m, const dc_view_t *view, gap_buf_t *out);
+
+/** What a difference covered in one box, for the ledger. */
+typedef struct dc_range {
+    dc_box_t box;
+    int64_t channel;
+    int32_t from; /* pts asked from */
+    int32_t to;   /* pts that the answer leads to */
+} dc_range_t;
+
+typedef struct dc_answer {
+    gap_buf_t body;       /* the boxed result (vectors included), without rpc_result around it */
+    int32_t error_code;   /* DC_RPC_ERROR: 400, 403, ... */
+    const char *error;    /* DC_RPC_ERROR: static, like "CHANNEL_PRIVATE" */
+    const char *method;   /* name in the schema; static, never NULL after a call */
+    int64_t channel;      /* the channel that the method names, or 0 */
+    uint32_t first_n;     /* events that the call caused: already in its result for the calling */
+    uint32_t count;       /* session, to be pushed to every other one */
+    dc_range_t ranges[2]; /* differences: what was covered: common and qts, or one channel */
+    uint32_t range_count;
+    uint32_t *folded; /* events of ranges[0] whose own update was not contained, ascending */
+    uint32_t folded_count;
+    uint32_t folded_cap;
+} dc_answer_t;
+
+/** @param alloc Must outlive it. */
+void dc_answer_init(dc_answer_t *a, const gap_alloc_t *alloc);
+/** Safe twice. */
+void dc_answer_fini(dc_answer_t *a);
+
+#define DC_RPC_ERROR 1
+#define DC_NOT_MINE  2
+
+/**
+ * Answer one API method, already taken out of invokeWithLayer and its kind. The account is signed
+ * in: whether it is, is the server's business. Methods known: updates.getState, getDifference,
+ * getChannelDifference; messages.sendMessage, editMessage, deleteMessages, readHistory,
+ * getHistory, getMessages, getDialogs, getChats, setTyping; channels.deleteMessages, readHistory,
+ * getMessages, getChannels; users.getUsers; contacts.resolveUsername.
+ *
+ * @param method  One boxed method; borrowed.
+ * @param answer  Cleared first, then filled.
+ * @return 0 answer->body is the result; DC_RPC_ERROR with error_code and error set (malformed
+ * arguments too); DC_NOT_MINE not a method of this module; GAP_E_NOMEM (state may have changed as
+ * far as first_n and count tell).
+ */
+GAP_NODISCARD int dc_model_call(dc_model_t *m, const dc_view_t *view, gap_bytes_t method,
+                                int64_t now_us, dc_answer_t *answer);
+
+#endif
