@@ -10,12 +10,24 @@
  * structs are stable per layer, not across layers.
  *
  * In a struct a field of type
- *   #                    is uint32_t. The word is the truth about which optional fields are
- * present; bit `name:flags.N?T` of combinator C is the constant GAP_TL_<C>_F_<NAME>; a `true` field
- * is the bit alone and has no member; reading leaves absent members zero, writing ignores them int,
- * long, double    is int32_t, int64_t, double int128, int256       is gap_int128_t, gap_int256_t
- * (raw bytes) string, bytes        is gap_bytes_t (strings are UTF-8, not NUL-terminated) Bool is
- * bool Vector<t>, vector<t> is gap_tl_vector_t anything else        is gap_tl_object_t (also !X)
+ *   #                      is uint32_t. The word is the truth about which optional fields are there:
+ *                          reading leaves absent members zero, writing ignores them. Bit
+ *                          `name:flags.N?T` of combinator C is the constant GAP_TL_<C>_F_<NAME>;
+ *                          bit `name:flags2.N?T` is GAP_TL_<C>_F2_<NAME> and belongs into flags2.
+ *                          A `true` field is the bit alone and has no member. Bits that the schema
+ *                          does not name are read and written like `true` fields.
+ *   int, long, double      is int32_t, int64_t, double
+ *   int128, int256         is gap_int128_t, gap_int256_t (raw bytes)
+ *   string, bytes          is gap_bytes_t (strings are UTF-8, not NUL-terminated)
+ *   Bool                   is bool
+ *   Vector<t>, vector<t>   is gap_tl_vector_t
+ *   Object, !X             is gap_tl_object_t: always the last field, it takes all that is left of
+ *                          the input (in MTProto's bare message: as much as `bytes` says), is not
+ *                          looked into, and may be anything that begins with an id: a constructor
+ *                          of another layer, a boxed vector, gzip_packed
+ *   anything else          is gap_tl_object_t
+ * Names of fields become lower case with underscores, too. A combinator without members has the
+ * member unused_, because C has no empty struct.
  *
  * Reading is one level deep and allocates nothing: strings, vectors and objects are views into the
  * bytes read. Limits while reading: remaining bytes, vector counts against remaining bytes, and
@@ -30,7 +42,8 @@
 extern "C" {
 #endif
 
-/** Deepest nesting of objects and vectors that is read or written. */
+/** Deepest nesting that is read or written. Every object is a level, and every vector of objects;
+ * vectors of plain values are not. */
 #define GAP_TL_DEPTH_MAX 64
 /** Id of a boxed vector. */
 #define GAP_TL_VECTOR 0x1cb5c415U
@@ -45,8 +58,9 @@ typedef struct gap_int256 {
 
 /**
  * A boxed object. Read: `data` is its serialised form beginning with the constructor id, `id` that
- * id. Written: either the same (data not NULL), or `value` points to the struct of constructor
- * `id` and data is NULL. id 0 and data NULL: absent.
+ * id. Written: either the same (data not NULL; copied as it is, so it may be of another layer), or
+ * `value` points to the struct of constructor `id` and data is NULL; value may be NULL for a
+ * constructor without members. id 0 and data NULL: absent.
  */
 typedef struct gap_tl_object {
     const uint8_t *data;
@@ -58,8 +72,8 @@ typedef struct gap_tl_object {
 /**
  * A vector. Read: `data`/`len` are the serialised elements, behind id and count. Written: the same,
  * or (data NULL) `items` points to `count` elements of the C type of the element (int32_t,
- * int64_t, double, gap_bytes_t, gap_tl_object_t, gap_tl_vector_t, or for bare elements the struct
- * itself).
+ * int64_t, double, gap_bytes_t, gap_tl_object_t, or for bare elements the struct itself). A vector
+ * of vectors is in no layer.
  */
 typedef struct gap_tl_vector {
     const uint8_t *data;
@@ -123,6 +137,16 @@ static inline gap_bytes_t gap_tl_bytes(gap_tl_object_t object)
     gap_bytes_t b = {object.data, object.len};
     return b;
 }
+
+/**
+ * Read the answer of a method that returns a vector (`users.getUsers`): the boxed vector at the
+ * start of @p in.
+ *
+ * @param in      Borrowed; the views in @p out point into it.
+ * @param method  Id of the method: it tells what the elements are.
+ * @return 0; GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT; GAP_E_ARGUMENT the method returns no vector.
+ */
+GAP_API GAP_NODISCARD int gap_tl_read_result(gap_bytes_t in, uint32_t method, gap_tl_vector_t *out);
 
 /** Position inside a vector that was read; zero-initialise `at` and `index`. */
 typedef struct gap_tl_iter {
