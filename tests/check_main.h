@@ -24,6 +24,19 @@
     }
 
 /*
+ * How many seeds a randomised test runs: @p normal, scaled by the environment's GAP_SEED_SCALE
+ * (0.1 under the sanitisers, 20 in long campaigns), at least 1.
+ */
+static inline int gap_test_seeds(int normal)
+{
+    const char *text = getenv("GAP_SEED_SCALE");
+    double scale = text != NULL ? strtod(text, NULL) : 1.0;
+    int seeds = (int)(normal * (scale > 0 ? scale : 1.0));
+
+    return seeds > 0 ? seeds : 1;
+}
+
+/*
  * Fault allocator: counts live blocks; fails call number `fail_at` (1-based; 0 = never) and, if
  * `fail_on` is set, every call after it.
  */

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""What is too slow for every change: other compilers, analysers, memory checkers, campaigns.
+
+Each step is one test; `--list` names them, names on the command line choose. Ends with
+"N passed, N failed".
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+JOBS = "2"
+FUZZ_SECONDS = 60
+DEMO_SEEDS = range(1, 21)
+
+
+def run(command, timeout, env=None, cwd=ROOT):
+    """(status, output); a time-out is status -1."""
+    full_env = dict(os.environ, **(env or {}))
+    try:
+        done = subprocess.run(command, cwd=cwd, env=full_env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                              check=False)
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as late:
+        return -1, (late.stdout or b"").decode("utf-8", "replace") + f"\ntook over {timeout} s"
+
+
+def setup(directory, options, env=None):
+    path = os.path.join(ROOT, directory)
+    if not os.path.exists(os.path.join(path, "build.ninja")):
+        status, output = run(["meson", "setup", directory] + options, 300, env)
+        if status != 0:
+            return output
+    status, output = run(["ninja", "-C", directory, "-j", JOBS], 1800)
+    return "" if status == 0 else output
+
+
+def tests_in(directory, suites):
+    listed = json.loads(subprocess.check_output(["meson", "introspect", "--tests", directory],
+                                                cwd=ROOT))
+    for test in listed:
+        if any(s.split(":")[-1] in suites for s in test["suite"]):
+            yield test
+
+
+def step_clang():
+    """clang with the same warnings as errors, and the unit tests it built."""
+    problem = setup("build-clang", ["--buildtype=release"], {"CC": "clang"})
+    if problem:
+        return problem
+    for test in tests_in("build-clang", {"unit", "sim"}):
+        status, output = run(test["cmd"], 300, test["env"])
+        if status != 0:
+            return output
+    return ""
+
+
+def step_valgrind():
+    """unit tests under memcheck: no error, no leak."""
+    problem = setup("build-valgrind", ["--buildtype=debugoptimized"])
+    if problem:
+        return problem
+    for test in tests_in("build-valgrind", {"unit"}):
+        env = dict(test["env"], CK_FORK="no", GAP_SEED_SCALE="0.02", CK_DEFAULT_TIMEOUT="0",
+                   GAP_SANITISED="1")
+        status, output = run(["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+                              "--errors-for-leak-kinds=definite,possible"] + test["cmd"], 1800, env)
+        if status != 0:
+            return f"{test['name']}:\n{output}"
+    return ""
+
+
+def sources(folders=("src", "loops", "bench")):
+    for folder in folders:
+        for directory, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in sorted(names):
+                if name.endswith(".c"):
+                    yield os.path.relpath(os.path.join(directory, name), ROOT)
+
+
+def step_clang_tidy():
+    """clang-tidy with .clang-tidy's checks: clean, or a reason beside each suppression."""
+    problem = setup("build-clang", ["--buildtype=release"], {"CC": "clang"})
+    if problem:
+        return problem
+    bad = []
+    for path in sources():
+        status, output = run(["clang-tidy", "-quiet", "-p", "build-clang", path], 600)
+        if status != 0 or re.search(r"(warning|error):", output):
+            bad.append(output)
+    return "\n".join(bad)
+
+
+def step_cppcheck():
+    """cppcheck: clean, or a reason beside each suppression."""
+    status, output = run(
+        ["cppcheck", "--quiet", "--std=c11", "--enable=warning,performance,portability",
+         "--inline-suppr", "--error-exitcode=1", "-j", JOBS, "-Isrc", "-Iinclude", "-I.",
+         "-Ibuild/include", "-D__BYTE_ORDER__=1", "-D__ORDER_LITTLE_ENDIAN__=1",
+         "--suppress=missingIncludeSystem", "src", "loops", "bench"], 1800)
+    return "" if status == 0 else output
+
+
+def step_fuzz():
+    """each libFuzzer target for a minute."""
+    problem = setup("build-fuzz", ["--buildtype=debugoptimized", "-Dfuzz=true",
+                                   "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                                   "-Ddefault_library=static"], {"CC": "clang"})
+    if problem:
+        return problem
+    folder = os.path.join(ROOT, "build-fuzz", "tests", "fuzz")
+    targets = [n for n in sorted(os.listdir(folder))
+               if n.startswith("fuzz_") and os.access(os.path.join(folder, n), os.X_OK)
+               and os.path.isfile(os.path.join(folder, n))]
+    if not targets:
+        return "no fuzz target was built"
+    for name in targets:
+        corpus = os.path.join(ROOT, "tests", "fuzz", "corpus", name[len("fuzz_"):])
+        grown = os.path.join(folder, "grown_" + name)
+        os.makedirs(grown, exist_ok=True)
+        command = [os.path.join(folder, name), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10",
+                   "-rss_limit_mb=2048", "-verbosity=0", grown]
+        if os.path.isdir(corpus):
+            command.append(corpus)
+        status, output = run(command, FUZZ_SECONDS + 120, cwd=folder)
+        if status != 0:
+            return f"{name}:\n{output}"
+    return ""
+
+
+def step_demo_seeds():
+    """the demo with seeds 1 to 20 in a row."""
+    lines = []
+    for seed in DEMO_SEEDS:
+        status, output = run(["build/gapless-userbot", "--embedded", "--seed", str(seed)], 120)
+        lines.append(f"seed {seed}: {output.strip().splitlines()[-1] if output.strip() else ''}")
+        if status != 0:
+            return "\n".join(lines) + "\n" + output
+    print("\n".join("    " + line for line in lines))
+    return ""
+
+
+def step_campaign():
+    """the virtual worlds and random round trips with twenty times as many seeds."""
+    for test in tests_in("build", {"sim", "unit", "fault"}):
+        status, output = run(test["cmd"], 3600, dict(test["env"], GAP_SEED_SCALE="20",
+                                                     CK_DEFAULT_TIMEOUT="0"))
+        if status != 0:
+            return f"{shlex.join(test['cmd'])}:\n{output}"
+    return ""
+
+
+STEPS = {name[len("step_"):]: function for name, function in list(globals().items())
+         if name.startswith("step_")}
+
+
+def main():
+    global JOBS
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("steps", nargs="*", help="steps to run (default: all)")
+    parser.add_argument("--jobs", default=JOBS)
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    JOBS = args.jobs
+    if args.list:
+        for name, function in STEPS.items():
+            print(f"{name}: {function.__doc__}")
+        return 0
+    for step in args.steps:
+        if step not in STEPS:
+            parser.error(f"no step '{step}': {', '.join(STEPS)}")
+    passed = failed = 0
+    for name in args.steps or STEPS:
+        start = time.monotonic()
+        print(f"{name}: {STEPS[name].__doc__}", flush=True)
+        problem = STEPS[name]()
+        print(f"    {'ok' if not problem else 'FAILED'} [{time.monotonic() - start:.0f} s]")
+        if problem:
+            failed += 1
+            print("\n".join("    " + line for line in problem.splitlines()[-60:]))
+        else:
+            passed += 1
+        sys.stdout.flush()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
