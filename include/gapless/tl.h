@@ -204,8 +204,10 @@ typedef int (*gap_tl_print_cb)(void *data, const char *text, size_t len);
 
 /**
  * Print a boxed object as one line of JSON: {"_":"updateNewMessage","message":{...},"pts":5}.
- * 64-bit numbers are JSON strings, bytes are base64, strings that are not UTF-8 become
- * {"_bytes":"..."}; true flags are true; absent fields are left out; flag words are left out.
+ * 64-bit numbers are JSON strings; bytes, int128 and int256 are base64; strings that are not UTF-8
+ * become {"_bytes":"..."}; doubles that are no numbers become "NaN", "Infinity", "-Infinity"; true
+ * flags are true; absent fields and flag words are left out; what a field of type Object or !X
+ * holds becomes {"_id":"1cb5c415","_bytes":"..."} if it is not a well-formed object of this layer.
  * @return 0; GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT; or what the sink returned.
  */
 GAP_API GAP_NODISCARD int gap_tl_print(gap_bytes_t in, gap_tl_print_cb sink, void *data);

@@ -64,12 +64,87 @@ START_TEST(test_message_bytes)
 }
 END_TEST
 
+struct text {
+    char data[4096];
+    size_t len;
+    int result; /* of the sink */
+};
+
+static int collect(void *data, const char *text, size_t len)
+{
+    struct text *t = data;
+
+    if (t->result < 0) return t->result;
+    ck_assert_uint_lt(t->len + len, sizeof t->data);
+    memcpy(t->data + t->len, text, len);
+    t->len += len;
+    t->data[t->len] = 0;
+    return 0;
+}
+
+/* Serialise, print, compare. */
+static void check_print(gap_tl_object_t object, const char *expected)
+{
+    static uint8_t bytes[4096];
+    struct text text = {.len = 0};
+    int64_t len = gap_tl_write(object, bytes, sizeof bytes);
+
+    ck_assert_int_gt(len, 0);
+    ck_assert_int_eq(gap_tl_print(gap_bytes(bytes, (size_t)len), collect, &text), 0);
+    ck_assert_str_eq(text.data, expected);
+    text.result = GAP_E_CLOSED;
+    ck_assert_int_eq(gap_tl_print(gap_bytes(bytes, (size_t)len), collect, &text), GAP_E_CLOSED);
+}
+
+START_TEST(test_print_message)
+{
+    gap_tl_peer_user_t from;
+    gap_tl_peer_channel_t peer;
+    gap_tl_message_t message;
+    gap_tl_object_t object = sample_message(&from, &peer, &message);
+    gap_tl_update_new_channel_message_t update = {.message = object, .pts = 9, .pts_count = 1};
+
+    message.message = gap_str("a\"b\\\n\xc3\xa9");
+    check_print(GAP_TL_OF(GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE, &update),
+                "{\"_\":\"updateNewChannelMessage\",\"message\":{\"_\":\"message\",\"post\":true,"
+                "\"id\":5,\"from_id\":{\"_\":\"peerUser\",\"user_id\":\"77\"},"
+                "\"peer_id\":{\"_\":\"peerChannel\",\"channel_id\":\"88\"},\"date\":1700000000,"
+                "\"message\":\"a\\\"b\\\\\\u000a\xc3\xa9\"},\"pts\":9,\"pts_count\":1}");
+    message.message = gap_bytes("\xff\xfe", 2);
+    check_print(object, "{\"_\":\"message\",\"post\":true,\"id\":5,"
+                        "\"from_id\":{\"_\":\"peerUser\",\"user_id\":\"77\"},"
+                        "\"peer_id\":{\"_\":\"peerChannel\",\"channel_id\":\"88\"},"
+                        "\"date\":1700000000,\"message\":{\"_bytes\":\"//4=\"}}");
+}
+END_TEST
+
+START_TEST(test_print_service)
+{
+    static const int64_t ids[] = {1, -1, INT64_MIN};
+    gap_mt_msgs_ack_t ack = {.msg_ids = gap_tl_array(ids, 3)};
+    gap_mt_pong_t pong = {.msg_id = 3, .ping_id = 4};
+    gap_mt_message_t messages[2] = {
+        {.msg_id = 1, .seqno = 2, .body = GAP_TL_OF(GAP_MT_MSGS_ACK, &ack)},
+        {.msg_id = 5, .seqno = 3, .body = GAP_TL_OF(GAP_MT_PONG, &pong)},
+    };
+    gap_mt_msg_container_t container = {.messages = gap_tl_array(messages, 2)};
+
+    check_print(GAP_TL_OF(GAP_MT_MSG_CONTAINER, &container),
+                "{\"_\":\"msg_container\",\"messages\":[{\"_\":\"message\",\"msg_id\":\"1\","
+                "\"seqno\":2,\"bytes\":36,\"body\":{\"_\":\"msgs_ack\",\"msg_ids\":[\"1\",\"-1\","
+                "\"-9223372036854775808\"]}},{\"_\":\"message\",\"msg_id\":\"5\",\"seqno\":3,"
+                "\"bytes\":20,\"body\":{\"_\":\"pong\",\"msg_id\":\"3\",\"ping_id\":\"4\"}}]}");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("tl");
     TCase *t = tcase_create("objects");
 
     tcase_add_test(t, test_message_bytes);
+    tcase_add_test(t, test_print_message);
+    tcase_add_test(t, test_print_service);
     suite_add_tcase(s, t);
     return s;
 }
