@@ -60,7 +60,8 @@ GAP_NODISCARD int gap_sha256_end(gap_crypto_t *c, uint8_t out[GAP_SHA256_BYTES])
 GAP_NODISCARD bool gap_secret_equal(const uint8_t *a, const uint8_t *b, size_t len);
 
 /** Fill @p out from @p random. @return 0 or what the source returned. */
-GAP_NODISCARD static inline int gap_random_fill(const gap_random_t *random, uint8_t *out, size_t len)
+GAP_NODISCARD static inline int gap_random_fill(const gap_random_t *random, uint8_t *out,
+                                                size_t len)
 {
     return len > 0 ? random->fill(random->arg, out, len) : 0;
 }

@@ -10,7 +10,8 @@
 
 #define GAP_DH_BYTES 256
 
-/** The prime all production servers use, known to be safe; generators 3, 4 and 7 are good for it. */
+/** The prime all production servers use, known to be safe; generators 3, 4 and 7 are good for it.
+ */
 extern const uint8_t gap_dh_known_prime[GAP_DH_BYTES];
 
 /**

@@ -47,14 +47,12 @@ static int portable_encrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_
     while (len > 0) {
         size_t chunk = len < CBC_CHUNK ? len : CBC_CHUNK;
         for (size_t i = 0; i < chunk; i += BLOCK)
-            xor_block(d + i, in + i,
-                      i >= 2 * BLOCK ? in + i - 2 * BLOCK : before[i / BLOCK]);
+            xor_block(d + i, in + i, i >= 2 * BLOCK ? in + i - 2 * BLOCK : before[i / BLOCK]);
         if (EVP_EncryptUpdate(c->cbc_encrypt, d, &n, d, (int)chunk) != 1) goto out;
         memcpy(after[1], in + chunk - BLOCK, BLOCK);
         memcpy(after[0], chunk > BLOCK ? in + chunk - 2 * BLOCK : before[1], BLOCK);
         /* Backwards: in place, p[i-1] is still there when c[i] needs it. */
-        for (size_t i = chunk - BLOCK; i > 0; i -= BLOCK)
-            xor_block(out + i, d + i, in + i - BLOCK);
+        for (size_t i = chunk - BLOCK; i > 0; i -= BLOCK) xor_block(out + i, d + i, in + i - BLOCK);
         xor_block(out, d, before[1]);
         memcpy(before, after, sizeof before);
         in += chunk;
@@ -95,8 +93,8 @@ out:
     return r;
 }
 
-int gap_ige_encrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32],
-                    const uint8_t *in, uint8_t *out, size_t len)
+int gap_ige_encrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32], const uint8_t *in,
+                    uint8_t *out, size_t len)
 {
     gap_ige_x86_t s;
 
@@ -109,8 +107,8 @@ int gap_ige_encrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32]
     return 0;
 }
 
-int gap_ige_decrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32],
-                    const uint8_t *in, uint8_t *out, size_t len)
+int gap_ige_decrypt(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32], const uint8_t *in,
+                    uint8_t *out, size_t len)
 {
     gap_ige_x86_t s;
 

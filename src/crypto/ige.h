@@ -23,7 +23,7 @@ GAP_NODISCARD int gap_ige_decrypt(gap_crypto_t *c, const uint8_t key[32], const 
  * AES instructions the two overlap in the processor.
  * @return as gap_ige_decrypt.
  */
-GAP_NODISCARD int gap_ige_decrypt_hash(gap_crypto_t *c, const uint8_t key[32],
-                                       const uint8_t iv[32], uint8_t *data, size_t len);
+GAP_NODISCARD int gap_ige_decrypt_hash(gap_crypto_t *c, const uint8_t key[32], const uint8_t iv[32],
+                                       uint8_t *data, size_t len);
 
 #endif

@@ -66,8 +66,8 @@ GAP_NODISCARD int gap_message_seal(gap_crypto_t *c, const gap_auth_key_t *key,
  * Open a packet in place: the plaintext replaces the ciphertext, and out->body is a view into it.
  *
  * Checked: length, auth_key_id, msg_key over the whole plaintext (always and in constant time, also
- * if the lengths inside are wrong), message_data_length, padding of 12 to 1024 bytes. Session, order
- * and time are the session's to check. All failures look alike and wipe the packet.
+ * if the lengths inside are wrong), message_data_length, padding of 12 to 1024 bytes. Session,
+ * order and time are the session's to check. All failures look alike and wipe the packet.
  *
  * @param packet  Without transport padding.
  * @return 0; GAP_E_CRYPTO refused; GAP_E_LIBCRYPTO.

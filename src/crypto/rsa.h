@@ -25,7 +25,8 @@ typedef struct gap_rsa_key {
 /**
  * Read a public key: PKCS#1 ("RSA PUBLIC KEY") or SubjectPublicKeyInfo ("PUBLIC KEY"). Text around
  * the first PEM block is ignored.
- * @return 0 (gap_rsa_fini when done); GAP_E_PEM not such a key or not of 2048 bits; GAP_E_LIBCRYPTO.
+ * @return 0 (gap_rsa_fini when done); GAP_E_PEM not such a key or not of 2048 bits;
+ * GAP_E_LIBCRYPTO.
  */
 GAP_NODISCARD int gap_rsa_public_from_pem(gap_crypto_t *c, gap_bytes_t pem, gap_rsa_key_t *out);
 /** Read a private key, PKCS#1 or PKCS#8, unencrypted. @return as gap_rsa_public_from_pem. */

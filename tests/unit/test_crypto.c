@@ -230,8 +230,8 @@ START_TEST(test_packet_vectors)
         ck_assert_uint_eq(gap_message_size(m.body.len, padding), n);
         scripted_init(&random);
         scripted_add(&random, v->padding);
-        ck_assert_int_eq(
-            gap_message_seal(&c, &key, x, &m, padding, &random.source, out, &token), 0);
+        ck_assert_int_eq(gap_message_seal(&c, &key, x, &m, padding, &random.source, out, &token),
+                         0);
         ck_assert_msg(memcmp(out, want, n) == 0, "seal: %s", v->name);
         hex_exactly(v->msg_key_large, large, sizeof large);
         ck_assert_uint_eq(token, gap_load32(large) | 0x80000000U);
@@ -275,8 +275,8 @@ START_TEST(test_packet_any_flipped_bit_is_refused)
     gap_crypto_use_aesni(&c, _i == 1);
     load_key(&key);
     message_of(&vectors_packet[1], body, &m);
-    ck_assert_int_eq(
-        gap_message_seal(&c, &key, GAP_TO_CLIENT, &m, 12, &prng_source, good, NULL), 0);
+    ck_assert_int_eq(gap_message_seal(&c, &key, GAP_TO_CLIENT, &m, 12, &prng_source, good, NULL),
+                     0);
     size_t n = gap_message_size(m.body.len, 12);
     for (size_t bit = 0; bit < n * 8; bit++) {
         memcpy(bad, good, n);

@@ -53,17 +53,17 @@ START_TEST(test_rsa_fingerprints)
 }
 END_TEST
 
-/* The test key's public half in the other form, made with `openssl rsa -RSAPublicKey_in -pubout`. */
-static const char spki_pem[] =
-    "-----BEGIN PUBLIC KEY-----\n"
-    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAjdfGNVGpuW4lQTj+vSoi\n"
-    "JYZbW1Pb/ZgI3tFZWER6sny2dDYWSVYkihtzD/erA8LNKlPH+4+bfMLAGWx1eWak\n"
-    "rmzTmddhFrPxnUbS8lxDZRVEhovyhd69RAGuW+jI9xAVAQT+N8gx5TviNBsEiQac\n"
-    "ZGJtfj7VuUWCUSkP/9ldn2xge7EFZRW6sB4xyVTRD+QcpTqXvdEdw2LpoVfAwkjn\n"
-    "YDd3njQy/G5NohwO3R9vt5+NwnHt6km1EjI6kkK7MUuCGhtayoXoboSJLhe/+bu4\n"
-    "M+7/F2/WpeEW2YQg/QpFSckuK8TfhMkG5vqTriOmoBpksDODxAWpRkNPlzIc0/ZU\n"
-    "JwIDAQAB\n"
-    "-----END PUBLIC KEY-----\n";
+/* The test key's public half in the other form, made with `openssl rsa -RSAPublicKey_in -pubout`.
+ */
+static const char spki_pem[] = "-----BEGIN PUBLIC KEY-----\n"
+                               "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAjdfGNVGpuW4lQTj+vSoi\n"
+                               "JYZbW1Pb/ZgI3tFZWER6sny2dDYWSVYkihtzD/erA8LNKlPH+4+bfMLAGWx1eWak\n"
+                               "rmzTmddhFrPxnUbS8lxDZRVEhovyhd69RAGuW+jI9xAVAQT+N8gx5TviNBsEiQac\n"
+                               "ZGJtfj7VuUWCUSkP/9ldn2xge7EFZRW6sB4xyVTRD+QcpTqXvdEdw2LpoVfAwkjn\n"
+                               "YDd3njQy/G5NohwO3R9vt5+NwnHt6km1EjI6kkK7MUuCGhtayoXoboSJLhe/+bu4\n"
+                               "M+7/F2/WpeEW2YQg/QpFSckuK8TfhMkG5vqTriOmoBpksDODxAWpRkNPlzIc0/ZU\n"
+                               "JwIDAQAB\n"
+                               "-----END PUBLIC KEY-----\n";
 
 START_TEST(test_rsa_pem_both_ways)
 {
@@ -312,10 +312,10 @@ START_TEST(test_is_prime64)
 {
     static bool composite[10000];
     /* Strong pseudoprimes to several of the bases (OEIS A014233) and Carmichael numbers. */
-    static const uint64_t liars[] = {2047,          1373653,          25326001,
-                                     3215031751,    2152302898747,    3474749660383,
-                                     341550071728321, 3825123056546413051, 561,
-                                     1105,          9746347772161};
+    static const uint64_t liars[] = {
+        2047,          1373653,       25326001,        3215031751,
+        2152302898747, 3474749660383, 341550071728321, 3825123056546413051,
+        561,           1105,          9746347772161};
 
     composite[0] = composite[1] = true;
     for (size_t i = 2; i < 10000; i++)
@@ -378,8 +378,10 @@ START_TEST(test_dh_generators_agree_with_euler)
     BIGNUM *g = BN_new(), *half = BN_new(), *x = BN_new(), *prime;
 
     for (int k = 0; k < 2; k++) {
-        if (k == 0) memcpy(p, gap_dh_known_prime, 256);
-        else other_prime(p);
+        if (k == 0)
+            memcpy(p, gap_dh_known_prime, 256);
+        else
+            other_prime(p);
         prime = BN_bin2bn(p, 256, NULL);
         ck_assert_int_eq(BN_rshift1(half, prime), 1);
         for (int i = -1; i <= 9; i++) {
@@ -401,7 +403,8 @@ START_TEST(test_dh_generators_agree_with_euler)
 }
 END_TEST
 
-/* Every remainder of the generator table, on numbers made for it (the function asks no primality). */
+/* Every remainder of the generator table, on numbers made for it (the function asks no primality).
+ */
 START_TEST(test_dh_generator_table)
 {
     static const struct {
