@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Turn the TL schemas into C: public headers with ids, flags and structs, and private tables.
 
-usage: generate.py api|mt|calls|tables API.tl MTPROTO.tl OUTPUT
+usage: generate.py api|mt|calls|tables|skip API.tl MTPROTO.tl OUTPUT
 
   api       <gapless/tl_api.h>    the API schema
   mt        <gapless/tl_mt.h>     MTProto's own messages
   calls     <gapless/tl_calls.h>  one inline wrapper a method
-  tables    tl_tables.c           what the reader, writer, skipper and printer walk
+  tables    tl_tables.c           what the reader, writer and printer walk
+  skip      tl_skip.c             one function for every shape of object, to pass over it
 
 Every id is checked against the CRC32 of its line. Whatever the C code could not handle (a vector
 of vectors, an unknown type, two names that become one) is an error here, not a surprise there.
@@ -18,7 +19,7 @@ import zlib
 
 LAYER = 227
 VECTOR_ID = 0x1CB5C415
-ALWAYS = 63  # bit number of what is not optional; the skipper's flag word has it always set
+ALWAYS = 63  # bit number of what is not optional; what depends on no flag has it
 
 # schema type -> (kind, C type, bytes on the wire or None)
 PLAIN = {
@@ -309,7 +310,7 @@ class Names:
 class Tables:
     def __init__(self, combinators):
         self.combinators = [c for c in combinators if c.id != VECTOR_ID]
-        self.names, self.types, self.ops, self.fields = Names(), {}, [], []
+        self.names, self.types, self.bodies, self.fields = Names(), {}, {}, []
         self.type_names = [self.names.add('')]
         self.index = {}
         for i, c in enumerate(self.combinators):
@@ -320,7 +321,7 @@ class Tables:
         for c in self.combinators:
             self.type_number(c.schema, c.result)
         self.constructed = {(c.schema, c.result) for c in self.combinators if not c.is_method}
-        self.programs = [self.program(c) for c in self.combinators]
+        self.body_of = [self.body(c) for c in self.combinators]
         self.rows = [self.row(c) for c in self.combinators]
 
     def type_number(self, schema, name):
@@ -360,22 +361,37 @@ class Tables:
             c.id, self.names.add(c.name), self.type_number(c.schema, c.result), size, first,
             elem_type, len(c.fields), elem, c.is_method)
 
-    # -- skip programs: see struct gap_tl_op in tl.h
+    # -- skip functions: their statements are macros of tl/skip.h
 
-    def program(self, c):
-        """Index of the first operation of this combinator's skip program."""
-        start = len(self.ops)
-        self.ops += group(self.steps(c))
-        return start
+    def body(self, c):
+        """Index of the function that passes the fields of c; equal functions are one."""
+        if c.fixed_size() is not None:
+            return 0
+        lines = ['    (void)state;']
+        if any(f.word is not None and f.kind != 'TRUE' for f in c.fields):
+            lines.insert(0, '    uint64_t flags = 0;\n')
+        steps, i = self.steps(c), 0
+        while i < len(steps):
+            run = i
+            while run < len(steps) and steps[run][1] != ALWAYS:
+                run += 1
+            lines += guarded(steps[i:run], '    ')
+            if run < len(steps) and statement(*steps[run]):
+                lines.append('    ' + statement(*steps[run]))
+            i = run + 1
+        return self.bodies.setdefault('\n'.join(lines), len(self.bodies))
 
     def steps(self, c):
         """[(operation, bit, pre, arg)]; `pre` are fixed bytes merged into what follows them."""
         out, pre, words, last_flags = [], 0, 0, None
+        used = {f.word for f in c.fields if f.kind != 'TRUE'}
         for f in c.fields:
             size = PLAIN[f.type][2] if f.type in PLAIN else None
             if f.kind == 'TRUE':
                 continue
-            if f.kind == 'FLAGS':
+            if f.kind == 'FLAGS' and words not in used:
+                words += 1
+            elif f.kind == 'FLAGS':
                 if words == 1 and pre == 0 and last_flags == len(out) - 1 and out[-1][2] == 0:
                     out[-1] = ('FLAGS_BOTH', ALWAYS, 0, 8)
                 else:
@@ -436,41 +452,30 @@ class Tables:
         return perfect_hash([c.id for c in self.combinators])
 
 
-def group(steps):
-    """Put one test of all their bits in front of every run of optional steps."""
-    out, i = [], 0
-    while i < len(steps):
-        run = i
-        while run < len(steps) and steps[run][1] != ALWAYS:
-            run += 1
-        out += guarded(steps[i:run])
-        if run < len(steps):
-            out.append(op_text(*steps[run]))
-        i = run + 1
-    return out
-
-
-def guarded(run, at_once=6):
-    """Three and more optional steps get a common test; long runs a tree of such tests."""
+def guarded(run, indent, at_once=4):
+    """Optional steps: behind a test of all their bits if they are many, and so on for the rest."""
+    if any(op != 'FIXED' and pre > 0 for op, _, pre, _ in run):
+        raise SchemaError('an optional step cannot pass what is in front of it')
     if len(run) < 3:
-        return [op_text(*s) for s in run]
-    if len(run) <= at_once:
-        body = [op_text(*s) for s in run]
-    else:
-        body = []
-        for i in range(0, len(run), at_once - 1):
-            body += guarded(run[i:i + at_once - 1])
+        return ['%sif (flags & 0x%xU) %s' % (indent, 1 << s[1], statement(*s)) for s in run]
     mask = 0
     for step in run:
         mask |= 1 << step[1]
-    test = '{GAP_TL_OP_UNLESS, %d, 0, %d, 0}' % (ALWAYS, len(body) + 1)
-    low, high = mask & 0xFFFFFFFF, mask >> 32
-    data = '{%d, %d, %d, %d, %d}' % (low & 255, low >> 8 & 255, low >> 16, high & 65535, high >> 16)
-    return [test, data] + body
+    out = ['%sif (flags & 0x%xU) {' % (indent, mask)]
+    out += ['%s    if (flags & 0x%xU) %s' % (indent, 1 << s[1], statement(*s))
+            for s in run[:at_once]]
+    return out + guarded(run[at_once:], indent + '    ') + [indent + '}']
 
 
-def op_text(op, bit, pre, arg):
-    return '{GAP_TL_OP_%s, %d, %d, %d, 0}' % (op, bit, pre, arg)
+def statement(op, _, pre, arg):
+    if op == 'END':
+        return 'FIXED(%d);' % pre if pre > 0 else ''
+    if op == 'FIXED':
+        return 'FIXED(%d);' % pre
+    if op.startswith('FLAGS'):
+        return '%s(%d, %d);' % (op, pre, pre + arg)
+    call = '%s(%s);' % (op, arg if arg else '')
+    return 'FIXED(%d);\n    %s' % (pre, call) if pre > 0 else call
 
 
 def perfect_hash(ids, buckets=1024, slots=4096):
@@ -509,7 +514,7 @@ def rows(items, per_line=1):
 def emit_tables(combinators):
     t = Tables(combinators)
     multiplier, moves, used = t.slots()
-    if len(t.ops) > 65535 or len(t.fields) > 65535:
+    if len(t.fields) > 65535:
         raise SchemaError('a table outgrew its 16-bit index')
     slots = []
     for place in range(4096):
@@ -523,7 +528,7 @@ def emit_tables(combinators):
         fixed = c.fixed_size()
         slots.append('{0x%08xU, %d, %d, %d, %d}' % (
             c.id, t.type_number(c.schema, c.result) | (0x8000 if c.is_method else 0),
-            0 if fixed is None else fixed + 4, t.programs[position], position))
+            0 if fixed is None else fixed + 4, t.body_of[position], position))
     out = ['/* Generated from the TL schemas: the tables declared in tl/tl.h. */',
            '#include "tl/tl.h"', '#include <gapless/tl_api.h>', '#include <gapless/tl_mt.h>',
            '#include <stddef.h>', '', '_Static_assert(GAP_TL_MULTIPLIER == 0x%08xU, "hash of tl/tl.h");' % multiplier,
@@ -532,7 +537,6 @@ def emit_tables(combinators):
     for decl, items, per_line in (
             ('uint16_t gap_tl_moves[]', [str(m) for m in moves], 16),
             ('gap_tl_slot_t gap_tl_slots[]', slots, 2),
-            ('gap_tl_op_t gap_tl_ops[]', t.ops, 2),
             ('gap_tl_info_t gap_tl_infos[]', t.rows, 1),
             ('gap_tl_field_t gap_tl_fields[]', t.fields, 1),
             ('uint32_t gap_tl_type_names[]', [str(n) for n in t.type_names], 12),
@@ -541,8 +545,20 @@ def emit_tables(combinators):
     return '\n'.join(out) + '\n'
 
 
+def emit_skip(combinators):
+    t = Tables(combinators)
+    out = ['/* Generated from the TL schemas: the skip functions of tl/skip.h. */',
+           '#include "tl/skip.h"']
+    for body, number in t.bodies.items():
+        out.append('\nstatic const uint8_t *body_%d(const uint8_t *p, const uint8_t *end, '
+                   'gap_tl_state_t *state)\n{\n%s\n    return p;\n}' % (number, body))
+    out.append('\nconst gap_tl_body_fn gap_tl_bodies[] = {\n%s};' % rows(
+        ['body_%d' % n for n in t.bodies.values()], 8))
+    return '\n'.join(out) + '\n'
+
+
 def main(argv):
-    if len(argv) != 5 or argv[1] not in ('api', 'mt', 'calls', 'tables'):
+    if len(argv) != 5 or argv[1] not in ('api', 'mt', 'calls', 'tables', 'skip'):
         print(__doc__, file=sys.stderr)
         return 2
     kind, api, mtproto, output = argv[1:]
@@ -551,6 +567,8 @@ def main(argv):
         check_names(combinators)
         if kind == 'tables':
             text = emit_tables(combinators)
+        elif kind == 'skip':
+            text = emit_skip(combinators)
         elif kind == 'calls':
             text = emit_calls(combinators)
         else:

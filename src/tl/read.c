@@ -9,12 +9,7 @@
 
 static int read_scalar(uint8_t kind, const uint8_t **at, const uint8_t *end, void *member)
 {
-    static const uint8_t sizes[] = {
-        [GAP_TL_K_INT] = 4,     [GAP_TL_K_BYTE_COUNT] = 4, [GAP_TL_K_LONG] = 8,
-        [GAP_TL_K_DOUBLE] = 8,  [GAP_TL_K_INT128] = 16,    [GAP_TL_K_INT256] = 32,
-        [GAP_TL_K_FLAGS] = 4,
-    };
-    size_t size = sizes[kind];
+    size_t size = gap_tl_fixed_size(kind, 0);
 
     if ((size_t)(end - *at) < size) return GAP_E_TL;
     memcpy(member, *at, size);

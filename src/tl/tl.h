@@ -3,7 +3,7 @@
  * public <gapless/tl.h>.
  *
  * A constructor id is found through a perfect hash: one load of a displacement, one of the slot.
- * The slot alone is enough to skip an object of fixed size; any other has a skip program.
+ * The slot alone is enough to skip an object of fixed size; any other has a skip function.
  */
 #ifndef GAP_TL_TL_H
 #define GAP_TL_TL_H
@@ -64,39 +64,11 @@ typedef struct gap_tl_info {
 
 typedef struct gap_tl_slot {
     uint32_t id;
-    uint16_t type;    /* with GAP_TL_SLOT_METHOD for methods, so that no field accepts them */
-    uint16_t fixed;   /* bytes of every object of this constructor, id included; 0 if they vary */
-    uint16_t program; /* index in gap_tl_ops */
-    uint16_t index;   /* in gap_tl_infos */
+    uint16_t type;  /* with GAP_TL_SLOT_METHOD for methods, so that no field accepts them */
+    uint16_t fixed; /* bytes of every object of this constructor, id included; 0 if they vary */
+    uint16_t body;  /* its skip function in gap_tl_bodies, if they vary */
+    uint16_t index; /* in gap_tl_infos */
 } gap_tl_slot_t;
-
-/** Operations of skip programs. Those with `pre` first pass that many bytes. */
-typedef enum gap_tl_op_code {
-    GAP_TL_OP_END,
-    GAP_TL_OP_FIXED,      /* pass `pre` bytes */
-    GAP_TL_OP_FLAGS_0,    /* `flags` is behind pre; it and what follows it are `arg` bytes */
-    GAP_TL_OP_FLAGS_1,    /* the same for `flags2` */
-    GAP_TL_OP_FLAGS_BOTH, /* both words in a row */
-    GAP_TL_OP_UNLESS,     /* the next slot is a mask: if no such bit is set, pass `arg` slots */
-    GAP_TL_OP_STRING,
-    GAP_TL_OP_OBJECT, /* of type `arg` */
-    GAP_TL_OP_BOOL,
-    GAP_TL_OP_VECTOR_OBJECT,     /* of type `arg` */
-    GAP_TL_OP_VECTOR_FIXED,      /* elements of `arg` bytes */
-    GAP_TL_OP_VECTOR_FIXED_BARE, /* the same without an id */
-    GAP_TL_OP_VECTOR_STRING,
-    GAP_TL_OP_MESSAGES, /* the bare messages of a container */
-    GAP_TL_OP_REST,
-    GAP_TL_OP_SIZED /* the last 4 bytes of `pre` tell how much follows */
-} gap_tl_op_code_t;
-
-typedef struct gap_tl_op {
-    uint8_t code;
-    uint8_t bit; /* done only if this bit of the flag words is set */
-    uint16_t pre;
-    uint16_t arg;
-    uint16_t zero;
-} gap_tl_op_t;
 
 #define GAP_TL_BUCKETS    1024U
 #define GAP_TL_SLOTS      4096U
@@ -104,7 +76,6 @@ typedef struct gap_tl_op {
 
 extern const uint16_t gap_tl_moves[];
 extern const gap_tl_slot_t gap_tl_slots[];
-extern const gap_tl_op_t gap_tl_ops[];
 extern const gap_tl_info_t gap_tl_infos[];
 extern const uint32_t gap_tl_info_count;
 extern const gap_tl_field_t gap_tl_fields[];
@@ -127,26 +98,42 @@ static inline int gap_tl_find(uint32_t id)
     return slot == NULL ? -1 : slot->index;
 }
 
-/**
- * Run a skip program over the body of an object.
- *
- * @param pc     gap_tl_ops[slot->program] or a program of the caller's that ends with END.
- * @param at     In: behind the id. Out, on success only: behind the object.
- * @param end    End of the bytes.
- * @param depth  Nesting of the object whose body this is; 1 for an outermost one.
- * @return 0; GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT.
- */
-GAP_NODISCARD int gap_tl_run(const gap_tl_op_t *pc, const uint8_t **at, const uint8_t *end,
-                             uint32_t depth);
+/** Bytes that every value of a kind takes; 0 if they vary. @param target Combinator, if kind is
+ * BARE. */
+static inline size_t gap_tl_fixed_size(uint8_t kind, uint16_t target)
+{
+    switch (kind) {
+    case GAP_TL_K_INT:
+    case GAP_TL_K_BYTE_COUNT:
+    case GAP_TL_K_FLAGS:
+    case GAP_TL_K_BOOL:
+        return 4;
+    case GAP_TL_K_LONG:
+    case GAP_TL_K_DOUBLE:
+        return 8;
+    case GAP_TL_K_INT128:
+        return 16;
+    case GAP_TL_K_INT256:
+        return 32;
+    case GAP_TL_K_BARE: {
+        size_t boxed = gap_tl_slot(gap_tl_infos[target].id)->fixed;
+        return boxed == 0 ? 0 : boxed - 4;
+    }
+    default:
+        return 0;
+    }
+}
 
 /**
  * Pass a boxed object.
  *
+ * @param at     In: its id. Out, on success only: behind it.
+ * @param end    End of the bytes.
  * @param type   Its type number; 0 for any constructor or method.
  * @param depth  Nesting of this object, 1 for an outermost one.
- * @return as gap_tl_run.
+ * @return 0; GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT.
  */
-GAP_NODISCARD int gap_tl_pass(const uint8_t **at, const uint8_t *end, uint16_t type,
+GAP_NODISCARD int gap_tl_pass(const uint8_t **at, const uint8_t *end, uint32_t type,
                               uint32_t depth);
 
 /** Pass a string and make a view of its bytes. @return 0, GAP_E_TL. */
@@ -171,7 +158,7 @@ GAP_NODISCARD static inline int gap_tl_pass_bytes(const uint8_t **at, const uint
  *
  * @param field  Of kind VECTOR.
  * @param depth  Nesting of the vector: that of the object it is a field of, plus one.
- * @return as gap_tl_run.
+ * @return as gap_tl_pass.
  */
 GAP_NODISCARD int gap_tl_pass_vector(const gap_tl_field_t *field, const uint8_t **at,
                                      const uint8_t *end, uint32_t depth, gap_tl_vector_t *out);

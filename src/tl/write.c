@@ -54,21 +54,15 @@ static int put_bytes(struct writer *w, const gap_bytes_t *bytes)
 static size_t stride_of(uint8_t elem, uint16_t target)
 {
     switch (elem) {
-    case GAP_TL_K_INT:
-        return 4;
-    case GAP_TL_K_LONG:
-    case GAP_TL_K_DOUBLE:
-        return 8;
-    case GAP_TL_K_INT128:
-        return 16;
-    case GAP_TL_K_INT256:
-        return 32;
     case GAP_TL_K_OBJECT:
         return sizeof(gap_tl_object_t);
     case GAP_TL_K_BARE:
         return gap_tl_infos[target].size;
-    default:
+    case GAP_TL_K_STRING:
+    case GAP_TL_K_BYTES:
         return sizeof(gap_bytes_t);
+    default:
+        return gap_tl_fixed_size(elem, 0);
     }
 }
 
@@ -150,15 +144,8 @@ static int write_field(struct writer *w, const gap_tl_field_t *field, const void
         return write_sized(w, member, depth + 1);
     case GAP_TL_K_VECTOR:
         return write_vector(w, field, member, depth + 1);
-    case GAP_TL_K_INT128:
-        return put(w, member, 16);
-    case GAP_TL_K_INT256:
-        return put(w, member, 32);
-    case GAP_TL_K_LONG:
-    case GAP_TL_K_DOUBLE:
-        return put(w, member, 8);
-    default: /* INT, FLAGS, BYTE_COUNT */
-        return put(w, member, 4);
+    default:
+        return put(w, member, gap_tl_fixed_size(field->kind, 0));
     }
 }
 
