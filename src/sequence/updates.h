@@ -91,8 +91,9 @@ struct gap_updates {
 
     /* private */
     gap_bytes_t bytes;
-    size_t at;      /* of the first item that is not in `first` */
-    uint32_t index; /* items handed out */
+    size_t at;           /* of the next item that is not in `first` */
+    size_t behind_first; /* of the first one that is not */
+    uint32_t index;      /* items handed out */
     struct gap_item first[GAP_UPDATES_INLINE];
 };
 
@@ -116,6 +117,9 @@ void gap_updates_rewind(struct gap_updates *u);
 
 /* ---- differences ------------------------------------------------------------------------------
  */
+
+/** Messages of an answer that are sorted if the server did not. */
+#define GAP_DIFFERENCE_SORT_MAX 256
 
 enum gap_difference_kind {
     GAP_DIFFERENCE_EMPTY = 0, /* date and seq (common), or pts (channel) */
@@ -146,9 +150,12 @@ struct gap_difference {
     gap_tl_vector_t users;
 
     /* private: where gap_difference_next stands */
-    uint8_t stage;
     gap_tl_iter_t iter;
     int64_t channel_id;
+    int32_t last_id; /* message handed out last */
+    uint16_t flags;  /* of all updates, or-ed */
+    uint8_t stage;
+    bool sorted;
 };
 
 /**
@@ -164,11 +171,11 @@ GAP_NODISCARD int gap_difference_open(gap_bytes_t bytes, int64_t channel_id,
                                       struct gap_difference *out);
 /**
  * The next item, in the order in which they are to be applied: early updates, new messages, new
- * encrypted messages, other updates, updatePtsChanged. pts and pts_count are as sent and not to be
- * checked against the own box of the difference (messages: pts -1, count 0, box common, or channel
- * for messages of a channel). messageEmpty is left out; so are updateUser, updateChat and
- * updateChannel. The messages of a channel's TOO_LONG are handed out like new ones, oldest first
- * if the server sorted them either way.
+ * encrypted messages, other updates, updatePtsChanged. Messages come by ascending id, whatever
+ * their order in the answer (as long as there are no more than GAP_DIFFERENCE_SORT_MAX); the latest
+ * messages of a channel's TOO_LONG are handed out like new ones. pts and pts_count are as sent and
+ * not to be checked against the box that was asked about (messages: pts -1, count 0; box common, or
+ * channel for messages of a channel). A messageEmpty is left out.
  * @return true with *out set, false at the end.
  */
 bool gap_difference_next(struct gap_difference *d, struct gap_item *out);
