@@ -119,7 +119,7 @@ const dc_options_t *dc_model_options(const dc_model_t *m);
  * one is a member of every channel, has its own basic groups and empty boxes at pts 1.
  * @param id > 0. @param now_us Becomes the date of its groups.
  * @return 0 created; 1 it was there already; GAP_E_ARGUMENT the id is that of an invented user or
- * not positive; GAP_E_NOMEM.
+ * not positive; GAP_E_LIMIT a hundred thousand accounts; GAP_E_NOMEM.
  */
 GAP_NODISCARD int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us);
 size_t dc_model_account_count(const dc_model_t *m);
