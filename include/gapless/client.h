@@ -1,0 +1,212 @@
+/*
+ * gapless/client.h - one Telegram account: its connection, its requests, its updates.
+ *
+ *     gap_client_open (gapless/uv.h) -> gap_client_on_message ... -> gap_client_start
+ *                                    -> handlers and events run on the host's loop
+ *     gap_client_stop                -> no further update reaches a handler
+ *     gap_client_close               -> closed callback, exactly once
+ *
+ * Everything here is for the thread of the loop that the client was opened on, and asserts it.
+ * Callbacks never run from inside the call that asked for them. From inside a callback every
+ * function may be called, gap_client_close included.
+ */
+#ifndef GAPLESS_CLIENT_H
+#define GAPLESS_CLIENT_H
+
+#include <gapless/message.h>
+#include <gapless/tl_api.h>
+#include <gapless/update.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An account in this process. Opaque. */
+typedef struct gap_client gap_client_t;
+
+/** Framing of the TCP connection. */
+typedef enum gap_transport {
+    GAP_TRANSPORT_INTERMEDIATE = 0,
+    GAP_TRANSPORT_ABRIDGED = 1
+} gap_transport_t;
+
+/** Which servers to talk to. */
+typedef enum gap_network {
+    GAP_NETWORK_CUSTOM = 0,     /* host, port, dc and rsa_key of the configuration */
+    GAP_NETWORK_PRODUCTION = 1, /* Telegram: published addresses and keys; dc is where to begin */
+    GAP_NETWORK_TEST = 2        /* Telegram's test servers */
+} gap_network_t;
+
+/** Settings of a client. Zero-initialise, then set what is wanted; everything is copied. */
+typedef struct gap_client_config {
+    gap_network_t network;
+    gap_transport_t transport;
+    const char *host;    /* custom: name or address; others: NULL */
+    uint16_t port;       /* custom */
+    int32_t dc;          /* data centre number, 1 to 5 on Telegram; 0: 2 */
+    const char *rsa_key; /* custom: the server's public keys, PEM (PKCS#1 or SPKI), one after the
+                            other; others: NULL */
+    int32_t api_id;      /* from my.telegram.org */
+    const char *api_hash;
+    const char *bot_token;      /* "ID:SECRET" from @BotFather */
+    const char *device_model;   /* NULL: "Gapless" */
+    const char *system_version; /* NULL: "1.0" */
+    const char *app_version;    /* NULL: the library's version */
+    const char *lang_code;      /* NULL: "en" */
+    uint32_t gap_wait_ms;       /* how long a gap waits for its missing update; 0: 500 */
+    const gap_alloc_t *alloc;   /* NULL: gap_alloc_default(). Pinned until closed */
+    gap_log_cb log;             /* NULL: none */
+    void *log_data;
+    gap_log_level_t log_level; /* most detailed level wanted */
+    bool measure; /* keep gap_client_stats' turn figures (costs two clock reads a turn) */
+} gap_client_config_t;
+
+/** What a client tells besides updates. */
+typedef enum gap_event_kind {
+    GAP_CLIENT_CONNECTED = 0,  /* connected, encrypted */
+    GAP_CLIENT_DISCONNECTED,   /* `error` why; tried again after `us` */
+    GAP_CLIENT_SIGNED_IN,      /* `user_id` is the account */
+    GAP_CLIENT_SIGNED_OUT,     /* the server ended the session (401, 406): `text` names it */
+    GAP_CLIENT_STARTED,        /* the state is known, updates flow */
+    GAP_CLIENT_CAUGHT_UP,      /* what was missed before the start has been handed to handlers */
+    GAP_CLIENT_GAP_OPENED,     /* an update is missing behind `from`; one that ends at `to` came */
+    GAP_CLIENT_GAP_FILLED,     /* whole again up to `to` after `us`; `fetched`: by a difference */
+    GAP_CLIENT_RESYNCHRONISED, /* what lay between `from` and `to` can't be had; `text`: why */
+    GAP_CLIENT_CHANNEL_LOST,   /* no access to channel_id any more */
+    GAP_CLIENT_HANDLER_FAILED, /* a handler returned or was told `error` */
+    GAP_CLIENT_ERROR,          /* something failed and is tried again, or dropped: `text` */
+    GAP_CLIENT_FATAL           /* the client can't go on; `text` says what and what to do */
+} gap_event_kind_t;
+
+/** An event. Borrowed, as is everything it points to. */
+typedef struct gap_event {
+    gap_event_kind_t kind;
+    int error;          /* a result code, or 0 */
+    int32_t rpc_code;   /* code of an rpc_error, or 0 */
+    const char *text;   /* one line for people, never NULL; no secrets */
+    int64_t user_id;    /* SIGNED_IN */
+    gap_box_t box;      /* gap events: which sequence; GAP_BOX_NONE is the order of containers */
+    int64_t channel_id; /* of GAP_BOX_CHANNEL */
+    int32_t from;
+    int32_t to;
+    uint64_t us; /* microseconds */
+    bool fetched;
+} gap_event_t;
+
+/** Event callback. Loop thread. */
+typedef void (*gap_event_cb)(gap_client_t *client, const gap_event_t *event, void *data);
+
+/**
+ * Message handler: new and edited messages of all kinds; otherwise as gap_update_cb.
+ * @param message  Valid as long as @p update is.
+ */
+typedef int (*gap_message_cb)(gap_update_t *update, const gap_message_t *message, void *data);
+
+/** The outcome of a request. Borrowed. */
+typedef struct gap_result {
+    /** 0: `object` is the answer. GAP_E_RPC: the server said no, see the rpc_ members.
+     * GAP_E_TIMEOUT, GAP_E_CLOSED, GAP_E_DISCONNECTED, GAP_E_UNAUTHORIZED, GAP_E_TL, GAP_E_TL_ID,
+     * GAP_E_NOMEM and others: no answer. */
+    int status;
+    int32_t rpc_code;       /* 400, 420 ... */
+    int32_t rpc_value;      /* the number in the error's name, 0 if there is none */
+    const char *rpc_name;   /* "FLOOD_WAIT_30"; "" if it is no rpc_error */
+    gap_tl_object_t object; /* the boxed result; a vector has the id GAP_TL_VECTOR */
+    gap_packet_t *packet;   /* owns object; gap_packet_ref to keep it */
+} gap_result_t;
+
+/** Callback of a request. Exactly once per request that was taken. Loop thread. */
+typedef void (*gap_call_cb)(gap_client_t *client, const gap_result_t *result, void *data);
+
+/** Counters since open. */
+typedef struct gap_client_stats {
+    uint64_t updates;     /* handed to handlers */
+    uint64_t duplicates;  /* dropped because they had been */
+    uint64_t gaps;        /* opened */
+    uint64_t healed;      /* closed by a late update */
+    uint64_t fetched;     /* closed by a difference */
+    uint64_t differences; /* asked of the server, channels included */
+    uint64_t turns;       /* of the host's loop spent in the library (config.measure) */
+    uint64_t turns_over_2ms;
+    uint64_t turn_max_us; /* longest, processor time */
+    bool caught_up;
+} gap_client_stats_t;
+
+/** All events. One callback at most; NULL: none. Before or after start. */
+GAP_API void gap_client_on_event(gap_client_t *client, gap_event_cb callback, void *data);
+/**
+ * Every update, before message handlers. One callback at most.
+ * If it returns GAP_LATER or an error, message handlers don't see the update.
+ */
+GAP_API void gap_client_on_update(gap_client_t *client, gap_update_cb callback, void *data);
+/** New and edited messages. One callback at most. */
+GAP_API void gap_client_on_message(gap_client_t *client, gap_message_cb callback, void *data);
+
+/**
+ * Connect, sign in and receive. Progress comes as events.
+ * @return 0; GAP_E_STATE started before; GAP_E_CLOSED; GAP_E_ARGUMENT no bot token; GAP_E_NOMEM.
+ */
+GAP_API GAP_NODISCARD int gap_client_start(gap_client_t *client);
+/**
+ * Stop handing updates to handlers; requests still work, the connection stays. The way to end in
+ * good order: stop, wait for requests, close. Idempotent.
+ */
+GAP_API void gap_client_stop(gap_client_t *client);
+/**
+ * Close. Requests in flight end with GAP_E_CLOSED; then @p callback runs, once, after which the
+ * client is gone and none of its handles is left on the loop. Updates kept with GAP_LATER must be
+ * finished first: the callback waits for them. Idempotent; the first callback counts.
+ * @param callback  May be NULL.
+ */
+GAP_API void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *data);
+/**
+ * In a child process after fork: close the client's descriptors and free what can be freed without
+ * its loop. The only function that a child may call.
+ */
+GAP_API void gap_client_abandon(gap_client_t *client);
+
+/**
+ * Call any method. <gapless/tl_calls.h> has a typed wrapper for each.
+ *
+ * @param query     GAP_TL_OF(a method's id, its struct), or serialised bytes; copied.
+ * @param callback  May be NULL.
+ * @return 0; GAP_E_CLOSED; GAP_E_STATE not started; GAP_E_LIMIT too many requests are waiting, or
+ *         the query is too large; GAP_E_NOMEM; GAP_E_TL_ID, GAP_E_ARGUMENT as gap_tl_size().
+ */
+GAP_API GAP_NODISCARD int gap_client_call(gap_client_t *client, gap_tl_object_t query,
+                                          gap_call_cb callback, void *data);
+
+/**
+ * Send a text to the chat of an update, as an answer to its message.
+ *
+ * @param update    One with a message; borrowed.
+ * @param text      UTF-8, 1 to 4096 characters; copied.
+ * @param callback  As of gap_client_call; may be NULL.
+ * @return 0; GAP_E_ARGUMENT the update has no message or the text is empty; GAP_E_NOT_FOUND the
+ *         chat's access hash did not come with the update and is not known; otherwise as
+ *         gap_client_call.
+ */
+GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
+                                    void *data);
+
+/** The client an update came to. */
+GAP_API gap_client_t *gap_update_client(const gap_update_t *update);
+
+/**
+ * What is needed to address a peer in a request, from what this account has seen.
+ * @param out  inputPeerUser, inputPeerChat, inputPeerChannel or inputPeerSelf; serialised into
+ *             @p storage, 24 bytes at least.
+ * @return 0; GAP_E_NOT_FOUND its access hash is not known; GAP_E_ARGUMENT.
+ */
+GAP_API GAP_NODISCARD int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
+                                                uint8_t storage[24], gap_tl_object_t *out);
+
+/** User id of the account; 0 before SIGNED_IN. */
+GAP_API int64_t gap_client_self(const gap_client_t *client);
+/** Counters now. */
+GAP_API void gap_client_stats(const gap_client_t *client, gap_client_stats_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

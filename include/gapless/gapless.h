@@ -1,0 +1,16 @@
+/*
+ * gapless/gapless.h - all of the public interface in one include.
+ */
+#ifndef GAPLESS_GAPLESS_H
+#define GAPLESS_GAPLESS_H
+
+#include <gapless/base.h>
+#include <gapless/client.h>
+#include <gapless/message.h>
+#include <gapless/tl.h>
+#include <gapless/tl_api.h>
+#include <gapless/tl_calls.h>
+#include <gapless/update.h>
+#include <gapless/uv.h>
+
+#endif
