@@ -15,14 +15,12 @@
 #ifndef GAP_LOOPS_ENGINE_H
 #define GAP_LOOPS_ENGINE_H
 
-#include <gapless/tl.h>
+#include <gapless/update.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** One update on its way to a handler; its accessors are in <gapless/update.h>. */
-typedef struct gap_update gap_update_t;
 typedef struct gap_engine gap_engine_t;
 struct gap_rt;
 
@@ -30,11 +28,6 @@ struct gap_rt;
 #define GAP_BEHIND 1
 /** gap_engine_result: the result holds nothing that concerns the engine. */
 #define GAP_UNCONCERNED 2
-#ifndef GAP_LATER
-/** A handler's promise to call gap_update_done or gap_update_failed. */
-#define GAP_LATER 1
-#endif
-
 /** Default of gap_engine_config.gap_wait_us: how long a gap waits for its missing update. */
 #define GAP_ENGINE_GAP_WAIT_US UINT32_C(500000)
 /** Default of gap_engine_limits.inbox: updates held and queued of one sequence. */
@@ -75,12 +68,6 @@ typedef void (*gap_answer_cb)(void *answer_arg, const gap_answer_t *answer);
  * @return 0; negative: not sent, @p cb must not be called; the engine tries again later.
  */
 typedef int (*gap_invoke_cb)(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);
-
-/**
- * A handler. @return 0 done; GAP_LATER: the update stays valid until gap_update_done() or
- * gap_update_failed(), which may come at once; negative: failed.
- */
-typedef int (*gap_update_cb)(gap_update_t *update, void *data);
 
 /** Which ordered stream. */
 typedef enum gap_sequence_kind {
@@ -257,14 +244,6 @@ GAP_API GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t qu
 GAP_API void gap_engine_missed(gap_engine_t *engine);
 /** A message could not be read: as gap_engine_missed, at most once in GAP_ENGINE_UNDECODABLE_US. */
 GAP_API void gap_engine_undecodable(gap_engine_t *engine);
-
-/**
- * End of an update that its handler kept with GAP_LATER; it is freed. Once for each; also after
- * gap_engine_close, whose callback waits for it.
- */
-GAP_API void gap_update_done(gap_update_t *update);
-/** As gap_update_done; the failure @p error (negative) is counted and told by an event. */
-GAP_API void gap_update_failed(gap_update_t *update, int error);
 
 /**
  * One tick of an engine that has its own runtime (config.rt was NULL).

@@ -1,0 +1,413 @@
+/*
+ * loops/engine_feed.c - bytes in: one pass over what came, one node for each update, into the
+ * arrivals in the order in which they are to be looked at:
+ *   users and chats first; early updates (updateMessageID ...); those with a sequence of their own;
+ *   at last what only the container's seq orders, as one node.
+ *
+ * Owns: nothing. Never: calls back, judges an order, asks.
+ */
+#include "base/packet.h"
+#include "loops/engine_internal.h"
+
+#include <string.h>
+
+/* One object on its way in. */
+struct intake {
+    gap_engine_t *e;
+    struct gap_updates updates;
+    gap_packet_t *packet;
+    gap_bytes_t query; /* of a result */
+    gap_via_t via;
+    bool fresh;                /* what has no sequence of its own was not seen before */
+    struct gap_node_list rest; /* of a container with seq */
+    uint32_t rest_count;
+    int result;
+};
+
+static void arrive(gap_engine_t *e, struct gap_node *n)
+{
+    STAILQ_INSERT_TAIL(&e->arrivals, n, next);
+    e->arrival_count++;
+}
+
+static void shed(gap_engine_t *e, uint16_t flags)
+{
+    e->count.shed++;
+    if ((flags & GAP_ITEM_TYPING) == 0) e->shed_untold++;
+}
+
+/* Out of memory: what has a sequence is fetched later, the rest is gone. */
+static void starved(struct intake *in, struct gap_track *track)
+{
+    in->result = GAP_E_NOMEM;
+    if (track == NULL) {
+        shed(in->e, 0);
+        return;
+    }
+    track->behind = true;
+    gap_engine_sweep_later(in->e);
+}
+
+static bool has_room(struct intake *in, struct gap_track *track)
+{
+    gap_engine_t *e = in->e;
+
+    if (!track->behind && track->queued < e->config.limits.inbox &&
+        e->arrival_count < GAP_ARRIVALS_MAX)
+        return true;
+    if (!track->behind) {
+        track->behind = true;
+        if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
+    }
+    e->count.behind++;
+    if (in->result == 0) in->result = GAP_BEHIND;
+    return false;
+}
+
+static struct gap_node *order(gap_engine_t *e, enum gap_node_kind kind, struct gap_track *track,
+                              int32_t pts, int32_t count)
+{
+    struct gap_node *n = gap_node_new(e, kind, NULL);
+
+    if (n == NULL) return NULL;
+    const struct gap_update_owner *owner = n->update.owner;
+    memset(&n->update, 0, sizeof n->update);
+    n->update.owner = owner;
+    n->update.pts = pts;
+    n->update.pts_count = count;
+    n->track = track;
+    if (track != NULL) track->queued++;
+    return n;
+}
+
+/* ---- what has a sequence ---- */
+
+static struct gap_track *track_of(gap_engine_t *e, const struct gap_item *item)
+{
+    if (item->box == GAP_BOX_CHANNEL) return gap_engine_track(e, item->channel_id, true);
+    return &e->common[item->box == GAP_BOX_QTS ? GAP_SEQUENCE_QTS : GAP_SEQUENCE_COMMON];
+}
+
+/* How well the peers of a message must be known. */
+enum known_as {
+    KNOWN_ANYHOW, /* what we wrote ourselves */
+    KNOWN_SEEN,   /* users and chats came along: a partial object will do */
+    KNOWN_FULLY,  /* short messages name them by id only */
+};
+
+static bool names_unknown(gap_engine_t *e, const struct gap_item *item, enum known_as known)
+{
+    if ((item->flags & GAP_ITEM_HAS_MESSAGE) == 0 || known == KNOWN_ANYHOW) return false;
+    int verdict = gap_peers_check(&e->peers, item, NULL);
+    return verdict == GAP_PEERS_UNKNOWN || (verdict == GAP_PEERS_MIN && known == KNOWN_FULLY);
+}
+
+static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet_t *packet,
+                      enum known_as known)
+{
+    gap_engine_t *e = in->e;
+    struct gap_track *track = track_of(e, item);
+
+    if (track == NULL) {
+        starved(in, NULL);
+        gap_engine_missed(e);
+        return;
+    }
+    if (!has_room(in, track)) return;
+    struct gap_node *n = gap_node_new(e, NODE_UPDATE, packet);
+    if (n == NULL) {
+        starved(in, track);
+        return;
+    }
+    gap_update_init(&n->update, item, in->updates.users, in->updates.chats);
+    n->update.via = (uint8_t)in->via;
+    n->track = track;
+    if ((item->flags & GAP_ITEM_EMPTY) != 0) {
+        n->kind = NODE_SILENT;
+    } else {
+        n->unknown = names_unknown(e, item, known);
+    }
+    track->queued++;
+    track->lost = false;
+    arrive(e, n);
+}
+
+/* ---- short forms ---- */
+
+static void fetch_common(struct intake *in)
+{
+    struct gap_node *n = order(in->e, NODE_FETCH, NULL, 0, 0);
+
+    if (n == NULL) {
+        starved(in, &in->e->common[GAP_SEQUENCE_COMMON]);
+        return;
+    }
+    arrive(in->e, n);
+}
+
+static void add_short(struct intake *in, const struct gap_item *item)
+{
+    gap_engine_t *e = in->e;
+    struct gap_item full;
+    gap_packet_t *packet;
+    int r = (item->flags & GAP_ITEM_SENT) == 0
+                ? gap_short_expand(e->alloc, item, e->config.self_id, &packet, &full)
+                : gap_sent_expand(e->alloc, item, in->query, e->config.self_id, &packet, &full);
+
+    if (r == GAP_E_NOMEM) {
+        starved(in, &e->common[GAP_SEQUENCE_COMMON]);
+    } else if (r < 0) {
+        fetch_common(in);
+    } else {
+        bool sent = (item->flags & GAP_ITEM_SENT) != 0;
+        add_boxed(in, &full, packet, sent ? KNOWN_ANYHOW : KNOWN_FULLY);
+        gap_packet_unref(packet);
+    }
+}
+
+/* ---- what has none ---- */
+
+static void add_plain(struct intake *in, const struct gap_item *item, bool at_once)
+{
+    gap_engine_t *e = in->e;
+    uint32_t limit = e->config.limits.inbox;
+
+    if (!in->fresh) {
+        e->count.duplicates++;
+        return;
+    }
+    if ((item->flags & GAP_ITEM_TYPING) != 0) limit /= 2;
+    if (e->plain_count + in->rest_count >= limit) {
+        shed(e, item->flags);
+        return;
+    }
+    struct gap_node *n = gap_node_new(e, NODE_UPDATE, in->packet);
+    if (n == NULL) {
+        in->result = GAP_E_NOMEM;
+        shed(e, item->flags);
+        return;
+    }
+    gap_update_init(&n->update, item, in->updates.users, in->updates.chats);
+    n->update.via = (uint8_t)in->via;
+    if (at_once || in->updates.seq == 0) {
+        e->plain_count++;
+        arrive(e, n);
+    } else {
+        in->rest_count++;
+        STAILQ_INSERT_TAIL(&in->rest, n, next);
+    }
+}
+
+static void add_order(struct intake *in, const struct gap_item *item)
+{
+    gap_engine_t *e = in->e;
+    bool pts_changed = (item->flags & GAP_ITEM_PTS_CHANGED) != 0;
+    struct gap_track *track = pts_changed ? NULL : gap_engine_track(e, item->channel_id, true);
+
+    if (!pts_changed && track == NULL) {
+        starved(in, NULL);
+        gap_engine_missed(e);
+        return;
+    }
+    struct gap_node *n =
+        order(e, pts_changed ? NODE_PTS_CHANGED : NODE_TOO_LONG, track, item->pts, 0);
+    if (n == NULL) {
+        starved(in, track == NULL ? &e->common[GAP_SEQUENCE_COMMON] : track);
+        return;
+    }
+    arrive(e, n);
+}
+
+static bool is_early(const struct gap_item *item)
+{
+    return item->box == GAP_BOX_NONE && (item->flags & (GAP_ITEM_EARLY | GAP_ITEM_AT_ONCE)) != 0;
+}
+
+static void add_item(struct intake *in, const struct gap_item *item)
+{
+    if ((item->flags & (GAP_ITEM_SHORT | GAP_ITEM_SENT)) != 0) {
+        add_short(in, item);
+    } else if ((item->flags & (GAP_ITEM_TOO_LONG | GAP_ITEM_PTS_CHANGED)) != 0) {
+        add_order(in, item);
+    } else if (item->box != GAP_BOX_NONE) {
+        add_boxed(in, item, in->packet, KNOWN_SEEN);
+    } else if ((item->flags & GAP_ITEM_EMPTY) == 0) {
+        add_plain(in, item, false);
+    }
+}
+
+/* The container's own place in the order, with the rest of its updates. */
+static void add_container(struct intake *in)
+{
+    gap_engine_t *e = in->e;
+    struct gap_track *track = &e->common[GAP_SEQUENCE_SEQ];
+    const struct gap_updates *u = &in->updates;
+    struct gap_node *n = NULL;
+
+    if (has_room(in, track)) {
+        n = order(e, NODE_CONTAINER, track, u->seq, u->seq - u->seq_start + 1);
+        if (n == NULL) starved(in, track);
+    }
+    if (n != NULL) {
+        n->date = u->date;
+        STAILQ_CONCAT(&n->rest, &in->rest);
+        arrive(e, n);
+        return;
+    }
+    while ((n = STAILQ_FIRST(&in->rest)) != NULL) {
+        STAILQ_REMOVE_HEAD(&in->rest, next);
+        shed(e, n->update.flags);
+        gap_node_free(n);
+    }
+}
+
+static void learn(struct intake *in)
+{
+    int r = gap_peers_learn(&in->e->peers, in->updates.users);
+    int q = gap_peers_learn(&in->e->peers, in->updates.chats);
+
+    if (r == GAP_E_NOMEM || q == GAP_E_NOMEM) in->result = GAP_E_NOMEM;
+}
+
+static bool seq_is_sane(const struct gap_updates *u)
+{
+    return u->seq_start > 0 && u->seq >= u->seq_start;
+}
+
+static void take_in(struct intake *in)
+{
+    gap_engine_t *e = in->e;
+    struct gap_updates *u = &in->updates;
+    struct gap_item item;
+
+    if (u->seq != 0 && (!seq_is_sane(u) || u->error < 0)) {
+        if (u->error == 0) gap_engine_undecodable(e);
+        u->seq = 0;
+    }
+    in->fresh = u->seq == 0 || gap_window_add(&e->window, u->seq);
+    if (!in->fresh) e->count.duplicates++;
+    learn(in);
+    if ((u->flags & (GAP_ITEM_EARLY | GAP_ITEM_AT_ONCE)) != 0) {
+        while (gap_updates_next(u, &item)) {
+            if (is_early(&item)) add_plain(in, &item, true);
+        }
+        gap_updates_rewind(u);
+    }
+    while (gap_updates_next(u, &item)) {
+        if (!is_early(&item)) add_item(in, &item);
+    }
+    if (u->seq != 0 && in->fresh) add_container(in);
+    gap_loop_signal(e->rt, &e->seq);
+}
+
+static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_via_t via,
+                gap_bytes_t query)
+{
+    struct intake in;
+
+    int r = gap_updates_open(bytes, &in.updates);
+    if (r < 0) {
+        gap_engine_undecodable(e);
+        return r;
+    }
+    in.e = e;
+    in.packet = packet;
+    in.query = query;
+    in.via = via;
+    in.rest_count = 0;
+    in.result = 0;
+    STAILQ_INIT(&in.rest);
+    if (in.updates.kind == GAP_UPDATES_TOO_LONG) {
+        gap_engine_missed(e);
+        return 0;
+    }
+    take_in(&in);
+    if (in.updates.error == 0) return in.result;
+    gap_engine_undecodable(e);
+    return in.updates.error;
+}
+
+int gap_engine_feed(gap_engine_t *e, const uint8_t *bytes, size_t len, gap_packet_t *packet)
+{
+    gap_packet_t *own = NULL;
+
+    if (e->closing) return GAP_E_CLOSED;
+    if (packet == NULL) {
+        int r = gap_packet_copy(e->alloc, gap_bytes(bytes, len), &own);
+        if (r < 0) {
+            gap_engine_missed(e);
+            return r;
+        }
+        packet = own;
+        bytes = own->data;
+    }
+    int r = feed(e, gap_bytes(bytes, len), packet, GAP_VIA_PUSH, gap_bytes(NULL, 0));
+    gap_packet_unref(own);
+    return r;
+}
+
+/* ---- the account's own calls ---- */
+
+static int affected(gap_engine_t *e, const struct gap_result_view *view)
+{
+    struct gap_track *track = view->channel_id == 0 ? &e->common[GAP_SEQUENCE_COMMON]
+                                                    : gap_engine_track(e, view->channel_id, false);
+
+    if (track == NULL || view->pts_count == 0) return 0;
+    if (track->channel_id != 0 && track->core.position == 0) return 0;
+    struct gap_node *n = order(e, NODE_SILENT, track, view->pts, view->pts_count);
+    if (n == NULL) {
+        track->behind = true;
+        gap_engine_sweep_later(e);
+        return GAP_E_NOMEM;
+    }
+    arrive(e, n);
+    gap_loop_signal(e->rt, &e->seq);
+    return 0;
+}
+
+int gap_engine_result(gap_engine_t *e, gap_bytes_t query, gap_bytes_t result, gap_packet_t *packet)
+{
+    struct gap_result_view view;
+    gap_packet_t *own = NULL;
+    int r = 0;
+
+    if (e->closing) return GAP_E_CLOSED;
+    gap_result_inspect(query, result, &view);
+    if (view.kind == GAP_RESULT_NONE) return GAP_UNCONCERNED;
+    if (view.kind == GAP_RESULT_AFFECTED) return affected(e, &view);
+    if (packet == NULL) {
+        r = gap_packet_copy(e->alloc, view.updates, &own);
+        if (r < 0) {
+            gap_engine_missed(e);
+            return r;
+        }
+        packet = own;
+        view.updates.data = own->data;
+    }
+    r = feed(e, view.updates, packet, GAP_VIA_RESULT, query);
+    gap_packet_unref(own);
+    return r;
+}
+
+/* ---- out of a difference ---- */
+
+bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item, struct gap_node *n)
+{
+    bool too_long = (item->flags & GAP_ITEM_TOO_LONG) != 0;
+    struct gap_track *track =
+        too_long ? gap_engine_track(e, item->channel_id, true) : track_of(e, item);
+
+    if (track == NULL) {
+        gap_node_free(n);
+        return false;
+    }
+    n->kind = too_long ? NODE_TOO_LONG : NODE_UPDATE;
+    n->track = track;
+    n->update.pts = item->pts;
+    n->update.pts_count = item->pts_count;
+    track->queued++;
+    arrive(e, n);
+    gap_loop_signal(e->rt, &e->seq);
+    return true;
+}

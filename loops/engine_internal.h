@@ -1,0 +1,326 @@
+/*
+ * loops/engine_internal.h - what the files of the engine share: its records, and who calls whom.
+ *
+ *   engine.c        open, start, close, export, the account's one timer
+ *   engine_feed.c   bytes -> nodes in the arrivals (parses, never delivers)
+ *   seq_loop.c      arrivals -> feeders; the order of containers
+ *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
+ *   update_loop.c   fetches differences until its sequence is whole
+ *   update_ask.c    the queries, and what the answers mean
+ *
+ * A sequence costs a `gap_track` for ever (40 bytes and its place in the map) and a `gap_active`
+ * only while something is held, fetched or waited for. Updates that fit are delivered without one.
+ */
+#ifndef GAP_LOOPS_ENGINE_INTERNAL_H
+#define GAP_LOOPS_ENGINE_INTERNAL_H
+
+#include "base/map.h"
+#include "base/pool.h"
+#include "base/prng.h"
+#include "loops/engine.h"
+#include "loops/loop.h"
+#include "sequence/ask.h"
+#include "sequence/held.h"
+#include "sequence/peers.h"
+#include "sequence/sequence.h"
+#include "sequence/update.h"
+#include "sequence/updates.h"
+
+/** Nodes that one batch of a loop handles. */
+#define GAP_SEQ_BATCH_MAX  64
+#define GAP_FEED_BATCH_MAX 64
+/** Nodes of one slab. */
+#define GAP_NODE_SLAB 128
+/** Nodes in the arrivals, of all sequences: beyond it everything counts as behind. */
+#define GAP_ARRIVALS_MAX (1U << 20)
+/** Useless answers in a row after which the user is told. */
+#define GAP_NO_PROGRESS_TOLD 3
+/** Least time between a difference that did not bring an unknown peer and the next one asked for
+ * because of an unknown peer. */
+#define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
+/** Retry of what failed for lack of memory. */
+#define GAP_SWEEP_US UINT64_C(1000000)
+
+struct gap_node;
+struct gap_track;
+struct gap_feed;
+struct gap_updater;
+STAILQ_HEAD(gap_node_list, gap_node);
+STAILQ_HEAD(gap_updater_list, gap_updater);
+
+enum gap_node_kind {
+    NODE_UPDATE = 0,
+    NODE_SILENT,      /* moves the position, nothing to deliver: affected*, messageEmpty */
+    NODE_CONTAINER,   /* the unordered updates of a container with seq, in `rest` */
+    NODE_TOO_LONG,    /* order to fetch `track`; update.pts is the hint or -1 */
+    NODE_PTS_CHANGED, /* common pts starts anew */
+    NODE_FETCH,       /* order to fetch the common difference */
+};
+
+enum gap_node_state {
+    NODE_QUEUED = 0, /* in the arrivals, held, or in a container's rest */
+    NODE_HANDLING,   /* its handler runs */
+    NODE_FINISHED,   /* finished while its handler runs */
+    NODE_LATER,      /* its handler said GAP_LATER */
+    NODE_FAILED,     /* failed after GAP_LATER: the event is due */
+};
+
+/** An update on its way. */
+struct gap_node {
+    gap_update_t update;
+    STAILQ_ENTRY(gap_node) next; /* arrivals, rest, failed */
+    gap_engine_t *engine;
+    struct gap_track *track;    /* its sequence; NULL: none */
+    gap_packet_t *packet;       /* owns update.bytes */
+    gap_packet_t *peers_packet; /* owns update.users and .chats; NULL: packet does */
+    union {
+        gap_held_node_t held;
+        struct {
+            int status; /* of NODE_FINISHED, NODE_FAILED */
+        } end;
+    } u;
+    struct gap_node_list rest; /* NODE_CONTAINER */
+    uint8_t kind;
+    uint8_t state;
+    int32_t date; /* NODE_CONTAINER */
+    bool unknown; /* names a peer that is not known */
+    bool copied;  /* its bytes are its own */
+};
+
+/** One sequence, for ever. */
+struct gap_track {
+    int64_t channel_id;    /* 0: of the account */
+    struct gap_feed *feed; /* NULL: a channel with nothing to do */
+    gap_sequence_t core;
+    uint32_t queued;     /* nodes in the arrivals and held */
+    int32_t read_max_id; /* last updateReadChannelInbox delivered */
+    bool behind;         /* updates were dropped on purpose since the last question */
+    bool startup;        /* named by the common difference of the start, not yet caught up */
+    bool hash_tried;     /* its access hash was looked for in vain */
+    bool lost;           /* no access */
+    uint8_t sequence;    /* gap_sequence_kind_t */
+};
+
+/** The feeder: what a sequence needs while something is held or waited for. */
+struct gap_feed {
+    gap_loop_t loop;
+    gap_engine_t *engine;
+    struct gap_track *track;
+    struct gap_updater *updater;
+    gap_timer_t wait; /* runs while an episode is open and nothing is fetched */
+    gap_held_t held;
+    uint64_t opened_us;  /* when the episode began */
+    int32_t opened_from; /* position before the hole */
+    bool open;           /* an episode is open: told by GAP_EVENT_GAP_OPENED */
+    bool expired;        /* its wait is over */
+};
+
+enum gap_updater_state {
+    UPDATER_IDLE = 0,
+    UPDATER_QUEUED,     /* waits for its turn (channels) or for gap_engine_start */
+    UPDATER_HASH,       /* waits for a common difference to bring the channel's access hash */
+    UPDATER_ASKING,     /* a question is in flight */
+    UPDATER_DELIVERING, /* its answer is at the head of the feeder's FIFO */
+    UPDATER_BACKOFF,    /* the last question failed */
+};
+
+/** What came back, until the loop runs. */
+struct gap_updater_answer {
+    bool have;
+    int status;
+    struct gap_refusal refusal; /* status GAP_E_RPC */
+    gap_bytes_t value;
+    gap_packet_t *packet;
+};
+
+/** The updater: asks, one question at a time. */
+struct gap_updater {
+    gap_loop_t loop;
+    gap_engine_t *engine;
+    struct gap_track *track;        /* NULL: common, qts and seq */
+    struct gap_feed *feed;          /* who delivers */
+    STAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
+    gap_timer_t retry;
+    uint8_t state;
+    bool want;         /* an order came since the last question */
+    bool listed;       /* in `turns` or `hashless` */
+    bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
+    bool asked_anew;   /* that was the question in flight */
+    uint8_t anew_why;  /* gap_engine_reason_t; NONE: at the start */
+    bool resynced;     /* the hole was not filled but given up */
+    bool delivered;    /* the feeder is through with the answer */
+    bool slice;        /* and it said that more follows */
+    bool probe;        /* the base is not known: ask from 1 */
+    uint8_t useless;   /* answers without progress in a row */
+    int32_t want_pts;  /* highest hint since the last question; 0: none */
+    uint64_t pause_us; /* last back-off; 0: none */
+    struct gap_updater_answer answer;
+    struct gap_difference difference; /* being delivered */
+    gap_packet_t *packet;             /* owns it */
+};
+
+/** What a channel has only while it is busy. */
+struct gap_active {
+    struct gap_feed feed;
+    struct gap_updater updater;
+    STAILQ_ENTRY(gap_active) next; /* to be looked at by the keeper */
+    bool listed;
+};
+STAILQ_HEAD(gap_active_list, gap_active);
+
+struct gap_engine {
+    gap_engine_config_t config;
+    const gap_alloc_t *alloc;
+    gap_rt_t *rt;
+    gap_rt_t own_rt;
+    bool owns_rt;
+    bool started;      /* gap_engine_start was called */
+    bool known;        /* the state is */
+    bool told;         /* GAP_EVENT_STARTED */
+    bool fetched_once; /* a common difference is through */
+    bool caught_up;
+    bool unauthorized;
+    bool closing;
+    bool dead; /* own runtime: free after the tick */
+
+    gap_loop_t keeper; /* gives idle records back, closes the engine */
+    gap_loop_t seq;
+    struct gap_node_list arrivals;
+    uint32_t arrival_count;
+    uint32_t plain_count; /* of these without a sequence */
+    struct gap_node_list failed;
+    uint64_t shed_untold;
+
+    struct gap_track common[3]; /* by gap_sequence_kind_t */
+    struct gap_feed feeds[3];
+    struct gap_updater updater;
+    gap_window_t window;
+    int32_t date;
+
+    gap_map_t channels;
+    struct gap_track *last_track;
+    gap_peers_t peers;
+    gap_pool_t nodes;
+    gap_pool_t tracks;
+    gap_pool_t actives;
+    struct gap_active_list idle;   /* active records that may have become idle */
+    struct gap_updater_list turns; /* channels that wait for their turn */
+    struct gap_updater_list hashless;
+    uint32_t channel_inflight;
+    uint32_t starting; /* channels with `startup` */
+
+    gap_timer_t house; /* always running: watchdog, put-off orders, sweep */
+    uint64_t quiet_since_us;
+    bool undecodable; /* an order was put off */
+    bool sweep;
+    uint64_t undecodable_us; /* not before */
+    uint64_t unknown_us;     /* unknown peers are no reason before */
+    gap_prng_t random;
+
+    /* the container whose users and chats were copied last */
+    gap_packet_t *peers_copy;
+    gap_packet_t *peers_from; /* where they lie; referenced, so that its address is not reused */
+    const uint8_t *peers_of;
+    const uint8_t *chats_of;
+
+    uint64_t loops_open; /* loops whose closed has not run */
+    uint64_t inflight;   /* questions without an answer */
+    void (*close_cb)(void *arg);
+    void *close_arg;
+    gap_engine_counters_t count;
+};
+
+/* engine.c */
+void gap_engine_tell(gap_engine_t *e, const gap_engine_event_t *event);
+gap_engine_event_t gap_engine_event(gap_engine_event_kind_t kind, const struct gap_track *track);
+/** The feeder of @p track, made if there is none; NULL: out of memory (a sweep is planned). */
+struct gap_feed *gap_engine_activate(gap_engine_t *e, struct gap_track *track);
+/** @p track may have nothing to do any more: its record is looked at soon. */
+void gap_engine_rest(gap_engine_t *e, struct gap_track *track);
+/** Can the channel be asked? @p out may be NULL. */
+bool gap_engine_hash(const gap_engine_t *e, int64_t channel_id, int64_t *out);
+void gap_engine_sweep_later(gap_engine_t *e);
+/** @return NULL if not known (or out of memory, if @p make). */
+struct gap_track *gap_engine_track(gap_engine_t *e, int64_t channel_id, bool make);
+/** A loop has closed, or something that close waits for is over. */
+void gap_engine_closed_one(gap_engine_t *e);
+void gap_engine_check_closed(gap_engine_t *e);
+void gap_engine_check_caught_up(gap_engine_t *e);
+/** GAP_EVENT_STARTED, once the state is known. */
+void gap_engine_tell_started(gap_engine_t *e);
+
+/* node.c */
+/** @return a node with a reference to packet; NULL: out of memory. */
+struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_packet_t *packet);
+void gap_node_free(struct gap_node *node);
+/** Is a peer that it names still not known? */
+bool gap_node_is_unknown(const struct gap_node *node);
+/** Make its bytes its own, so that it pins no packet; out of memory: it goes on pinning. */
+void gap_node_detach(struct gap_node *node);
+/** Free them untold: close has begun. */
+void gap_node_drop_failed(gap_engine_t *e);
+/** Let go of the users and chats that were copied last. */
+void gap_node_forget_copy(gap_engine_t *e);
+/** Hand to the handler; the node is gone or LATER afterwards. */
+void gap_node_deliver(struct gap_node *node);
+/** Tell of the updates that failed after GAP_LATER. */
+void gap_node_tell_failed(gap_engine_t *e);
+/** Deliver a container's rest and free it. */
+void gap_node_deliver_rest(struct gap_node *node);
+
+/* engine_feed.c */
+/** Put an item of a difference that belongs to another sequence into the arrivals. The node is
+ * taken. @return false: out of memory. */
+GAP_NODISCARD bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item,
+                                      struct gap_node *node);
+
+/* seq_loop.c */
+extern const struct gap_loop_class gap_seq_loop_class;
+
+/* feed_loop.c */
+extern const struct gap_loop_class gap_feed_loop_class;
+void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
+                   struct gap_updater *u);
+/** The next update of a sequence has come. Taken. */
+void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *node);
+/** Stop: a difference is wanted. */
+void gap_feed_freeze(struct gap_feed *f);
+/** Go on: the position is set. @p resynced: the hole was given up. */
+void gap_feed_thaw(struct gap_feed *f, bool resynced);
+/** Drop everything held. */
+void gap_feed_drop(struct gap_feed *f);
+
+/* update_loop.c */
+extern const struct gap_loop_class gap_update_loop_class;
+void gap_updater_init(struct gap_updater *u, gap_engine_t *e, struct gap_track *track,
+                      struct gap_feed *feed);
+void gap_updater_fini(struct gap_updater *u);
+/** An order to fetch; freezes at once. @p hint: a pts that the sequence should reach, 0: none. */
+void gap_updater_want(struct gap_updater *u, int32_t hint);
+/** Ask where the server stands. */
+void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why);
+/** Does an item of its difference belong to another sequence? */
+bool gap_updater_is_foreign(const struct gap_updater *u, const struct gap_item *item);
+/** The feeder has delivered the answer. */
+void gap_updater_delivered(struct gap_updater *u);
+/** Let waiting channels ask. */
+void gap_updater_pump(gap_engine_t *e);
+/** A common difference is through: channels that waited for a hash try again. */
+void gap_updater_retry_hashless(gap_engine_t *e);
+void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine_reason_t why,
+                      uint64_t pause_us);
+void gap_updater_finish(struct gap_updater *u);
+
+/* update_ask.c */
+/** @return 0 in flight; negative: not sent. */
+GAP_NODISCARD int gap_updater_ask(struct gap_updater *u);
+void gap_updater_answered(struct gap_updater *u);
+/** The state that the difference leads to. @return true if it goes on with a further slice. */
+bool gap_updater_take_state(struct gap_updater *u);
+
+static inline bool gap_updater_is_common(const struct gap_updater *u)
+{
+    return u->track == NULL;
+}
+
+#endif

@@ -1,0 +1,396 @@
+/*
+ * loops/feed_loop.c - one sequence's FIFO.
+ *
+ *   LIVE <-> WAITING(hole) --wait over--> FETCHING --dispatched--> REPLAYING -> LIVE | WAITING
+ *   any --order to fetch--> FETCHING          WAITING --the hole is filled--> REPLAYING
+ *
+ * (the modes are those of sequence/sequence.h). The FIFO is, from its head: the answer of a
+ * difference that is being delivered; what is held, in the order of the sequence; what comes. An
+ * update that fits while nothing is queued is delivered at once and never gets here as a node.
+ *
+ * Owns: the held updates, the gap's timer. Never: parses TL, sends requests, calls malloc (the
+ * copies of what is held are made by the node).
+ */
+#include "base/assert.h"
+#include "loops/engine_internal.h"
+
+#include <gapless/tl_api.h>
+#include <string.h>
+
+static struct gap_node *node_of(gap_held_node_t *held)
+{
+    return GAP_CONTAINER_OF(held, struct gap_node, u.held);
+}
+
+static unsigned step_flags(const struct gap_node *n)
+{
+    if (n->kind == NODE_CONTAINER) return GAP_STEP_CONTAINER;
+    return (n->update.flags & GAP_ITEM_NO_COUNT) != 0 ? GAP_STEP_NO_COUNT : 0;
+}
+
+/* ---- holes ---- */
+
+static void tell_gap(struct gap_feed *f, gap_engine_event_kind_t kind, bool fetched, int32_t to)
+{
+    gap_engine_event_t ev = gap_engine_event(kind, f->track);
+
+    ev.from = f->opened_from;
+    ev.to = to;
+    ev.fetched = fetched;
+    if (kind == GAP_EVENT_GAP_FILLED) ev.us = f->engine->rt->now_us - f->opened_us;
+    gap_engine_tell(f->engine, &ev);
+}
+
+static void open_episode(struct gap_feed *f, int32_t to)
+{
+    gap_engine_t *e = f->engine;
+
+    f->open = true;
+    f->expired = false;
+    f->opened_us = e->rt->now_us;
+    f->opened_from = f->track->core.position;
+    e->count.gaps++;
+    tell_gap(f, GAP_EVENT_GAP_OPENED, false, to);
+    if (gap_loop_is_closing(&f->loop)) return;
+    /* No memory for a timer: don't wait then. */
+    if (gap_timer_start(e->rt, &f->wait, f->opened_us + e->config.gap_wait_us) < 0)
+        gap_updater_want(f->updater, 0);
+}
+
+static void close_episode(struct gap_feed *f, bool fetched, bool resynced)
+{
+    if (!f->open) return;
+    f->open = false;
+    f->expired = false;
+    gap_timer_stop(f->engine->rt, &f->wait);
+    if (resynced) return;
+    if (fetched) {
+        f->engine->count.fetched++;
+    } else {
+        f->engine->count.healed++;
+    }
+    tell_gap(f, GAP_EVENT_GAP_FILLED, fetched, f->track->core.position);
+}
+
+static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
+{
+    struct gap_feed *f = GAP_CONTAINER_OF(timer, struct gap_feed, wait);
+
+    (void)rt;
+    f->expired = true;
+    if (f->track->core.mode == GAP_MODE_WAITING) gap_updater_want(f->updater, 0);
+}
+
+/* ---- holding ---- */
+
+static void hold(struct gap_feed *f, struct gap_node *n, int32_t position, int32_t count)
+{
+    if (count > position) count = position;
+    gap_node_detach(n);
+    gap_held_insert(&f->held, &n->u.held, position, count);
+    f->track->queued++;
+    f->engine->count.held++;
+}
+
+static struct gap_node *take_held(struct gap_feed *f)
+{
+    gap_held_node_t *h = gap_held_take(&f->held);
+
+    f->engine->count.held--;
+    f->track->queued--;
+    return node_of(h);
+}
+
+void gap_feed_drop(struct gap_feed *f)
+{
+    while (f->held.count > 0) gap_node_free(take_held(f));
+}
+
+/* ---- what becomes of a judged update ---- */
+
+static void reset_told(gap_engine_t *e, struct gap_track *track, int32_t from)
+{
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, track);
+
+    ev.from = from;
+    ev.to = track->core.position;
+    ev.reason = GAP_REASON_RESET;
+    gap_engine_tell(e, &ev);
+}
+
+/* Of the same channel's read marks only a higher one is news. */
+static bool read_is_news(struct gap_track *track, const struct gap_node *n)
+{
+    gap_tl_update_read_channel_inbox_t read;
+
+    if (n->update.id != GAP_TL_UPDATE_READ_CHANNEL_INBOX) return true;
+    if (gap_tl_read(n->update.bytes, GAP_TL_UPDATE_READ_CHANNEL_INBOX, &read, sizeof read) < 0)
+        return false;
+    if (read.max_id <= track->read_max_id) return false;
+    track->read_max_id = read.max_id;
+    return true;
+}
+
+static void drop_duplicate(struct gap_node *n)
+{
+    n->engine->count.duplicates++;
+    gap_node_free(n);
+}
+
+static void deliver(struct gap_node *n)
+{
+    if (n->kind == NODE_CONTAINER) {
+        if (n->date > n->engine->date) n->engine->date = n->date;
+        gap_node_deliver_rest(n);
+    } else if ((n->update.flags & GAP_ITEM_NO_COUNT) != 0 && !read_is_news(n->track, n)) {
+        drop_duplicate(n);
+    } else {
+        gap_node_deliver(n);
+    }
+}
+
+/* Its numbers are nonsense: only the server can say what happened. */
+static void malformed(gap_engine_t *e, struct gap_node *n)
+{
+    e->count.malformed++;
+    gap_node_free(n);
+    gap_engine_undecodable(e);
+}
+
+/* A message that names somebody never seen: the difference brings it with its peers. */
+static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
+{
+    gap_sequence_t probe = track->core;
+
+    if (e->rt->now_us < e->unknown_us) return false;
+    enum gap_verdict v = gap_sequence_step(&probe, n->update.pts, n->update.pts_count, 0);
+    if (v != GAP_VERDICT_APPLY) return false;
+    struct gap_feed *f = gap_engine_activate(e, track);
+    if (f == NULL) return false;
+    /* The first update of a channel is its base; if the channel can be asked, ask from there. */
+    if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
+        track->core.position = n->update.pts - n->update.pts_count;
+    hold(f, n, n->update.pts, n->update.pts_count);
+    gap_updater_want(f->updater, 0);
+    return true;
+}
+
+/* ---- in ---- */
+
+static void take_gap(gap_engine_t *e, struct gap_track *track, struct gap_node *n, bool first)
+{
+    struct gap_feed *f = gap_engine_activate(e, track);
+
+    if (f == NULL) {
+        /* Nowhere to keep it: it is fetched when there is memory again. */
+        track->core.mode = GAP_MODE_LIVE;
+        track->behind = true;
+        e->count.behind++;
+        gap_node_free(n);
+        return;
+    }
+    int32_t end = n->update.pts;
+    hold(f, n, end, n->update.pts_count);
+    if (first) open_episode(f, end);
+}
+
+static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_node *n,
+                        enum gap_verdict v, int32_t before)
+{
+    switch (v) {
+    case GAP_VERDICT_APPLY:
+    case GAP_VERDICT_PLAIN:
+        break;
+    case GAP_VERDICT_RESET:
+        reset_told(e, track, before);
+        break;
+    case GAP_VERDICT_DUPLICATE:
+        drop_duplicate(n);
+        return;
+    case GAP_VERDICT_MALFORMED:
+        malformed(e, n);
+        return;
+    case GAP_VERDICT_HOLD:
+        take_gap(e, track, n, false);
+        return;
+    case GAP_VERDICT_GAP:
+        take_gap(e, track, n, true);
+        return;
+    }
+    deliver(n);
+    /* A push filled the hole: look at what is held again, in the feeder's own batches. */
+    if (track->core.mode == GAP_MODE_WAITING && track->core.position != before) {
+        track->core.mode = GAP_MODE_REPLAYING;
+        gap_loop_signal(e->rt, &track->feed->loop);
+    }
+}
+
+/* Updates were dropped on purpose; those that came before them have been seen to. */
+static void look_behind(gap_engine_t *e, struct gap_track *track)
+{
+    uint32_t held = track->feed == NULL ? 0 : track->feed->held.count;
+
+    if (!track->behind || track->queued > held || track->core.mode >= GAP_MODE_REPLAYING) return;
+    struct gap_feed *f = gap_engine_activate(e, track);
+    if (f != NULL) gap_updater_want(f->updater, 0);
+}
+
+void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
+{
+    int32_t before = track->core.position;
+
+    track->queued--;
+    if (n->unknown && fetch_instead(e, track, n)) return;
+    enum gap_verdict v =
+        gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
+    take_judged(e, track, n, v, before);
+    if (track->behind) look_behind(e, track);
+}
+
+/* ---- out ---- */
+
+static void replayed(struct gap_feed *f, struct gap_node *n, enum gap_verdict v, int32_t before)
+{
+    if (v == GAP_VERDICT_DUPLICATE) {
+        drop_duplicate(n);
+        return;
+    }
+    if (v == GAP_VERDICT_RESET) reset_told(f->engine, f->track, before);
+    /* The difference did not bring its peers: don't ask for such ones again at once. */
+    if (n->unknown && gap_node_is_unknown(n))
+        f->engine->unknown_us = f->engine->rt->now_us + GAP_UNKNOWN_PEER_US;
+    deliver(n);
+}
+
+/* @return true if there is nothing more to do now. */
+static bool replay(struct gap_feed *f)
+{
+    gap_sequence_t *core = &f->track->core;
+
+    for (unsigned budget = GAP_FEED_BATCH_MAX; f->held.count > 0; budget--) {
+        if (budget == 0) return false;
+        struct gap_node *n = node_of(gap_held_first(&f->held));
+        int32_t before = core->position;
+        enum gap_verdict v =
+            gap_sequence_replay(core, n->update.pts, n->update.pts_count, step_flags(n));
+        if (v == GAP_VERDICT_HOLD) return true;
+        (void)take_held(f);
+        replayed(f, n, v, before);
+        if (core->mode != GAP_MODE_REPLAYING || gap_loop_is_closing(&f->loop)) return true;
+    }
+    return true;
+}
+
+static void replay_end(struct gap_feed *f)
+{
+    gap_sequence_t *core = &f->track->core;
+
+    if (f->held.count == 0) {
+        core->mode = GAP_MODE_LIVE;
+        close_episode(f, false, false);
+        return;
+    }
+    core->mode = GAP_MODE_WAITING;
+    if (!f->open) {
+        open_episode(f, gap_held_end(gap_held_first(&f->held)));
+    } else if (f->expired) {
+        gap_updater_want(f->updater, 0);
+    }
+}
+
+/* The answer at the head of the FIFO. @return true if it is through. */
+static bool deliver_difference(struct gap_feed *f)
+{
+    gap_engine_t *e = f->engine;
+    struct gap_updater *u = f->updater;
+    struct gap_item item;
+
+    for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0; budget--) {
+        struct gap_node *n = gap_node_new(e, NODE_UPDATE, u->packet);
+        if (n == NULL) {
+            gap_engine_sweep_later(e);
+            return false;
+        }
+        struct gap_difference before = u->difference;
+        if (!gap_difference_next(&u->difference, &item)) {
+            gap_node_free(n);
+            return true;
+        }
+        gap_update_init(&n->update, &item, u->difference.users, u->difference.chats);
+        n->update.via = GAP_VIA_DIFFERENCE;
+        if (gap_updater_is_foreign(u, &item)) {
+            if (!gap_engine_pass_on(e, &item, n)) {
+                u->difference = before; /* this very item again when there is memory */
+                gap_engine_sweep_later(e);
+                return false;
+            }
+        } else {
+            n->track = f->track;
+            n->update.pts = -1;
+            gap_node_deliver(n);
+        }
+        if (e->closing) return false;
+    }
+    gap_loop_signal(e->rt, &f->loop);
+    return false;
+}
+
+static void run_replay(struct gap_feed *f)
+{
+    if (!replay(f)) {
+        gap_loop_signal(f->engine->rt, &f->loop);
+        return;
+    }
+    if (f->track->core.mode == GAP_MODE_REPLAYING && !f->engine->closing) replay_end(f);
+}
+
+static void feed_run(gap_rt_t *rt, gap_loop_t *loop)
+{
+    struct gap_feed *f = GAP_CONTAINER_OF(loop, struct gap_feed, loop);
+    gap_engine_t *e = f->engine;
+
+    (void)rt;
+    if (f->updater->feed == f && f->updater->state == UPDATER_DELIVERING) {
+        if (deliver_difference(f)) gap_updater_delivered(f->updater);
+    } else if (f->track->core.mode == GAP_MODE_REPLAYING) {
+        run_replay(f);
+    }
+    if (e->closing) return;
+    if (f->track->behind) look_behind(e, f->track);
+    gap_engine_rest(e, f->track);
+}
+
+static void feed_closed(gap_rt_t *rt, gap_loop_t *loop)
+{
+    (void)rt;
+    gap_engine_closed_one(GAP_CONTAINER_OF(loop, struct gap_feed, loop)->engine);
+}
+
+const struct gap_loop_class gap_feed_loop_class = {"feed", feed_run, feed_closed};
+
+/* ---- orders ---- */
+
+void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
+                   struct gap_updater *u)
+{
+    memset(f, 0, sizeof *f);
+    gap_loop_init(&f->loop, &gap_feed_loop_class);
+    f->engine = e;
+    f->track = track;
+    f->updater = u;
+    f->wait.fn = wait_over;
+    f->wait.after_drain = true;
+}
+
+void gap_feed_freeze(struct gap_feed *f)
+{
+    f->track->core.mode = GAP_MODE_FETCHING;
+    gap_timer_stop(f->engine->rt, &f->wait);
+}
+
+void gap_feed_thaw(struct gap_feed *f, bool resynced)
+{
+    f->track->core.mode = GAP_MODE_REPLAYING;
+    close_episode(f, true, resynced);
+    gap_loop_signal(f->engine->rt, &f->loop);
+}

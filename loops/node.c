@@ -1,0 +1,239 @@
+/*
+ * loops/node.c - one update on its way: from the pool, to the handler, back to the pool.
+ *
+ *   QUEUED -> HANDLING -> gone                                   the handler returned 0 or failed
+ *                \--> LATER -> gone | FAILED (event due) -> gone  gap_update_done,
+ * gap_update_failed
+ *                \--> FINISHED -> gone                            the same from inside the handler
+ *
+ * Owns: the node and its references. Never: decides anything about order.
+ */
+#include "base/assert.h"
+#include "base/packet.h"
+#include "loops/engine_internal.h"
+
+#include <string.h>
+
+static void finished(gap_update_t *update, int status);
+static const struct gap_update_owner node_owner = {finished};
+
+static struct gap_node *node_of(gap_update_t *update)
+{
+    return GAP_CONTAINER_OF(update, struct gap_node, update);
+}
+
+struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_packet_t *packet)
+{
+    struct gap_node *n = gap_pool_get(&e->nodes);
+
+    if (n == NULL) return NULL;
+    n->engine = e;
+    n->track = NULL;
+    n->packet = packet == NULL ? NULL : gap_packet_ref(packet);
+    n->peers_packet = NULL;
+    n->kind = (uint8_t)kind;
+    n->state = NODE_QUEUED;
+    n->unknown = false;
+    n->copied = false;
+    n->update.owner = &node_owner;
+    n->update.maybe_repeated = false;
+    STAILQ_INIT(&n->rest);
+    return n;
+}
+
+static void node_put(struct gap_node *n)
+{
+    gap_engine_t *e = n->engine;
+
+    if (n->copied) e->count.held_bytes -= n->packet->len;
+    gap_packet_unref(n->packet);
+    gap_packet_unref(n->peers_packet);
+    gap_pool_put(&e->nodes, n);
+}
+
+void gap_node_free(struct gap_node *node)
+{
+    struct gap_node *n;
+
+    while ((n = STAILQ_FIRST(&node->rest)) != NULL) {
+        STAILQ_REMOVE_HEAD(&node->rest, next);
+        node_put(n);
+    }
+    node_put(node);
+}
+
+/* ---- holding ---- */
+
+/* One copy of a container's users and chats serves all of its updates that come to be held in a
+ * row. */
+static gap_packet_t *peers_copy(gap_engine_t *e, gap_update_t *u, gap_packet_t *from)
+{
+    if (e->peers_copy != NULL && e->peers_from == from && e->peers_of == u->users &&
+        e->chats_of == u->chats)
+        return gap_packet_ref(e->peers_copy);
+    gap_packet_t *p;
+    if (gap_packet_new(e->alloc, (size_t)u->users_len + u->chats_len, &p) < 0) return NULL;
+    if (u->users_len > 0) memcpy(p->data, u->users, u->users_len);
+    if (u->chats_len > 0) memcpy(p->data + u->users_len, u->chats, u->chats_len);
+    p->len = u->users_len + u->chats_len;
+    gap_node_forget_copy(e);
+    e->peers_copy = gap_packet_ref(p);
+    e->peers_from = gap_packet_ref(from);
+    e->peers_of = u->users;
+    e->chats_of = u->chats;
+    return p;
+}
+
+void gap_node_forget_copy(gap_engine_t *e)
+{
+    gap_packet_unref(e->peers_copy);
+    gap_packet_unref(e->peers_from);
+    e->peers_copy = NULL;
+    e->peers_from = NULL;
+}
+
+static void detach(struct gap_node *n)
+{
+    gap_update_t *u = &n->update;
+    gap_packet_t *bytes;
+    gap_packet_t *peers = NULL;
+
+    if (n->copied || n->packet == NULL || n->peers_packet != NULL) return;
+    if (gap_packet_copy(n->engine->alloc, u->bytes, &bytes) < 0) return;
+    if (u->users_len + u->chats_len > 0) {
+        peers = peers_copy(n->engine, u, n->packet);
+        if (peers == NULL) {
+            gap_packet_unref(bytes);
+            return;
+        }
+        u->users = u->users_len > 0 ? peers->data : NULL;
+        u->chats = u->chats_len > 0 ? peers->data + u->users_len : NULL;
+    }
+    gap_packet_unref(n->packet);
+    n->packet = bytes;
+    n->peers_packet = peers;
+    n->copied = true;
+    u->bytes.data = bytes->data;
+    n->engine->count.held_bytes += bytes->len;
+}
+
+void gap_node_detach(struct gap_node *node)
+{
+    struct gap_node *n;
+
+    detach(node);
+    STAILQ_FOREACH (n, &node->rest, next) detach(n);
+}
+
+/* ---- delivering ---- */
+
+static void tell_failed(struct gap_node *n, int error)
+{
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_HANDLER_FAILED, n->track);
+
+    n->engine->count.failed_handler++;
+    ev.error = error;
+    ev.update = &n->update;
+    gap_engine_tell(n->engine, &ev);
+}
+
+static void put_later(struct gap_node *n)
+{
+    gap_engine_t *e = n->engine;
+
+    e->count.later--;
+    node_put(n);
+    gap_engine_check_closed(e);
+}
+
+static void finished(gap_update_t *update, int status)
+{
+    struct gap_node *n = node_of(update);
+    gap_engine_t *e = n->engine;
+
+    if (n->state == NODE_HANDLING) {
+        n->state = NODE_FINISHED;
+        n->u.end.status = status;
+        return;
+    }
+    GAP_ASSERT(n->state == NODE_LATER);
+    if (status == 0 || e->closing) {
+        put_later(n);
+        return;
+    }
+    n->state = NODE_FAILED;
+    n->u.end.status = status;
+    STAILQ_INSERT_TAIL(&e->failed, n, next);
+    gap_loop_signal(e->rt, &e->seq);
+}
+
+void gap_node_tell_failed(gap_engine_t *e)
+{
+    struct gap_node *n;
+
+    while ((n = STAILQ_FIRST(&e->failed)) != NULL) {
+        STAILQ_REMOVE_HEAD(&e->failed, next);
+        tell_failed(n, n->u.end.status);
+        put_later(n);
+    }
+}
+
+void gap_node_drop_failed(gap_engine_t *e)
+{
+    struct gap_node *n;
+
+    while ((n = STAILQ_FIRST(&e->failed)) != NULL) {
+        STAILQ_REMOVE_HEAD(&e->failed, next);
+        put_later(n);
+    }
+}
+
+void gap_node_deliver(struct gap_node *n)
+{
+    gap_engine_t *e = n->engine;
+
+    if (n->kind != NODE_UPDATE || e->closing) {
+        node_put(n);
+        return;
+    }
+    n->state = NODE_HANDLING;
+    e->count.applied++;
+    int r = e->config.handler(&n->update, e->config.handler_data);
+    if (r == 0) {
+        node_put(n);
+        return;
+    }
+    if (r > 0 && n->state == NODE_HANDLING) {
+        n->state = NODE_LATER;
+        e->count.later++;
+        return;
+    }
+    if (r > 0) r = n->u.end.status;
+    if (r < 0) tell_failed(n, r);
+    node_put(n);
+}
+
+void gap_node_deliver_rest(struct gap_node *node)
+{
+    struct gap_node *n;
+
+    while ((n = STAILQ_FIRST(&node->rest)) != NULL) {
+        STAILQ_REMOVE_HEAD(&node->rest, next);
+        gap_node_deliver(n);
+    }
+    node_put(node);
+}
+
+bool gap_node_is_unknown(const struct gap_node *node)
+{
+    const gap_update_t *u = &node->update;
+    struct gap_item item = {.bytes = u->bytes,
+                            .channel_id = u->channel_id,
+                            .id = u->id,
+                            .pts = u->pts,
+                            .pts_count = u->pts_count,
+                            .flags = u->flags,
+                            .box = u->box};
+
+    return gap_peers_check(&node->engine->peers, &item, NULL) == GAP_PEERS_UNKNOWN;
+}

@@ -1,0 +1,108 @@
+/*
+ * loops/seq_loop.c - what was fed, in the order in which it came: each update goes to the feeder of
+ * its sequence, each order to its updater. Updates of a container leave it here; the container's
+ * own place in the order (seq) is judged by a feeder like all others, with what has no sequence of
+ * its own as its content.
+ *
+ *   PAUSED --fed--> READY -> RUNNING -> PAUSED (empty) | READY (more than one batch)
+ *
+ * Owns: the arrivals. Never: parses, asks, decides about a position.
+ */
+#include "loops/engine_internal.h"
+
+/* updateChannelTooLong. A channel whose position is not known starts from the one named while the
+ * account itself is just starting: what was before is no concern. Later the channel is new to us,
+ * and what happened in it is asked for from its beginning. */
+static void too_long(gap_engine_t *e, struct gap_node *n)
+{
+    struct gap_track *track = n->track;
+    int32_t hint = n->update.pts;
+
+    track->queued--;
+    gap_node_free(n);
+    track->lost = false;
+    if (track->core.position == 0 && hint > 0 && !e->caught_up &&
+        track->core.mode == GAP_MODE_LIVE) {
+        track->core.position = hint;
+        return;
+    }
+    if (hint > 0 && track->core.position >= hint) return;
+    struct gap_feed *f = gap_engine_activate(e, track);
+    if (f == NULL) {
+        track->behind = true;
+        return;
+    }
+    if (track->core.position == 0) f->updater->probe = true;
+    if (e->known && !e->caught_up && !track->startup) {
+        track->startup = true;
+        e->starting++;
+    }
+    gap_updater_want(f->updater, hint > 0 ? hint : 0);
+}
+
+static void take(gap_engine_t *e, struct gap_node *n)
+{
+    switch ((enum gap_node_kind)n->kind) {
+    case NODE_UPDATE:
+    case NODE_SILENT:
+    case NODE_CONTAINER:
+        if (n->track != NULL) {
+            gap_feed_take(e, n->track, n);
+        } else {
+            e->plain_count--;
+            gap_node_deliver(n);
+        }
+        return;
+    case NODE_TOO_LONG:
+        too_long(e, n);
+        return;
+    case NODE_PTS_CHANGED:
+        gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
+        gap_node_free(n);
+        return;
+    case NODE_FETCH:
+        gap_updater_want(&e->updater, 0);
+        gap_node_free(n);
+        return;
+    }
+}
+
+static void tell_shed(gap_engine_t *e)
+{
+    if (e->shed_untold == 0) return;
+    e->shed_untold = 0;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_SHED, NULL);
+    gap_engine_tell(e, &ev);
+}
+
+static void seq_run(gap_rt_t *rt, gap_loop_t *loop)
+{
+    gap_engine_t *e = GAP_CONTAINER_OF(loop, gap_engine_t, seq);
+
+    e->quiet_since_us = rt->now_us;
+    for (unsigned budget = GAP_SEQ_BATCH_MAX; budget > 0 && !e->closing; budget--) {
+        struct gap_node *n = STAILQ_FIRST(&e->arrivals);
+        if (n == NULL) break;
+        STAILQ_REMOVE_HEAD(&e->arrivals, next);
+        e->arrival_count--;
+        take(e, n);
+    }
+    gap_node_forget_copy(e);
+    if (e->closing) return;
+    gap_node_tell_failed(e);
+    tell_shed(e);
+    if (e->closing) return;
+    if (!STAILQ_EMPTY(&e->arrivals)) {
+        gap_loop_signal(rt, loop);
+    } else {
+        gap_engine_check_caught_up(e);
+    }
+}
+
+static void seq_closed(gap_rt_t *rt, gap_loop_t *loop)
+{
+    (void)rt;
+    gap_engine_closed_one(GAP_CONTAINER_OF(loop, gap_engine_t, seq));
+}
+
+const struct gap_loop_class gap_seq_loop_class = {"seq", seq_run, seq_closed};

@@ -1,0 +1,449 @@
+/*
+ * loops/update_ask.c - the updater's questions, and what becomes of the answers.
+ *
+ *   asked  anew: updates.getState, channels.getFullChannel     else: the difference
+ *   answer empty -> finish; contents -> DELIVERING; too long -> event, go on behind it;
+ *          refused -> by kind (sequence/ask.h); unreadable or without progress -> back-off
+ *
+ * Owns: the in-flight counts. Never: delivers.
+ */
+#include "base/packet.h"
+#include "loops/engine_internal.h"
+
+#include <gapless/tl_api.h>
+#include <string.h>
+
+/* ---- questions ---- */
+
+static void on_answer(void *arg, const gap_answer_t *answer)
+{
+    struct gap_updater *u = arg;
+    gap_engine_t *e = u->engine;
+    struct gap_updater_answer *a = &u->answer;
+
+    e->inflight--;
+    if (!gap_updater_is_common(u)) e->channel_inflight--;
+    if (e->closing) {
+        gap_engine_check_closed(e);
+        return;
+    }
+    memset(a, 0, sizeof *a);
+    a->have = true;
+    a->status = answer->status > 0 ? GAP_E_PROTOCOL : answer->status;
+    if (a->status == GAP_E_RPC)
+        a->refusal = gap_refusal_read(answer->error_code, answer->error_text);
+    if (a->status == 0) {
+        a->value = answer->value;
+        if (answer->packet != NULL) {
+            a->packet = gap_packet_ref(answer->packet);
+        } else {
+            a->status = gap_packet_copy(e->alloc, answer->value, &a->packet);
+            if (a->status == 0) a->value.data = a->packet->data;
+        }
+    }
+    gap_loop_signal(e->rt, &u->loop);
+}
+
+static int send(struct gap_updater *u, gap_tl_object_t query)
+{
+    gap_engine_t *e = u->engine;
+
+    e->inflight++;
+    if (!gap_updater_is_common(u)) e->channel_inflight++;
+    int r = e->config.invoke(e->config.invoke_arg, query, on_answer, u);
+    if (r >= 0) return 0;
+    e->inflight--;
+    if (!gap_updater_is_common(u)) e->channel_inflight--;
+    return r;
+}
+
+static int ask_common(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    if (u->anew) {
+        gap_tl_updates_get_state_t q;
+        memset(&q, 0, sizeof q);
+        return send(u, gap_tl_of(GAP_TL_UPDATES_GET_STATE, &q));
+    }
+    gap_tl_updates_get_difference_t q;
+    memset(&q, 0, sizeof q);
+    q.pts = e->common[GAP_SEQUENCE_COMMON].core.position;
+    q.qts = e->common[GAP_SEQUENCE_QTS].core.position;
+    q.date = e->date > 0 ? e->date : 1;
+    int r = send(u, gap_tl_of(GAP_TL_UPDATES_GET_DIFFERENCE, &q));
+    if (r == 0) e->count.differences++;
+    return r;
+}
+
+static int ask_channel(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    gap_tl_input_channel_t channel = {u->track->channel_id, 0};
+
+    (void)gap_engine_hash(e, u->track->channel_id, &channel.access_hash);
+    if (u->anew) {
+        gap_tl_channels_get_full_channel_t full;
+        memset(&full, 0, sizeof full);
+        full.channel = gap_tl_of(GAP_TL_INPUT_CHANNEL, &channel);
+        return send(u, gap_tl_of(GAP_TL_CHANNELS_GET_FULL_CHANNEL, &full));
+    }
+    gap_tl_updates_get_channel_difference_t q;
+    gap_tl_channel_messages_filter_empty_t filter;
+    memset(&q, 0, sizeof q);
+    memset(&filter, 0, sizeof filter);
+    q.flags = GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE_F_FORCE;
+    q.channel = gap_tl_of(GAP_TL_INPUT_CHANNEL, &channel);
+    q.filter = gap_tl_of(GAP_TL_CHANNEL_MESSAGES_FILTER_EMPTY, &filter);
+    q.pts = u->track->core.position > 0 ? u->track->core.position : 1;
+    q.limit = (int32_t)e->config.limits.difference_limit;
+    /* A channel that is new to us: its whole past is not wanted. */
+    if (u->probe && q.limit > GAP_ENGINE_USER_LIMIT) q.limit = GAP_ENGINE_USER_LIMIT;
+    int r = send(u, gap_tl_of(GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE, &q));
+    if (r == 0) e->count.channel_differences++;
+    return r;
+}
+
+int gap_updater_ask(struct gap_updater *u)
+{
+    u->asked_anew = u->anew;
+    return gap_updater_is_common(u) ? ask_common(u) : ask_channel(u);
+}
+
+/* ---- positions ---- */
+
+static void resynced(struct gap_updater *u, const struct gap_track *track, int32_t from,
+                     gap_engine_reason_t why)
+{
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, track);
+
+    u->resynced = true;
+    ev.from = from;
+    ev.to = track->core.position;
+    ev.reason = why;
+    gap_engine_tell(u->engine, &ev);
+}
+
+static void move(struct gap_updater *u, struct gap_track *track, int32_t position)
+{
+    int32_t from = track->core.position;
+
+    if (gap_sequence_move(&track->core, position) == GAP_MOVED_RESET)
+        resynced(u, track, from, GAP_REASON_RESET);
+}
+
+/* seq is the server's count of containers. It falls when the server starts to number anew; being a
+ * little behind ours only means that a part of the server is late. */
+static void move_seq(gap_engine_t *e, int32_t seq)
+{
+    gap_sequence_t *core = &e->common[GAP_SEQUENCE_SEQ].core;
+
+    if (seq >= core->position) {
+        core->position = seq;
+    } else if (seq >= 0 && core->position - seq > GAP_WINDOW) {
+        core->position = seq;
+        gap_window_clear(&e->window);
+    }
+}
+
+static void move_date(gap_engine_t *e, int32_t date)
+{
+    if (date > e->date) e->date = date;
+}
+
+bool gap_updater_take_state(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    const struct gap_difference *d = &u->difference;
+
+    if (gap_updater_is_common(u)) {
+        move(u, &e->common[GAP_SEQUENCE_COMMON], d->pts);
+        move(u, &e->common[GAP_SEQUENCE_QTS], d->qts);
+        move_seq(e, d->seq);
+        move_date(e, d->date);
+    } else if (d->has_pts) {
+        move(u, u->track, d->pts);
+    }
+    gap_packet_unref(u->packet);
+    u->packet = NULL;
+    return u->slice;
+}
+
+/* ---- answers ---- */
+
+static void signed_out(struct gap_updater *u, int32_t code)
+{
+    gap_engine_t *e = u->engine;
+
+    u->state = UPDATER_QUEUED;
+    u->want = true;
+    if (e->unauthorized) return;
+    e->unauthorized = true;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_UNAUTHORIZED, u->feed->track);
+    ev.error = GAP_E_UNAUTHORIZED;
+    ev.error_code = code;
+    gap_engine_tell(e, &ev);
+}
+
+static void no_access(struct gap_updater *u, int32_t code)
+{
+    gap_engine_t *e = u->engine;
+    struct gap_track *track = u->track;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_CHANNEL_LOST, track);
+
+    ev.from = track->core.position;
+    ev.error = GAP_E_RPC;
+    ev.error_code = code;
+    gap_feed_drop(u->feed);
+    track->core.position = 0;
+    track->read_max_id = 0;
+    track->behind = false;
+    track->lost = true;
+    u->want = u->anew = false;
+    u->want_pts = 0;
+    u->resynced = true;
+    gap_engine_tell(e, &ev);
+    if (!e->closing) gap_updater_finish(u);
+}
+
+static void refused(struct gap_updater *u, const struct gap_refusal *r)
+{
+    switch (r->kind) {
+    case GAP_REFUSAL_SIGNED_OUT:
+        signed_out(u, r->code);
+        return;
+    case GAP_REFUSAL_FLOOD:
+        gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, (uint64_t)r->seconds * 1000000);
+        return;
+    case GAP_REFUSAL_NO_ACCESS:
+        if (gap_updater_is_common(u)) break;
+        no_access(u, r->code);
+        return;
+    case GAP_REFUSAL_POSITION:
+        if (u->asked_anew) break;
+        u->anew = true;
+        u->anew_why = GAP_REASON_INVALID;
+        u->state = UPDATER_QUEUED;
+        gap_loop_signal(u->engine->rt, &u->loop);
+        return;
+    case GAP_REFUSAL_RETRY:
+        break;
+    }
+    gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, 0);
+}
+
+static void again(struct gap_updater *u)
+{
+    u->pause_us = 0;
+    u->state = UPDATER_QUEUED;
+    u->want = true;
+    gap_loop_signal(u->engine->rt, &u->loop);
+}
+
+static void useless(struct gap_updater *u)
+{
+    if (u->useless < UINT8_MAX) u->useless++;
+    gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
+}
+
+static void learn(gap_engine_t *e, const struct gap_difference *d)
+{
+    /* Who is not learned for lack of room is unknown: that costs a question later, no update. */
+    int r = gap_peers_learn(&e->peers, d->users);
+    if (r == 0 || r == GAP_E_LIMIT) r = gap_peers_learn(&e->peers, d->chats);
+    if (r < 0 && r != GAP_E_LIMIT) gap_engine_sweep_later(e);
+}
+
+static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    u->packet = a->packet;
+    a->packet = NULL;
+    u->pause_us = 0;
+    u->slice = u->difference.kind == GAP_DIFFERENCE_SLICE;
+    u->state = UPDATER_DELIVERING;
+    gap_loop_signal(u->engine->rt, &u->feed->loop);
+}
+
+static void took_state(struct gap_updater *u, const struct gap_server_state *s)
+{
+    gap_engine_t *e = u->engine;
+    int32_t pts = e->common[GAP_SEQUENCE_COMMON].core.position;
+    int32_t qts = e->common[GAP_SEQUENCE_QTS].core.position;
+    gap_engine_reason_t why = u->anew_why;
+
+    u->anew = false;
+    u->anew_why = GAP_REASON_NONE;
+    e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
+    e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
+    e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
+    if (s->date > 0) e->date = s->date;
+    if (why != GAP_REASON_NONE) {
+        gap_window_clear(&e->window);
+        resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
+        if (qts != s->qts && !e->closing) resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);
+    }
+    e->known = true;
+    if (!e->closing) gap_engine_tell_started(e);
+    if (!e->closing) again(u);
+}
+
+static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    gap_engine_t *e = u->engine;
+    struct gap_difference *d = &u->difference;
+    const gap_sequence_t *pts = &e->common[GAP_SEQUENCE_COMMON].core;
+    const gap_sequence_t *qts = &e->common[GAP_SEQUENCE_QTS].core;
+
+    if (u->asked_anew) {
+        struct gap_server_state s;
+        int r = gap_server_state_read(a->value, &s);
+        if (r < 0) {
+            gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        } else {
+            took_state(u, &s);
+        }
+        return;
+    }
+    int r = gap_difference_open(a->value, 0, d);
+    if (r < 0) {
+        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        return;
+    }
+    learn(e, d);
+    switch (d->kind) {
+    case GAP_DIFFERENCE_EMPTY:
+        move_seq(e, d->seq);
+        move_date(e, d->date);
+        gap_updater_finish(u);
+        return;
+    case GAP_DIFFERENCE_TOO_LONG:
+        if (d->pts <= pts->position) {
+            useless(u);
+            return;
+        }
+        r = pts->position;
+        e->common[GAP_SEQUENCE_COMMON].core.position = d->pts;
+        resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
+        if (!e->closing) again(u);
+        return;
+    case GAP_DIFFERENCE_SLICE:
+        if (d->pts == pts->position && d->qts == qts->position && d->date <= e->date) {
+            useless(u);
+            return;
+        }
+        break;
+    case GAP_DIFFERENCE_FINAL:
+        break;
+    }
+    deliver(u, a);
+}
+
+static void full_channel(struct gap_updater *u, gap_bytes_t value)
+{
+    int32_t pts;
+    int32_t from = u->track->core.position;
+
+    int r = gap_full_channel_read(value, u->track->channel_id, &pts);
+    if (r < 0) {
+        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        return;
+    }
+    u->anew = false;
+    u->want = false;
+    u->track->core.position = pts;
+    resynced(u, u->track, from, u->anew_why);
+    u->anew_why = GAP_REASON_NONE;
+    if (!u->engine->closing) gap_updater_finish(u);
+}
+
+/* The server will not say what happened: go on from where it says. */
+static void channel_too_long(struct gap_updater *u)
+{
+    const struct gap_difference *d = &u->difference;
+    int32_t from = u->track->core.position;
+
+    if (!d->has_pts) {
+        u->anew = true;
+        u->anew_why = GAP_REASON_TOO_LONG;
+        again(u);
+        return;
+    }
+    if (d->pts <= from) {
+        useless(u);
+        return;
+    }
+    u->track->core.position = d->pts;
+    resynced(u, u->track, from, GAP_REASON_TOO_LONG);
+    if (u->engine->closing) return;
+    if (d->final) {
+        gap_updater_finish(u);
+    } else {
+        again(u);
+    }
+}
+
+static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    gap_engine_t *e = u->engine;
+    struct gap_difference *d = &u->difference;
+
+    if (u->asked_anew) {
+        full_channel(u, a->value);
+        return;
+    }
+    int r = gap_difference_open(a->value, u->track->channel_id, d);
+    if (r < 0) {
+        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        return;
+    }
+    learn(e, d);
+    switch (d->kind) {
+    case GAP_DIFFERENCE_EMPTY:
+        if (d->has_pts) move(u, u->track, d->pts);
+        if (!e->closing) gap_updater_finish(u);
+        return;
+    case GAP_DIFFERENCE_TOO_LONG:
+        channel_too_long(u);
+        return;
+    case GAP_DIFFERENCE_SLICE:
+        if (!d->has_pts || d->pts <= u->track->core.position) {
+            useless(u);
+            return;
+        }
+        break;
+    case GAP_DIFFERENCE_FINAL:
+        break;
+    }
+    deliver(u, a);
+}
+
+void gap_updater_answered(struct gap_updater *u)
+{
+    struct gap_updater_answer a = u->answer;
+    gap_engine_t *e = u->engine;
+
+    u->answer.have = false;
+    u->answer.packet = NULL;
+    if (a.status == GAP_E_RPC) {
+        refused(u, &a.refusal);
+    } else if (a.status == GAP_E_UNAUTHORIZED) {
+        signed_out(u, 401);
+    } else if (a.status < 0) {
+        gap_updater_fail(u, a.status, 0, GAP_REASON_NONE, 0);
+    } else if (gap_updater_is_common(u)) {
+        answered_common(u, &a);
+    } else {
+        answered_channel(u, &a);
+    }
+    gap_packet_unref(a.packet);
+    if (!gap_updater_is_common(u) && !e->closing) gap_updater_pump(e);
+}
+
+bool gap_updater_is_foreign(const struct gap_updater *u, const struct gap_item *item)
+{
+    if ((item->flags & GAP_ITEM_TOO_LONG) != 0) return true;
+    if (item->pts < 0) return false;
+    if (gap_updater_is_common(u)) return item->box == GAP_BOX_CHANNEL;
+    if (item->box == GAP_BOX_CHANNEL) return item->channel_id != u->track->channel_id;
+    return item->box == GAP_BOX_COMMON || item->box == GAP_BOX_QTS;
+}

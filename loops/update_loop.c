@@ -1,0 +1,323 @@
+/*
+ * loops/update_loop.c - fetches differences until its sequence is whole, then pauses itself.
+ *
+ *   IDLE --order--> QUEUED (channels: one of a few may ask at a time) -> ASKING
+ *    ^                 |  ^--- no access hash: HASH (a common difference may bring it)
+ *    |                 |                                     |  \--failed--> BACKOFF --> ASKING
+ *    +-- nothing more -+---- DELIVERING (by the feeder) <----+
+ *                               \--slice--> QUEUED | ASKING
+ *
+ * Outside of IDLE its sequences are frozen. One question is in flight at most; the next slice is
+ * asked for when the one before has been delivered. An order that comes meanwhile is remembered,
+ * and asked for when this one is through.
+ *
+ * Owns: the question, the answer, the retry timer. Never: delivers, judges an update.
+ */
+#include "base/packet.h"
+#include "loops/engine_internal.h"
+
+#include <string.h>
+
+static void for_each_feed(struct gap_updater *u, void (*fn)(struct gap_feed *f))
+{
+    if (!gap_updater_is_common(u)) {
+        fn(u->feed);
+        return;
+    }
+    for (size_t i = 0; i < GAP_ARRAY_LEN(u->engine->feeds); i++) fn(&u->engine->feeds[i]);
+}
+
+static void thaw(struct gap_feed *f)
+{
+    gap_feed_thaw(f, f->updater->resynced);
+}
+static void forget_behind(struct gap_feed *f)
+{
+    f->track->behind = false;
+}
+
+static int32_t position_of(const struct gap_updater *u)
+{
+    return u->feed->track->core.position;
+}
+
+/* ---- orders ---- */
+
+static bool has_orders(const struct gap_updater *u)
+{
+    return u->want || u->anew || (u->want_pts > 0 && u->want_pts > position_of(u));
+}
+
+static void ordered(struct gap_updater *u)
+{
+    if (u->state == UPDATER_IDLE) for_each_feed(u, gap_feed_freeze);
+    gap_loop_signal(u->engine->rt, &u->loop);
+}
+
+void gap_updater_want(struct gap_updater *u, int32_t hint)
+{
+    if (u->engine->closing) return;
+    if (hint > 0) {
+        if (hint > u->want_pts) u->want_pts = hint;
+    } else {
+        u->want = true;
+    }
+    if (has_orders(u)) ordered(u);
+}
+
+void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why)
+{
+    if (u->engine->closing) return;
+    u->anew = true;
+    u->anew_why = (uint8_t)why;
+    ordered(u);
+}
+
+/* ---- turns ---- */
+
+static void unlist(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    if (!u->listed) return;
+    u->listed = false;
+    if (u->state == UPDATER_HASH) {
+        STAILQ_REMOVE(&e->hashless, u, gap_updater, next);
+    } else {
+        STAILQ_REMOVE(&e->turns, u, gap_updater, next);
+    }
+}
+
+static void ask(struct gap_updater *u)
+{
+    u->state = UPDATER_ASKING;
+    u->want = false;
+    u->want_pts = 0;
+    for_each_feed(u, forget_behind);
+    int r = gap_updater_ask(u);
+    if (r < 0) {
+        u->want = true;
+        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+    }
+}
+
+void gap_updater_pump(gap_engine_t *e)
+{
+    struct gap_updater *u;
+
+    while (e->started && !e->unauthorized && !e->closing &&
+           e->channel_inflight < e->config.limits.channel_requests &&
+           (u = STAILQ_FIRST(&e->turns)) != NULL) {
+        unlist(u);
+        ask(u);
+    }
+}
+
+static void wait_for_hash(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    u->track->hash_tried = true;
+    u->state = UPDATER_HASH;
+    u->listed = true;
+    STAILQ_INSERT_TAIL(&e->hashless, u, next);
+    gap_updater_want(&e->updater, 0);
+}
+
+void gap_updater_retry_hashless(gap_engine_t *e)
+{
+    struct gap_updater *u;
+
+    while ((u = STAILQ_FIRST(&e->hashless)) != NULL) {
+        unlist(u);
+        u->state = UPDATER_QUEUED;
+        gap_loop_signal(e->rt, &u->loop);
+    }
+}
+
+/* The channel can't be asked: go on behind the hole, and say so. */
+static void give_up(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    gap_held_node_t *first = gap_held_first(&u->feed->held);
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, u->track);
+
+    ev.from = u->track->core.position;
+    ev.to = first == NULL ? u->want_pts : gap_held_begin(first);
+    ev.reason = GAP_REASON_NO_HASH;
+    u->want = false;
+    u->want_pts = 0;
+    u->probe = false;
+    forget_behind(u->feed);
+    if (ev.to > u->track->core.position) u->track->core.position = ev.to;
+    u->resynced = true;
+    if (u->track->core.position > 0) gap_engine_tell(e, &ev);
+    if (!e->closing) gap_updater_finish(u);
+}
+
+static void begin_channel(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    bool hash = gap_engine_hash(e, u->track->channel_id, NULL);
+    bool askable = u->probe || u->anew || u->track->core.position > 0;
+
+    if (hash) {
+        u->track->hash_tried = false;
+    } else if (!u->track->hash_tried) {
+        wait_for_hash(u);
+        return;
+    }
+    if (!askable) {
+        /* What is held is the channel's beginning. */
+        u->want = false;
+        u->want_pts = 0;
+        gap_updater_finish(u);
+    } else if (!hash && !e->config.bot) {
+        give_up(u);
+    } else {
+        u->state = UPDATER_QUEUED;
+        u->listed = true;
+        STAILQ_INSERT_TAIL(&e->turns, u, next);
+        gap_updater_pump(e);
+    }
+}
+
+static void begin(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    unlist(u);
+    u->state = UPDATER_QUEUED;
+    if (!e->started || e->unauthorized) return; /* gap_engine_start comes back here */
+    if (gap_updater_is_common(u)) {
+        gap_engine_tell_started(e);
+        if (!e->closing) ask(u);
+    } else {
+        begin_channel(u);
+    }
+}
+
+/* ---- ends ---- */
+
+void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine_reason_t why,
+                      uint64_t pause_us)
+{
+    gap_engine_t *e = u->engine;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_DIFFERENCE_FAILED, u->feed->track);
+
+    if (pause_us == 0) {
+        u->pause_us = gap_backoff_us(u->pause_us, GAP_ENGINE_RETRY_MIN_US, GAP_ENGINE_RETRY_MAX_US);
+        pause_us =
+            gap_jitter_us(u->pause_us, e->config.limits.jitter_permille, gap_prng_next(&e->random));
+    }
+    u->state = UPDATER_BACKOFF;
+    if (gap_timer_start(e->rt, &u->retry, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
+    ev.error = error;
+    ev.error_code = code;
+    ev.reason = why;
+    ev.us = pause_us;
+    gap_engine_tell(e, &ev);
+}
+
+static void retry_due(gap_rt_t *rt, gap_timer_t *timer)
+{
+    struct gap_updater *u = GAP_CONTAINER_OF(timer, struct gap_updater, retry);
+
+    gap_loop_signal(rt, &u->loop);
+}
+
+void gap_updater_finish(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    u->pause_us = 0;
+    u->useless = 0;
+    u->probe = false;
+    if (has_orders(u)) {
+        begin(u);
+        return;
+    }
+    u->want_pts = 0;
+    u->state = UPDATER_IDLE;
+    for_each_feed(u, thaw);
+    u->resynced = false;
+    if (gap_updater_is_common(u)) {
+        e->quiet_since_us = e->rt->now_us;
+        e->fetched_once = true;
+        gap_updater_retry_hashless(e);
+    } else if (u->track->startup) {
+        u->track->startup = false;
+        e->starting--;
+    }
+    if (!e->closing) gap_engine_check_caught_up(e);
+}
+
+void gap_updater_delivered(struct gap_updater *u)
+{
+    u->delivered = true;
+    gap_loop_signal(u->engine->rt, &u->loop);
+}
+
+static void slice_done(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    u->delivered = false;
+    bool more = gap_updater_take_state(u);
+    if (e->closing) return;
+    if (more) {
+        begin(u);
+    } else {
+        gap_updater_finish(u);
+    }
+}
+
+static void update_run(gap_rt_t *rt, gap_loop_t *loop)
+{
+    struct gap_updater *u = GAP_CONTAINER_OF(loop, struct gap_updater, loop);
+    gap_engine_t *e = u->engine;
+
+    (void)rt;
+    if (e->closing) return;
+    if (u->answer.have) {
+        gap_updater_answered(u);
+    } else if (u->state == UPDATER_DELIVERING) {
+        if (u->delivered) slice_done(u);
+    } else if (u->state == UPDATER_IDLE) {
+        if (has_orders(u)) begin(u);
+    } else if (u->state == UPDATER_QUEUED) {
+        if (!u->listed) begin(u);
+    } else if (u->state == UPDATER_BACKOFF) {
+        if (!gap_heap_contains(&u->retry.node)) begin(u);
+    }
+    if (e->closing) return;
+    if (u->state != UPDATER_IDLE) gap_loop_wait(loop);
+    gap_engine_rest(e, u->feed->track);
+}
+
+static void update_closed(gap_rt_t *rt, gap_loop_t *loop)
+{
+    (void)rt;
+    gap_engine_closed_one(GAP_CONTAINER_OF(loop, struct gap_updater, loop)->engine);
+}
+
+const struct gap_loop_class gap_update_loop_class = {"update", update_run, update_closed};
+
+void gap_updater_init(struct gap_updater *u, gap_engine_t *e, struct gap_track *track,
+                      struct gap_feed *feed)
+{
+    memset(u, 0, sizeof *u);
+    gap_loop_init(&u->loop, &gap_update_loop_class);
+    u->engine = e;
+    u->track = track;
+    u->feed = feed;
+    u->retry.fn = retry_due;
+}
+
+void gap_updater_fini(struct gap_updater *u)
+{
+    gap_packet_unref(u->packet);
+    gap_packet_unref(u->answer.packet);
+    u->packet = NULL;
+    u->answer.packet = NULL;
+}
