@@ -1,0 +1,77 @@
+/*
+ * dc/dc.h - the simulated data centre: a server that speaks MTProto 2.0 on any environment (libuv,
+ * or a virtual world), signs bots in, and pushes the events of its world to them through a layer
+ * that loses, reorders and doubles them as told.
+ */
+#ifndef GAP_DC_DC_H
+#define GAP_DC_DC_H
+
+#include "crypto/rsa.h"
+#include "dc/model.h"
+#include "dc/traffic.h"
+#include "env/env.h"
+
+typedef struct gap_dc gap_dc_t;
+
+/** What a data centre is like. gap_dc_options_init fills in the defaults. */
+typedef struct gap_dc_options {
+    gap_addr_t listen;          /* default 127.0.0.1, a free port */
+    int32_t dc;                 /* id, default 2 */
+    const gap_rsa_key_t *rsa;   /* whole key; pinned until closed; required */
+    dc_options_t world;         /* the model's */
+    dc_traffic_options_t traffic;
+    uint64_t seed;              /* of the faults */
+    double reorder;             /* probability that a push comes late */
+    uint32_t reorder_ms;        /* by at most so much, default 100 */
+    double loss;                /* probability that a push is dropped */
+    double duplicate;           /* probability that a push is doubled */
+    uint32_t delay_ms;          /* everything from the server takes this long, default 0 */
+    double rpc_error;           /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
+    double flood;               /* probability that it gets 420 FLOOD_WAIT_1 */
+    double disconnect;          /* probability per second that a connection is dropped */
+    uint32_t rate;              /* events per second, default 5000; 0: as fast as they are read */
+    uint32_t await_clients;     /* accounts that must be ready before traffic starts, at
+                                   least and by default 1 */
+
+    /** One line of the ledger, newline included; borrowed. May be NULL. @return 0 or negative: the
+     * data centre fails with it. */
+    int (*ledger)(void *data, const char *line, size_t len);
+    /** The lines written so far must be readable now; runs before what they tell of is sent. May
+     * be NULL. @return as ledger. */
+    int (*ledger_flush)(void *data);
+    /** All traffic is out. Once, loop thread. May be NULL. */
+    void (*done)(void *data, uint32_t events);
+    /** The ledger could not be written or memory ran out: nothing more is pushed. Once. May be
+     * NULL. */
+    void (*failed)(void *data, int status);
+    void *data;
+} gap_dc_options_t;
+
+void gap_dc_options_init(gap_dc_options_t *o);
+
+/**
+ * Open a data centre and listen.
+ *
+ * @param env      Attached to by this server alone until it is closed; pinned.
+ * @param alloc    Thread-safe; pinned.
+ * @param options  Copied.
+ * @return 0; GAP_E_ARGUMENT options out of range; GAP_E_NOMEM; GAP_E_LIBCRYPTO; what listening or
+ *         the random source returned. Loop thread.
+ */
+GAP_NODISCARD int gap_dc_open(gap_env_t *env, const gap_alloc_t *alloc,
+                              const gap_dc_options_t *options, gap_dc_t **out);
+/** Close: connections end, then @p closed runs once, from the loop; the memory is gone by then.
+ * The environment is detached. @param closed May be NULL. */
+void gap_dc_close(gap_dc_t *dc, void (*closed)(void *arg), void *arg);
+
+/** Where it listens, the real port in it. */
+gap_addr_t gap_dc_addr(const gap_dc_t *dc);
+/** The world behind it, to look at or to make things happen in tests. */
+dc_model_t *gap_dc_model(gap_dc_t *dc);
+/** Make one event happen and push it to everybody it concerns, without faults. @return as
+ * dc_model_add, and what the ledger returned. */
+GAP_NODISCARD int gap_dc_event(gap_dc_t *dc, const dc_spec_t *spec, uint32_t *out_n);
+/** Drop every connection (tests). */
+void gap_dc_disconnect_all(gap_dc_t *dc);
+
+#endif

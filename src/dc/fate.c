@@ -1,0 +1,46 @@
+/*
+ * dc/fate.c - chance, drawn from what a push or a call is and not from when it comes: the same seed
+ * gives the same fates however the machine was loaded. Owns nothing.
+ */
+#include "base/prng.h"
+#include "dc/server.h"
+
+#define SALT_PUSH 0x70757368U
+#define SALT_CALL 0x63616c6cU
+
+static gap_prng_t draw(uint64_t seed, uint64_t salt, uint64_t a, uint64_t b)
+{
+    gap_prng_t p = {gap_hash64(gap_hash64(gap_hash64(seed ^ salt) + a) + b)};
+    return p;
+}
+
+gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t account,
+                          uint32_t ordinal, bool is_last, bool has_box)
+{
+    gap_prng_t p = draw(o->seed, SALT_PUSH + ordinal, index, (uint64_t)account);
+    gap_dc_fate_t f = {DC_SENT, 0};
+    bool lost = gap_prng_unit(&p) < o->loss;
+    bool late = gap_prng_unit(&p) < o->reorder;
+    bool twice = gap_prng_unit(&p) < o->duplicate;
+    uint64_t late_us = 1 + gap_prng_below(&p, (uint64_t)o->reorder_ms * 1000 + 1);
+
+    /* Every client must be able to notice a gap, and what no difference brings must come. */
+    if (is_last) return f;
+    if (lost && has_box) {
+        f.fate = DC_DROPPED;
+    } else if (late && o->reorder_ms > 0) {
+        f.fate = DC_LATE;
+        f.late_us = late_us;
+    } else if (twice) {
+        f.fate = DC_TWICE;
+    }
+    return f;
+}
+
+int32_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index)
+{
+    gap_prng_t p = draw(o->seed, SALT_CALL, index, (uint64_t)account);
+
+    if (gap_prng_unit(&p) < o->rpc_error) return 500;
+    return gap_prng_unit(&p) < o->flood ? 420 : 0;
+}

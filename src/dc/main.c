@@ -1,0 +1,274 @@
+/*
+ * dc/main.c - gapless-dc: the simulated data centre as a program on libuv.
+ *
+ *   options -> key -> listening, "ready" -> traffic, "done" -> SIGTERM or SIGINT -> closed
+ *
+ * Owns the loop, the key and the ledger's file. Never knows what a client said.
+ */
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "dc/dc.h"
+#include "dc/options.h"
+#include "uv/uv_env.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#define KEY_FILE_MAX 65536U
+
+struct program {
+    gap_dc_cli_t cli;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    gap_env_t *env;
+    gap_dc_t *dc;
+    gap_crypto_t crypto;
+    gap_rsa_key_t rsa;
+    FILE *ledger;
+    bool is_closing;
+    int status;
+};
+
+GAP_PRINTF(1, 2) static int complain(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)fputs("gapless-dc: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return 1;
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+static int read_key(struct program *p, const char *name)
+{
+    static char text[KEY_FILE_MAX];
+    FILE *f = fopen(name, "rb");
+
+    if (f == NULL)
+        return complain("can't read the key '%s': %s; give another --key or none", name,
+                        strerror(errno));
+    size_t len = fread(text, 1, sizeof text, f);
+    (void)fclose(f);
+    int r = gap_rsa_private_from_pem(&p->crypto, gap_bytes(text, len), &p->rsa);
+    gap_wipe(text, sizeof text);
+    if (r < 0)
+        return complain("'%s' is no RSA private key of 2048 bits in PEM form: make one with "
+                        "openssl genrsa 2048, or leave --key out",
+                        name);
+    return 0;
+}
+
+static int write_pubkey(const struct program *p, const char *name)
+{
+    gap_buf_t pem;
+    FILE *f = NULL;
+    int failed = 1;
+
+    gap_buf_init(&pem, gap_alloc_default());
+    if (gap_rsa_public_pem(&p->rsa, &pem) < 0) {
+        complain("can't write the public key: out of memory");
+        goto out;
+    }
+    gap_bytes_t view = gap_buf_view(&pem);
+    if ((f = fopen(name, "wb")) != NULL) {
+        bool ok = fwrite(view.data, 1, view.len, f) == view.len;
+        failed = fclose(f) != 0 || !ok;
+    }
+    if (failed)
+        complain("can't write the public key to '%s': %s; choose another --pubkey-out", name,
+                 strerror(errno));
+out:
+    gap_buf_fini(&pem);
+    return failed;
+}
+
+static int prepare_key(struct program *p)
+{
+    if (gap_crypto_init(&p->crypto) < 0)
+        return complain("libcrypto does not offer what MTProto needs; check its configuration");
+    if (p->cli.key != NULL) {
+        if (read_key(p, p->cli.key) != 0) return 1;
+    } else if (gap_rsa_generate(&p->crypto, &p->rsa) < 0) {
+        return complain("can't make an RSA key; give one with --key");
+    }
+    return p->cli.pubkey_out == NULL ? 0 : write_pubkey(p, p->cli.pubkey_out);
+}
+
+/* --- the data centre's callbacks ------------------------------------------------------------- */
+
+static void begin_close(struct program *p);
+
+static int on_ledger(void *data, const char *line, size_t len)
+{
+    struct program *p = data;
+
+    return fwrite(line, 1, len, p->ledger) == len ? 0 : -EIO;
+}
+
+static int on_ledger_flush(void *data)
+{
+    struct program *p = data;
+
+    return fflush(p->ledger) == 0 ? 0 : -EIO;
+}
+
+static void on_done(void *data, uint32_t events)
+{
+    struct program *p = data;
+
+    if (p->ledger != NULL && fflush(p->ledger) != 0)
+        p->status = complain("can't write the ledger: %s", strerror(errno));
+    (void)printf("{\"event\":\"done\",\"events\":%lu}\n", (unsigned long)events);
+    (void)fflush(stdout);
+}
+
+static void on_failed(void *data, int status)
+{
+    struct program *p = data;
+
+    p->status = complain("stopped: %s", gap_strerror(status));
+    begin_close(p);
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static void on_dc_closed(void *arg)
+{
+    struct program *p = arg;
+
+    gap_uv_env_close(p->env, NULL, NULL);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(p->signals); i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+}
+
+/* The data centre must not be closed from inside one of its callbacks' callers: on the next turn of
+ * the loop it is. */
+static void on_close_turn(uv_signal_t *handle, int number)
+{
+    struct program *p = handle->data;
+
+    (void)number;
+    if (p->is_closing) return;
+    p->is_closing = true;
+    gap_dc_close(p->dc, on_dc_closed, p);
+}
+
+static void begin_close(struct program *p)
+{
+    (void)p;
+    (void)raise(SIGTERM);
+}
+
+/* Put a file name into a JSON string. */
+static void print_json_string(const char *text)
+{
+    (void)putchar('"');
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            (void)printf("\\%c", c);
+        else if (c < 0x20)
+            (void)printf("\\u%04x", c);
+        else
+            (void)putchar(c);
+    }
+    (void)putchar('"');
+}
+
+static void print_ready(const struct program *p)
+{
+    gap_addr_t addr = gap_dc_addr(p->dc);
+    char ip[46];
+
+    gap_addr_format_ip(&addr, ip);
+    (void)printf("{\"event\":\"ready\",\"host\":\"%s\",\"port\":%u,\"dc\":%d,\"pubkey\":", ip,
+                 (unsigned)addr.port, (int)p->cli.dc.dc);
+    if (p->cli.pubkey_out != NULL)
+        print_json_string(p->cli.pubkey_out);
+    else
+        (void)fputs("null", stdout);
+    (void)fputs("}\n", stdout);
+    (void)fflush(stdout);
+}
+
+static int open_signals(struct program *p)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(p->signals); i++) {
+        int r = uv_signal_init(&p->loop, &p->signals[i]);
+        p->signals[i].data = p;
+        if (r == 0) r = uv_signal_start(&p->signals[i], on_close_turn, numbers[i]);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
+/* Listen and serve until a signal comes. */
+static int serve(struct program *p)
+{
+    gap_dc_options_t *o = &p->cli.dc;
+    int r;
+
+    o->rsa = &p->rsa;
+    o->data = p;
+    o->done = on_done;
+    o->failed = on_failed;
+    if (p->ledger != NULL) {
+        o->ledger = on_ledger;
+        o->ledger_flush = on_ledger_flush;
+    }
+    if ((r = uv_loop_init(&p->loop)) < 0) return complain("no event loop: %s", gap_strerror(r));
+    if ((r = open_signals(p)) < 0 ||
+        (r = gap_uv_env_open(&p->loop, gap_alloc_default(), &p->env)) < 0)
+        return complain("no event loop: %s", gap_strerror(r));
+    if ((r = gap_dc_open(p->env, gap_alloc_default(), o, &p->dc)) < 0) {
+        complain("can't listen: %s; choose another --listen", gap_strerror(r));
+        p->status = 1;
+        on_dc_closed(p);
+    } else {
+        print_ready(p);
+    }
+    (void)uv_run(&p->loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&p->loop) != 0) return complain("the event loop did not come to an end");
+    return p->status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program p;
+    static char text[8192];
+    int status = 1;
+
+    if (gap_dc_cli_parse(argc, argv, &p.cli, text, sizeof text) < 0) {
+        complain("%s", text);
+        return 2;
+    }
+    if (p.cli.help) {
+        (void)gap_dc_cli_help(text, sizeof text);
+        (void)fputs(text, stdout);
+        return 0;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (prepare_key(&p) != 0) goto out;
+    if (p.cli.ledger != NULL && (p.ledger = fopen(p.cli.ledger, "wb")) == NULL) {
+        complain("can't write the ledger '%s': %s; choose another --ledger", p.cli.ledger,
+                 strerror(errno));
+        goto out;
+    }
+    status = serve(&p);
+out:
+    if (p.ledger != NULL && fclose(p.ledger) != 0)
+        status = complain("can't write the ledger '%s': %s", p.cli.ledger, strerror(errno));
+    gap_rsa_fini(&p.rsa);
+    gap_crypto_fini(&p.crypto);
+    return status;
+}

@@ -1,0 +1,261 @@
+/*
+ * dc/options.c - the command line of gapless-dc: one table of options from which both the parser
+ * and --help are made. Owns nothing; never prints.
+ */
+#include "dc/options.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { ADDRESS, TEXT, NUMBER, SEED, CHANCE, KINDS, SWITCH };
+
+struct option {
+    const char *name;
+    const char *argument;
+    enum kind kind;
+    size_t offset;  /* of the value in gap_dc_cli_t */
+    uint32_t min;   /* NUMBER */
+    uint32_t max;
+    const char *what;
+};
+
+#define IN_DC(member) (offsetof(gap_dc_cli_t, dc) + offsetof(gap_dc_options_t, member))
+#define IN_CLI(member) offsetof(gap_dc_cli_t, member)
+
+#define EVENTS_DEFAULT   1000U
+#define CHANNELS_DEFAULT 20U
+
+static const struct option options[] = {
+    {"--listen", "ADDRESS:PORT", ADDRESS, IN_DC(listen), 0, 0,
+     "where to listen; port 0 takes a free one"},
+    {"--dc", "N", NUMBER, IN_DC(dc), 1, 1000, "id of this data centre"},
+    {"--key", "FILE.pem", TEXT, IN_CLI(key), 0, 0,
+     "RSA private key of 2048 bits; a new one is made without it"},
+    {"--pubkey-out", "FILE.pem", TEXT, IN_CLI(pubkey_out), 0, 0,
+     "write the public key here, for clients"},
+    {"--ledger", "FILE", TEXT, IN_CLI(ledger), 0, 0,
+     "write what happens here, one line of JSON each"},
+    {"--seed", "N", SEED, IN_DC(seed), 0, 0, "the same seed gives the same events and fates"},
+    {"--channels", "N", NUMBER, IN_DC(world.channels), 0, 1000000, "channels and supergroups"},
+    {"--users", "N", NUMBER, IN_DC(world.users), 1, 1000000, "invented users"},
+    {"--events", "N", NUMBER, IN_DC(traffic.events), 0, 100000000, "events of the traffic"},
+    {"--rate", "PER_SECOND", NUMBER, IN_DC(rate), 0, 100000000,
+     "events a second; 0: as fast as clients read"},
+    {"--kinds", "LIST", KINDS, IN_DC(traffic.kinds), 0, 0,
+     "kinds of traffic, separated by commas"},
+    {"--reorder", "P", CHANCE, IN_DC(reorder), 0, 0, "chance of a push to come late"},
+    {"--reorder-ms", "N", NUMBER, IN_DC(reorder_ms), 0, 3600000, "by at most so much"},
+    {"--loss", "P", CHANCE, IN_DC(loss), 0, 0, "chance of a push to be dropped"},
+    {"--duplicate", "P", CHANCE, IN_DC(duplicate), 0, 0, "chance of a push to be doubled"},
+    {"--delay-ms", "N", NUMBER, IN_DC(delay_ms), 0, 3600000,
+     "answers and pushes take so much longer"},
+    {"--rpc-error", "P", CHANCE, IN_DC(rpc_error), 0, 0,
+     "chance of a signed-in call to get 500 RPC_CALL_FAIL"},
+    {"--flood", "P", CHANCE, IN_DC(flood), 0, 0,
+     "chance of a signed-in call to get 420 FLOOD_WAIT_1"},
+    {"--disconnect", "P", CHANCE, IN_DC(disconnect), 0, 0,
+     "chance per second of a connection to be dropped"},
+    {"--slice", "N", NUMBER, IN_DC(world.slice), 1, 1000000, "events in one difference"},
+    {"--await-clients", "N", NUMBER, IN_DC(await_clients), 1, 1000000,
+     "accounts that must be ready before traffic starts"},
+    {"--help", NULL, SWITCH, IN_CLI(help), 0, 0, "print this"},
+};
+
+static void set_defaults(gap_dc_cli_t *cli)
+{
+    memset(cli, 0, sizeof *cli);
+    gap_dc_options_init(&cli->dc);
+    cli->dc.seed = 1;
+    cli->dc.traffic.events = EVENTS_DEFAULT;
+    cli->dc.world.channels = CHANNELS_DEFAULT;
+}
+
+static const struct option *find(const char *name)
+{
+    for (size_t i = 0; i < GAP_ARRAY_LEN(options); i++)
+        if (strcmp(options[i].name, name) == 0) return &options[i];
+    return NULL;
+}
+
+static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9') return false;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || n < min || n > max) return false;
+    *out = n;
+    return true;
+}
+
+static bool read_chance(const char *text, double *out)
+{
+    char *end;
+
+    if ((text[0] < '0' || text[0] > '9') && text[0] != '.') return false;
+    double p = strtod(text, &end);
+    if (*end != '\0' || !(p >= 0.0 && p <= 1.0)) return false;
+    *out = p;
+    return true;
+}
+
+/* Store a value. @return NULL, or what is expected instead. */
+static const char *store(const struct option *o, const char *value, gap_dc_cli_t *cli, char *hint,
+                         size_t hint_cap)
+{
+    uint8_t *at = (uint8_t *)cli + o->offset;
+    uint64_t n;
+    double p;
+    uint32_t narrow;
+    bool ok = true;
+
+    switch (o->kind) {
+    case ADDRESS: {
+        gap_addr_t addr;
+        if (gap_addr_parse(value, &addr) < 0) return "a numeric address like 127.0.0.1:0";
+        memcpy(at, &addr, sizeof addr);
+        return NULL;
+    }
+    case TEXT:
+        memcpy(at, &value, sizeof value);
+        return value[0] == '\0' ? "a file name" : NULL;
+    case SEED:
+        if (!read_number(value, 0, UINT64_MAX, &n)) return "a whole number of at most 64 bits";
+        memcpy(at, &n, sizeof n);
+        return NULL;
+    case CHANCE:
+        if (!read_chance(value, &p)) return "a probability from 0 to 1";
+        memcpy(at, &p, sizeof p);
+        return NULL;
+    case KINDS:
+        if (dc_kinds_parse(value, &narrow) < 0)
+            return "a list of new_message, edit_message, delete_messages, pin, read, qts, "
+                   "callback_query, status";
+        break;
+    default:
+        ok = read_number(value, o->min, o->max, &n);
+        narrow = ok ? (uint32_t)n : 0;
+        break;
+    }
+    if (!ok) {
+        (void)snprintf(hint, hint_cap, "a number from %u to %u", (unsigned)o->min,
+                       (unsigned)o->max);
+        return hint;
+    }
+    memcpy(at, &narrow, sizeof narrow);
+    return NULL;
+}
+
+int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size_t error_cap)
+{
+    char name[64];
+    char hint[64];
+
+    set_defaults(out);
+    for (int i = 1; i < argc; i++) {
+        const char *equals = strchr(argv[i], '=');
+        size_t len = equals != NULL ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+        (void)snprintf(name, sizeof name, "%.*s", (int)(len < 60 ? len : 60), argv[i]);
+        const struct option *o = find(name);
+        if (o == NULL) {
+            (void)snprintf(error, error_cap, "unknown option '%s': see gapless-dc --help", name);
+            return GAP_E_ARGUMENT;
+        }
+        if (o->kind == SWITCH) {
+            out->help = true;
+            continue;
+        }
+        const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (value == NULL) {
+            (void)snprintf(error, error_cap, "%s needs a value: %s %s", name, name, o->argument);
+            return GAP_E_ARGUMENT;
+        }
+        const char *expected = store(o, value, out, hint, sizeof hint);
+        if (expected != NULL) {
+            (void)snprintf(error, error_cap, "%s: '%.64s' will not do: give %s", name, value,
+                           expected);
+            return GAP_E_ARGUMENT;
+        }
+    }
+    out->dc.world.seed = out->dc.seed;
+    out->dc.traffic.seed = out->dc.seed;
+    out->dc.world.channel_slice = out->dc.world.slice;
+    return 0;
+}
+
+/* --- help ---------------------------------------------------------------------------------- */
+
+static void show_default(const struct option *o, const gap_dc_cli_t *cli, char *out, size_t cap)
+{
+    const uint8_t *at = (const uint8_t *)cli + o->offset;
+    uint64_t seed;
+    uint32_t number;
+    double p;
+
+    switch (o->kind) {
+    case ADDRESS:
+        (void)snprintf(out, cap, "127.0.0.1:0");
+        break;
+    case SEED:
+        memcpy(&seed, at, sizeof seed);
+        (void)snprintf(out, cap, "%llu", (unsigned long long)seed);
+        break;
+    case CHANCE:
+        memcpy(&p, at, sizeof p);
+        (void)snprintf(out, cap, "%g", p);
+        break;
+    case KINDS:
+        (void)snprintf(out, cap, "all");
+        break;
+    case NUMBER:
+        memcpy(&number, at, sizeof number);
+        (void)snprintf(out, cap, "%u", (unsigned)number);
+        break;
+    default:
+        (void)snprintf(out, cap, "none");
+        break;
+    }
+}
+
+static void add(char *out, size_t cap, size_t *len, const char *text)
+{
+    for (; *text != '\0'; text++, (*len)++)
+        if (*len + 1 < cap) out[*len] = *text;
+    if (cap > 0) out[*len < cap ? *len : cap - 1] = '\0';
+}
+
+int gap_dc_cli_help(char *out, size_t cap)
+{
+    gap_dc_cli_t cli;
+    char left[64];
+    char value[64];
+    char line[256];
+    size_t len = 0;
+
+    set_defaults(&cli);
+    add(out, cap, &len,
+        "gapless-dc: a simulated Telegram data centre that speaks MTProto 2.0.\n"
+        "Any bot token ID:SECRET signs in as bot ID. Prints a line of JSON when it listens, one\n"
+        "when all traffic is out, and serves until SIGTERM or SIGINT.\n\n");
+    for (size_t i = 0; i < GAP_ARRAY_LEN(options); i++) {
+        const struct option *o = &options[i];
+        (void)snprintf(left, sizeof left, "%s%s%s", o->name, o->argument == NULL ? "" : " ",
+                       o->argument == NULL ? "" : o->argument);
+        if (o->kind == SWITCH) {
+            (void)snprintf(line, sizeof line, "  %-24s %s\n", left, o->what);
+        } else {
+            show_default(o, &cli, value, sizeof value);
+            (void)snprintf(line, sizeof line, "  %-24s %s (default %s)\n", left, o->what, value);
+        }
+        add(out, cap, &len, line);
+    }
+    add(out, cap, &len,
+        "\nKinds: new_message, edit_message, delete_messages, pin, read, qts, callback_query, "
+        "status.\nFaults touch the traffic's pushes only; the last push of every sequence is "
+        "clean.\nExit status: 0 ended by a signal, 1 failed, 2 wrong usage.\n");
+    return (int)len;
+}

@@ -1,0 +1,251 @@
+/*
+ * dc/rpc.c - API calls: who may call what, signing in and out, and whom a call makes listen.
+ *
+ *   query -> wrappers off -> known? initialised? signed in? -> fault -> help | sign-in | model
+ *         -> rpc_result; what the call caused is pushed to everybody else
+ *
+ * Owns nothing. Every call is answered; never with silence.
+ */
+#include "dc/rpc.h"
+
+#include "base/alloc.h"
+#include "base/packet.h"
+#include "dc/wire.h"
+
+#include <gapless/tl_api.h>
+#include <gapless/tl_mt.h>
+
+#define LAYER_MIN 1
+#define LAYER_MAX 9999
+
+/** One call while it is answered. */
+struct call {
+    gap_dc_t *dc;
+    gap_dc_session_t *s;
+    gap_dc_key_t *key;
+    int64_t msg_id;
+    gap_dc_query_t query;
+    gap_dc_error_t error; /* code 0: none */
+    int64_t account;      /* who called, for the ledger */
+};
+
+static int fail(struct call *c, int32_t code, const char *text)
+{
+    c->error.code = code;
+    c->error.text = text;
+    return GAP_DC_IS_ERROR;
+}
+
+static int put_error(gap_buf_t *out, const gap_dc_error_t *error)
+{
+    int r = gap_buf_append32(out, GAP_MT_RPC_ERROR);
+
+    if (r == 0) r = gap_buf_append32(out, (uint32_t)error->code);
+    return r < 0 ? r : gap_dc_put_bytes(out, gap_bytes(error->text, strlen(error->text)));
+}
+
+/* --- who may call what ----------------------------------------------------------------------- */
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Callable by whoever has not signed in. */
+static bool is_open_to_all(uint32_t id, const char *name)
+{
+    return id == GAP_TL_ACCOUNT_GET_PASSWORD || starts_with(name, "help.") ||
+           starts_with(name, "auth.") || starts_with(name, "langpack.");
+}
+
+/* The queries that this one waits for have all been executed by now, or never came. */
+static int check_after(struct call *c)
+{
+    for (uint32_t i = 0; i < c->query.after_count; i++) {
+        int seen = gap_dc_session_seen(c->s, c->query.after[i]);
+        if (seen < 0) return fail(c, 400, "MSG_WAIT_TIMEOUT");
+        if ((seen & GAP_DC_SEEN_FAILED) != 0) return fail(c, 400, "MSG_WAIT_FAILED");
+    }
+    return 0;
+}
+
+static int check(struct call *c)
+{
+    gap_dc_key_t *key = c->key;
+    const char *name = gap_tl_name(c->query.id);
+
+    if (c->query.layer != 0) {
+        if (c->query.layer < LAYER_MIN || c->query.layer > LAYER_MAX)
+            return fail(c, 400, "CONNECTION_LAYER_INVALID");
+        key->layer = c->query.layer;
+    }
+    if (c->query.has_init) key->inited = true;
+    if (name == NULL || !gap_tl_is_method(c->query.id)) return fail(c, 400, "INPUT_METHOD_INVALID");
+    if (gap_tl_skip(c->query.method) < 0) return fail(c, 400, "INPUT_FETCH_ERROR");
+    if (!key->inited || key->layer == 0) return fail(c, 400, "CONNECTION_NOT_INITED");
+    if (key->expires_in > 0) return fail(c, 401, "AUTH_KEY_PERM_EMPTY");
+    if (key->account == 0 && !is_open_to_all(c->query.id, name))
+        return fail(c, 401, "AUTH_KEY_UNREGISTERED");
+    return check_after(c);
+}
+
+/* Faults befall the calls of those who have signed in. */
+static int chance(struct call *c)
+{
+    if (c->key->account == 0) return 0;
+    int32_t code = gap_dc_call_fate(&c->dc->options, c->key->account, c->key->calls++);
+    if (code == 500) return fail(c, 500, "RPC_CALL_FAIL");
+    return code == 420 ? fail(c, 420, "FLOOD_WAIT_1") : 0;
+}
+
+/* Pushes of this key go to the session that called last, unless it asked not to get any. */
+static void subscribe(struct call *c)
+{
+    gap_dc_session_t *before = c->key->subscribed;
+    const char *name = gap_tl_name(c->query.id);
+
+    if (c->key->account == 0 || c->query.no_updates || before == c->s) return;
+    if (starts_with(name, "upload.")) return;
+    c->key->subscribed = c->s;
+    /* A client that came back with a new session has given the old one up. */
+    if (before != NULL && before->conn == NULL) {
+        gap_dc_unmark_dirty(c->dc, before);
+        gap_dc_key_drop_session(c->key, before);
+    }
+}
+
+/* --- signing in and out ---------------------------------------------------------------------- */
+
+static int authorization(struct call *c, gap_buf_t *out)
+{
+    dc_view_t view = {c->key->account, c->key->layer, c->key->seq};
+    gap_buf_t self;
+
+    gap_buf_init(&self, c->dc->alloc);
+    int r = dc_model_self(c->dc->model, &view, &self);
+    /* The user may be of another layer than the schema's: bytes, not an object. */
+    if (r == 0) r = gap_buf_append32(out, GAP_TL_AUTH_AUTHORIZATION);
+    if (r == 0) r = gap_buf_append32(out, 0);
+    if (r == 0) r = gap_buf_append(out, self.data, self.len);
+    gap_buf_fini(&self);
+    return r;
+}
+
+static int import_bot(struct call *c, gap_buf_t *out)
+{
+    gap_tl_auth_import_bot_authorization_t q;
+
+    if (gap_tl_read(c->query.method, c->query.id, &q, sizeof q) < 0)
+        return fail(c, 400, "INPUT_FETCH_ERROR");
+    int64_t id = gap_dc_token_id(q.bot_auth_token);
+    if (id <= 0) return fail(c, 400, "ACCESS_TOKEN_INVALID");
+    int r = gap_dc_sign_in(c->dc, c->key, id);
+    if (r == GAP_E_ARGUMENT) return fail(c, 400, "ACCESS_TOKEN_INVALID");
+    if (r == GAP_E_LIMIT) return fail(c, 420, "FLOOD_WAIT_60");
+    if (r < 0) return r;
+    c->account = id;
+    return authorization(c, out);
+}
+
+static int log_out(struct call *c, gap_buf_t *out)
+{
+    if (c->key->account == 0) return fail(c, 401, "AUTH_KEY_UNREGISTERED");
+    gap_dc_sign_out(c->dc, c->key);
+    int r = gap_buf_append32(out, GAP_TL_AUTH_LOGGED_OUT);
+    return r < 0 ? r : gap_buf_append32(out, 0);
+}
+
+/* --- dispatch -------------------------------------------------------------------------------- */
+
+static int call_model(struct call *c)
+{
+    gap_dc_t *dc = c->dc;
+    dc_view_t view = {c->key->account, c->key->layer, c->key->seq};
+
+    if (c->key->account == 0) return DC_NOT_MINE;
+    int r = dc_model_call(dc->model, &view, c->query.method, (int64_t)dc->now.wall_us,
+                          &dc->answer);
+    if (r == DC_RPC_ERROR) return fail(c, dc->answer.error_code, dc->answer.error);
+    return r;
+}
+
+/* The result, or an error, in dc->answer.body. @return 0 or negative. */
+static int execute(struct call *c)
+{
+    gap_dc_t *dc = c->dc;
+    gap_buf_t *out = &dc->answer.body;
+    int r = check(c);
+
+    if (r == 0) r = chance(c);
+    if (r != 0) return r;
+    switch (c->query.id) {
+    case GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION:
+        r = import_bot(c, out);
+        break;
+    case GAP_TL_AUTH_LOG_OUT:
+        r = log_out(c, out);
+        break;
+    default:
+        r = gap_dc_help(dc, &c->query, out);
+        if (r == DC_NOT_MINE) r = call_model(c);
+        if (r == DC_NOT_MINE) r = fail(c, 501, "METHOD_NOT_IMPLEMENTED");
+        break;
+    }
+    if (r == 0) subscribe(c);
+    return r;
+}
+
+/* Tell the ledger, then everybody else. */
+static int aftermath(struct call *c)
+{
+    gap_dc_t *dc = c->dc;
+    const dc_answer_t *a = &dc->answer;
+    int r = dc_ledger_call(&dc->ledger, c->account, gap_tl_name(c->query.id), a->channel,
+                           c->error.code == 0 ? NULL : c->error.text, (int64_t)dc->now.wall_us);
+
+    if (r == 0 && c->error.code == 0) r = dc_ledger_difference(&dc->ledger, c->account, a);
+    for (uint32_t i = 0; i < a->count && r == 0; i++)
+        r = gap_dc_push_clean(dc, a->first_n + i, c->key);
+    if (r == 0 && c->error.code == 0 && c->account != 0 &&
+        c->query.id != GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION) {
+        gap_dc_account_called(dc, c->account,
+                              c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
+        if (dc->phase == GAP_DC_AWAITING) gap_dc_push_turn(dc);
+    }
+    if (r < 0) gap_dc_fail(dc, r);
+    return r;
+}
+
+static void clear_answer(dc_answer_t *a)
+{
+    gap_buf_clear(&a->body);
+    a->channel = 0;
+    a->count = 0;
+    a->range_count = 0;
+    a->folded_count = 0;
+}
+
+int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
+{
+    struct call c = {.dc = dc, .s = s, .key = s->key, .msg_id = call->msg_id};
+    uint64_t delay_us = (uint64_t)dc->options.delay_ms * 1000;
+    uint64_t due_us = delay_us == 0 ? 0 : dc->now.mono_us + delay_us;
+    gap_packet_t *inflated = NULL;
+    int r;
+
+    c.account = c.key->account;
+    clear_answer(&dc->answer);
+    r = gap_dc_unwrap(call->query, &dc->zip, &c.query, &inflated, &c.error);
+    if (r == 0) c.error.code = 0;
+    if (r == 0) r = execute(&c);
+    if (r == GAP_DC_IS_ERROR) {
+        gap_buf_clear(&dc->answer.body);
+        r = put_error(&dc->answer.body, &c.error);
+    }
+    if (r == 0)
+        r = gap_dc_session_answer(s, &dc->now, c.msg_id, due_us,
+                                  gap_buf_view(&dc->answer.body), c.error.code != 0);
+    if (r == 0) r = aftermath(&c);
+    gap_packet_unref(inflated);
+    return r;
+}

@@ -1,0 +1,48 @@
+/* dc/rpc.h - what the parts that answer API calls share. */
+#ifndef GAP_DC_RPC_H
+#define GAP_DC_RPC_H
+
+#include "dc/server.h"
+#include "tl/tl.h"
+
+/** A call taken out of its wrappers. */
+typedef struct gap_dc_query {
+    gap_bytes_t method;   /* the method itself, its id in front */
+    uint32_t id;          /* of the method */
+    int32_t layer;        /* invokeWithLayer; 0: not there */
+    bool has_init;        /* initConnection was there */
+    bool no_updates;      /* invokeWithoutUpdates was there */
+    int64_t after[GAP_DC_AFTER_MAX]; /* invokeAfterMsg(s): queries that must have succeeded */
+    uint32_t after_count;
+} gap_dc_query_t;
+
+/** An rpc_error. */
+typedef struct gap_dc_error {
+    int32_t code;
+    const char *text;
+} gap_dc_error_t;
+
+#define GAP_DC_IS_ERROR 3
+
+/**
+ * Take a call out of invokeWithLayer, initConnection and their kind. Pure.
+ * @param inflated  A packed query inside goes here; one reference is the caller's if not NULL.
+ * @return 0; GAP_DC_IS_ERROR with *error; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_dc_unwrap(gap_bytes_t query, gap_gzip_t *zip, gap_dc_query_t *out,
+                                gap_packet_t **inflated, gap_dc_error_t *error);
+
+/** The id before the colon of a bot's token ID:SECRET, or 0 if it isn't one. */
+int64_t gap_dc_token_id(gap_bytes_t token);
+
+/**
+ * Answer help.* calls that every client makes.
+ * @param out  Appended to.
+ * @return 0; DC_NOT_MINE; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_dc_help(const gap_dc_t *dc, const gap_dc_query_t *q, gap_buf_t *out);
+
+/** Append an object to be written. @return 0, GAP_E_NOMEM, as gap_tl_size. */
+GAP_NODISCARD int gap_dc_put_object(gap_buf_t *out, gap_tl_object_t object);
+
+#endif
