@@ -25,7 +25,8 @@ enum {
     LOOP_WAIT = 4,   /* this batch ends as WAITING */
 };
 
-#define LOG_LINE_MAX 512 /* bytes with the final 0; longer lines are cut */
+#define TIMER_UNKNOWN (GAP_ENV_NEVER - 1)
+#define LOG_LINE_MAX  512 /* bytes with the final 0; longer lines are cut */
 
 static void assert_thread(const gap_rt_t *rt)
 {
@@ -232,7 +233,7 @@ bool gap_rt_tick(gap_rt_t *rt, uint64_t now_us, bool drained)
     GAP_ASSERT(!rt->in_tick);
     rt->in_tick = true;
     rt->now_us = now_us;
-    if (now_us >= rt->timer_set_us) rt->timer_set_us = 0;
+    if (now_us >= rt->timer_set_us) rt->timer_set_us = TIMER_UNKNOWN; /* the environment fired it */
     if (drained) fire_drained(rt);
     fire_expired(rt);
     unsigned batches = 0;

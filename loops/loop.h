@@ -93,7 +93,7 @@ struct gap_rt {
     gap_heap_t undrained; /* expired after_drain timers, waiting for a drained turn */
     uint64_t now_us;      /* read once per tick */
     uint64_t budget_us;
-    uint64_t timer_set_us;   /* what the environment's timer is set to; 0 = unknown */
+    uint64_t timer_set_us;   /* what the environment's timer is set to */
     uint64_t entered_cpu_us; /* processor clock at the entry from the environment */
     uint64_t cost_us;        /* of the entries since the last turn ended */
     struct gap_env_host host;
