@@ -50,6 +50,7 @@ class SchemaError(Exception):
 
 def snake(name):
     name = name.replace('.', '_')
+    name = re.sub(r'([A-Z]{2,})s(?![a-z])', lambda m: m[1].capitalize() + 's', name)  # IDs
     name = re.sub(r'([a-z0-9])([A-Z])', r'\1_\2', name)
     name = re.sub(r'([A-Z]+)([A-Z][a-z])', r'\1_\2', name)
     return name.lower()
