@@ -113,7 +113,8 @@ struct gap_call_result {
 };
 
 /** Exactly once per successful gap_link_call. */
-typedef void (*gap_link_call_cb)(void *arg, gap_call_id_t call, const struct gap_call_result *result);
+typedef void (*gap_link_call_cb)(void *arg, gap_call_id_t call,
+                                 const struct gap_call_result *result);
 
 enum gap_call_flags {
     /** Report FLOOD_WAIT and FLOOD_PREMIUM_WAIT instead of waiting and repeating (up to
@@ -162,8 +163,8 @@ GAP_NODISCARD int gap_link_open(gap_rt_t *rt, const struct gap_link_config *conf
  * large; GAP_E_NOMEM; otherwise as gap_tl_size.
  */
 GAP_NODISCARD int gap_link_call(gap_link_t *link, gap_tl_object_t query,
-                                const struct gap_call_options *options, gap_link_call_cb cb, void *arg,
-                                gap_call_id_t *out);
+                                const struct gap_call_options *options, gap_link_call_cb cb,
+                                void *arg, gap_call_id_t *out);
 
 /** Give a call up: the server is told (rpc_drop_answer) and the callback comes with
  * GAP_ENV_ECANCELED. No-op if its answer was already handed up. */

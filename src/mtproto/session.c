@@ -65,6 +65,11 @@ uint64_t session_next_msg_id(gap_session_t *s, uint64_t now_us)
     return id;
 }
 
+uint64_t gap_session_plain_id(gap_session_t *s, uint64_t now_us)
+{
+    return session_next_msg_id(s, now_us);
+}
+
 /* ---- the header of the first queries ---- */
 
 static int put_text(gap_buf_t *b, const char *text)

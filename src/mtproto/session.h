@@ -140,6 +140,8 @@ void gap_session_set_key(gap_session_t *s, uint64_t now_us, uint64_t salt, int64
 uint64_t gap_session_salt(const gap_session_t *s);
 /** @return server time in microseconds since 1970. */
 int64_t gap_session_server_us(const gap_session_t *s, uint64_t now_us);
+/** A message id for an unencrypted message of the key exchange. */
+uint64_t gap_session_plain_id(gap_session_t *s, uint64_t now_us);
 /** The host's clock jumped or the machine slept: believe the server's next message about time. */
 void gap_session_unsync(gap_session_t *s);
 
