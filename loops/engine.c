@@ -85,13 +85,22 @@ struct gap_track *gap_engine_track(gap_engine_t *e, int64_t channel_id, bool mak
     return t;
 }
 
-bool gap_engine_hash(const gap_engine_t *e, int64_t channel_id, int64_t *out)
+bool gap_engine_access_hash(const gap_engine_t *e, gap_peer_t peer, int64_t *out)
 {
     struct gap_peer_info info;
-    gap_peer_t peer = {channel_id, GAP_PEER_CHANNEL};
 
     if (!gap_peers_find(&e->peers, peer, &info) || !info.has_hash || info.min) return false;
-    if (out != NULL) *out = info.access_hash;
+    *out = info.access_hash;
+    return true;
+}
+
+bool gap_engine_hash(const gap_engine_t *e, int64_t channel_id, int64_t *out)
+{
+    gap_peer_t peer = {channel_id, GAP_PEER_CHANNEL};
+    int64_t hash;
+
+    if (!gap_engine_access_hash(e, peer, &hash)) return false;
+    if (out != NULL) *out = hash;
     return true;
 }
 

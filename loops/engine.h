@@ -204,13 +204,13 @@ typedef struct gap_engine_counters {
  * @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT invoke or handler is missing, or a channel of the state is
  * listed twice or has an id <= 0 or a negative pts.
  */
-GAP_API GAP_NODISCARD int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out);
+GAP_NODISCARD int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out);
 
 /**
  * The account is signed in and connected: begin. Without state: one updates.getState, then one
  * updates.getDifference from it; with state: updates.getDifference. Idempotent.
  */
-GAP_API void gap_engine_start(gap_engine_t *engine);
+void gap_engine_start(gap_engine_t *engine);
 
 /**
  * Hand one Updates object to the engine.
@@ -224,7 +224,7 @@ GAP_API void gap_engine_start(gap_engine_t *engine);
  *         GAP_E_LIMIT malformed or of an unknown constructor: a difference has been scheduled;
  *         GAP_E_NOMEM likewise; GAP_E_CLOSED close has begun.
  */
-GAP_API GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, size_t len,
+GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, size_t len,
                                           gap_packet_t *packet);
 
 /**
@@ -237,13 +237,13 @@ GAP_API GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *b
  * @param result  The boxed result. Pinned by @p packet, or copied if that is NULL.
  * @return as gap_engine_feed, or GAP_UNCONCERNED (>0).
  */
-GAP_API GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query,
+GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query,
                                             gap_bytes_t result, gap_packet_t *packet);
 
 /** Updates may have been missed (new session, the host slept): ask for the difference. */
-GAP_API void gap_engine_missed(gap_engine_t *engine);
+void gap_engine_missed(gap_engine_t *engine);
 /** A message could not be read: as gap_engine_missed, at most once in GAP_ENGINE_UNDECODABLE_US. */
-GAP_API void gap_engine_undecodable(gap_engine_t *engine);
+void gap_engine_undecodable(gap_engine_t *engine);
 
 /**
  * One tick of an engine that has its own runtime (config.rt was NULL).
@@ -253,22 +253,26 @@ GAP_API void gap_engine_undecodable(gap_engine_t *engine);
  *                 only in such ticks.
  * @return true if there is more to do now.
  */
-GAP_API bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained);
+bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained);
 /** When gap_engine_tick is due. @return milliseconds from @p now_us, rounded up; 0 now; -1 only
  * after the next call of another function here. */
-GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+
+/** The access hash of a user or channel, if a full object of it was seen. @return true with *out
+ * set. */
+bool gap_engine_access_hash(const gap_engine_t *engine, gap_peer_t peer, int64_t *out);
 
 /** The counters now. */
-GAP_API void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out);
+void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out);
 
 /**
  * Positions now; channels by gap_engine_next_channel. Not set before GAP_EVENT_STARTED.
  * @return 0; GAP_E_STATE the state is not known yet.
  */
-GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
+GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
 /** Iterate over the channels with a known pts: start with *it = 0. @return false at the end. No
  * other call of the engine in between. */
-GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
+bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
                                      gap_engine_channel_t *out);
 
 /**
@@ -277,7 +281,7 @@ GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
  * invoke has been answered and every GAP_LATER update is done; the memory is gone when it returns.
  * @param cb May be NULL.
  */
-GAP_API void gap_engine_close(gap_engine_t *engine, void (*cb)(void *arg), void *arg);
+void gap_engine_close(gap_engine_t *engine, void (*cb)(void *arg), void *arg);
 
 #ifdef __cplusplus
 }

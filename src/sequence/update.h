@@ -20,6 +20,7 @@ struct gap_update {
     gap_bytes_t bytes; /* boxed Update; with GAP_ITEM_MESSAGE a boxed Message, with
                           GAP_ITEM_ENCRYPTED a boxed EncryptedMessage */
     const struct gap_update_owner *owner;
+    void *account; /* the client it came to, set by its handler; NULL without one */
     int64_t channel_id;
     const uint8_t *users; /* elements of Vector<User>, NULL if none came along */
     const uint8_t *chats; /* elements of Vector<Chat> */

@@ -373,3 +373,18 @@ bool gap_uv_env_forked(const gap_env_t *env)
 {
     return ((const uv_env_t *)(const void *)env)->pid != getpid();
 }
+
+/* Closing here takes nothing from the parent: its epoll still watches the open sockets. */
+void gap_uv_env_abandon(gap_env_t *base)
+{
+    uv_env_t *env = uv_env_of(base);
+    struct uv_stream *s;
+    struct uv_listener *l;
+
+    GAP_ASSERT(gap_uv_env_forked(base));
+    TAILQ_FOREACH(s, &env->streams, link) (void)close(s->fd);
+    TAILQ_FOREACH(l, &env->listeners, link) {
+        (void)close(l->fd);
+        if (l->spare_fd >= 0) (void)close(l->spare_fd);
+    }
+}

@@ -44,4 +44,8 @@ void gap_uv_env_close(gap_env_t *env, void (*closed)(void *arg), void *arg);
  * thread. */
 bool gap_uv_env_forked(const gap_env_t *env);
 
+/** In a forked process: close the sockets of the environment, so that the parent alone holds them.
+ * Nothing else may be done with it; its memory is left to the end of the process. */
+void gap_uv_env_abandon(gap_env_t *env);
+
 #endif
