@@ -67,21 +67,36 @@ static unsigned modulo(const uint8_t prime[GAP_DH_BYTES], unsigned n)
 
 int gap_dh_check_generator(int32_t g, const uint8_t prime[GAP_DH_BYTES])
 {
-    /* g is a quadratic residue exactly for these remainders (bit n set: remainder n is good). */
-    static const struct {
-        uint8_t modulus;
-        uint32_t good;
-    } table[] = {
-        [2] = {8, 1U << 7},
-        [3] = {3, 1U << 2},
-        [4] = {1, 1U << 0},
-        [5] = {5, 1U << 1 | 1U << 4},
-        [6] = {24, 1U << 19 | 1U << 23},
-        [7] = {7, 1U << 3 | 1U << 5 | 1U << 6},
-    };
+    unsigned rest;
+    bool good; /* is g a quadratic residue? */
 
-    if (g < 2 || g > 7) return GAP_E_CRYPTO;
-    return (table[g].good >> modulo(prime, table[g].modulus) & 1U) != 0 ? 0 : GAP_E_CRYPTO;
+    switch (g) {
+    case 2:
+        good = modulo(prime, 8) == 7;
+        break;
+    case 3:
+        good = modulo(prime, 3) == 2;
+        break;
+    case 4:
+        good = true;
+        break;
+    case 5:
+        rest = modulo(prime, 5);
+        good = rest == 1 || rest == 4;
+        break;
+    case 6:
+        rest = modulo(prime, 24);
+        good = rest == 19 || rest == 23;
+        break;
+    case 7:
+        rest = modulo(prime, 7);
+        good = rest == 3 || rest == 5 || rest == 6;
+        break;
+    default:
+        good = false;
+        break;
+    }
+    return good ? 0 : GAP_E_CRYPTO;
 }
 
 int gap_dh_check_public(gap_bytes_t value, const uint8_t prime[GAP_DH_BYTES])

@@ -85,7 +85,7 @@ out:
 int gap_rsa_pad_encrypt(gap_crypto_t *c, const gap_rsa_key_t *key, gap_bytes_t data,
                         const gap_random_t *random, uint8_t out[GAP_RSA_BYTES])
 {
-    uint8_t padded[GAP_RSA_PAD_BYTES];
+    uint8_t padded[GAP_RSA_PAD_BYTES] = {0};
     uint8_t temp_key[TEMP_KEY];
     uint8_t block[GAP_RSA_BYTES];
 
@@ -122,7 +122,7 @@ int gap_rsa_pad_open(gap_crypto_t *c, const uint8_t raw[GAP_RSA_BYTES],
                      uint8_t out[GAP_RSA_PAD_BYTES])
 {
     uint8_t temp_key[TEMP_KEY];
-    uint8_t plain[SEALED];
+    uint8_t plain[SEALED] = {0};
     uint8_t h[GAP_SHA256_BYTES];
 
     int r = mask_key(c, raw, raw + TEMP_KEY, temp_key);

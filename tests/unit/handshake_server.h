@@ -220,7 +220,7 @@ static inline void server_dh_params(struct handshake_server *s, gap_bytes_t body
     gap_mt_req_dh_params_t req;
     gap_mt_server_dh_params_ok_t res = {0};
     gap_mt_server_dh_inner_data_t inner = {0};
-    uint8_t g_a[GAP_DH_BYTES + 1] = {0}, data[1024], sealed[2048] = {0};
+    uint8_t g_a[GAP_DH_BYTES + 1] = {0}, data[1024] = {0}, sealed[2048] = {0};
 
     ck_assert_int_gt(gap_tl_read(body, GAP_MT_REQ_DH_PARAMS, &req, sizeof req), 0);
     server_read_inner(s, &req);
