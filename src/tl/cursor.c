@@ -84,33 +84,12 @@ static int pass_nested(gap_tl_cursor_t *c, const gap_tl_field_t *field)
 static int pass_field(gap_tl_cursor_t *c)
 {
     const gap_tl_field_t *field = c->field;
-    size_t left = (size_t)(c->end - c->at);
-    uint32_t size = 0;
+    uint32_t size = gap_tl_kind_sizes[field->kind];
 
-    switch (field->kind) {
-    case GAP_TL_K_FLAGS:
-        if (left < 4) return GAP_E_TL;
+    if (size == 0 || field->kind == GAP_TL_K_BOOL) return pass_nested(c, field);
+    if ((size_t)(c->end - c->at) < size) return GAP_E_TL;
+    if (field->kind == GAP_TL_K_FLAGS)
         c->flags |= (uint64_t)gap_load32(c->at) << (32 * field->target);
-        size = 4;
-        break;
-    case GAP_TL_K_INT:
-    case GAP_TL_K_BYTE_COUNT:
-        size = 4;
-        break;
-    case GAP_TL_K_LONG:
-    case GAP_TL_K_DOUBLE:
-        size = 8;
-        break;
-    case GAP_TL_K_INT128:
-        size = 16;
-        break;
-    case GAP_TL_K_INT256:
-        size = 32;
-        break;
-    default:
-        return pass_nested(c, field);
-    }
-    if (left < size) return GAP_E_TL;
     c->at += size;
     return 0;
 }

@@ -17,8 +17,8 @@
  *   }
  *   r = gap_tl_cursor_to(&updates, users_field); ...        every element must have been passed
  *
- * Fields are visited in the order of the schema; a cursor never goes back. What is passed is checked
- * as gap_tl_skip does, so after gap_tl_cursor_leave the whole object is known to be well formed.
+ * Fields are visited in the order of the schema; a cursor never goes back. What is passed is
+ * checked as gap_tl_skip does, so after gap_tl_cursor_leave the whole object is known to be well formed.
  * Failures: GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT; the cursor is of no use then. Nothing is owned.
  */
 #ifndef GAP_TL_CURSOR_H

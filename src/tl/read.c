@@ -7,16 +7,6 @@
 
 #include <gapless/tl_mt.h>
 
-static int read_scalar(uint8_t kind, const uint8_t **at, const uint8_t *end, void *member)
-{
-    size_t size = gap_tl_fixed_size(kind, 0);
-
-    if ((size_t)(end - *at) < size) return GAP_E_TL;
-    memcpy(member, *at, size);
-    *at += size;
-    return 0;
-}
-
 static int read_bool(const uint8_t **at, const uint8_t *end, bool *out)
 {
     if (end - *at < 4) return GAP_E_TL;
@@ -67,11 +57,19 @@ static int read_field(const gap_tl_field_t *field, const uint8_t **at, const uin
         return read_object(field, at, end, 2, member);
     case GAP_TL_K_VECTOR:
         return gap_tl_pass_vector(field, at, end, 2, member);
-    case GAP_TL_K_TRUE:
+    default: /* TRUE */
         return 0;
-    default:
-        return read_scalar(field->kind, at, end, member);
     }
+}
+
+static void copy_fixed(void *member, const uint8_t *from, size_t size)
+{
+    if (size == 4)
+        memcpy(member, from, 4);
+    else if (size == 8)
+        memcpy(member, from, 8);
+    else
+        memcpy(member, from, size);
 }
 
 /* The fields behind the id. */
@@ -83,11 +81,17 @@ static int read_fields(const gap_tl_info_t *info, const uint8_t **at, const uint
     memset(out, 0, info->size);
     for (const gap_tl_field_t *last = field + info->count; field < last; field++) {
         if (((flags >> field->bit) & 1) == 0) continue;
-        const uint8_t *before = *at;
-        int r = read_field(field, at, end, (char *)out + field->offset);
-        if (r < 0) return r;
+        size_t size = gap_tl_kind_sizes[field->kind];
+        if (size == 0 || field->kind == GAP_TL_K_BOOL) {
+            int r = read_field(field, at, end, (char *)out + field->offset);
+            if (r < 0) return r;
+            continue;
+        }
+        if ((size_t)(end - *at) < size) return GAP_E_TL;
+        copy_fixed((char *)out + field->offset, *at, size);
         if (field->kind == GAP_TL_K_FLAGS)
-            flags |= (uint64_t)gap_load32(before) << (32 * field->target);
+            flags |= (uint64_t)gap_load32(*at) << (32 * field->target);
+        *at += size;
     }
     return 0;
 }

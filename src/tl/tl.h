@@ -98,30 +98,15 @@ static inline int gap_tl_find(uint32_t id)
     return slot == NULL ? -1 : slot->index;
 }
 
-/** Bytes that every value of a kind takes; 0 if they vary. @param target Combinator, if kind is
- * BARE. */
+/** Bytes that every value of a kind takes, by kind; 0 if they vary. */
+extern const uint8_t gap_tl_kind_sizes[];
+
+/** The same, for BARE too. @param target Combinator, if kind is BARE. */
 static inline size_t gap_tl_fixed_size(uint8_t kind, uint16_t target)
 {
-    switch (kind) {
-    case GAP_TL_K_INT:
-    case GAP_TL_K_BYTE_COUNT:
-    case GAP_TL_K_FLAGS:
-    case GAP_TL_K_BOOL:
-        return 4;
-    case GAP_TL_K_LONG:
-    case GAP_TL_K_DOUBLE:
-        return 8;
-    case GAP_TL_K_INT128:
-        return 16;
-    case GAP_TL_K_INT256:
-        return 32;
-    case GAP_TL_K_BARE: {
-        size_t boxed = gap_tl_slot(gap_tl_infos[target].id)->fixed;
-        return boxed == 0 ? 0 : boxed - 4;
-    }
-    default:
-        return 0;
-    }
+    if (kind != GAP_TL_K_BARE) return gap_tl_kind_sizes[kind];
+    size_t boxed = gap_tl_slot(gap_tl_infos[target].id)->fixed;
+    return boxed == 0 ? 0 : boxed - 4;
 }
 
 /**
