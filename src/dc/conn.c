@@ -228,9 +228,13 @@ static int ensure_handshake(gap_dc_conn_t *conn)
 static void handle_plain(gap_dc_conn_t *conn, const uint8_t *payload, size_t len)
 {
     gap_dc_t *dc = conn->dc;
-    gap_dc_secrets_t secrets = {
-        &dc->crypto, dc->options.rsa, &dc->random, dc->options.dc,
-        (uint32_t)(dc->now.wall_us / 1000000), key_taken, dc};
+    gap_dc_secrets_t secrets = {&dc->crypto,
+                                dc->options.rsa,
+                                &dc->random,
+                                dc->options.dc,
+                                (uint32_t)(dc->now.wall_us / 1000000),
+                                key_taken,
+                                dc};
     uint32_t body_len = len < PLAIN_HEAD ? 0 : gap_load32(payload + 16);
     int r;
 
@@ -381,7 +385,8 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len)
 
 static void handle_payload(gap_dc_conn_t *conn, uint8_t *payload, size_t len, bool quick_ack)
 {
-    /* Quick acknowledgements are optional: the client gets msgs_ack and its results all the same. */
+    /* Quick acknowledgements are optional: the client gets msgs_ack and its results all the same.
+     */
     (void)quick_ack;
     if (len < 8)
         refuse(conn, ERROR_NO_KEY);
@@ -459,7 +464,10 @@ static void on_unwanted_read(gap_stream_t *stream, ssize_t nread)
     (void)nread;
 }
 
-static void on_unwanted_closed(gap_stream_t *stream) { gap_dc_child_closed(stream->arg); }
+static void on_unwanted_closed(gap_stream_t *stream)
+{
+    gap_dc_child_closed(stream->arg);
+}
 
 static const struct gap_stream_events conn_events = {
     .connected = on_connected, .alloc = on_alloc, .read = on_read, .closed = on_closed};

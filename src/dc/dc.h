@@ -15,23 +15,23 @@ typedef struct gap_dc gap_dc_t;
 
 /** What a data centre is like. gap_dc_options_init fills in the defaults. */
 typedef struct gap_dc_options {
-    gap_addr_t listen;          /* default 127.0.0.1, a free port */
-    int32_t dc;                 /* id, default 2 */
-    const gap_rsa_key_t *rsa;   /* whole key; pinned until closed; required */
-    dc_options_t world;         /* the model's */
+    gap_addr_t listen;        /* default 127.0.0.1, a free port */
+    int32_t dc;               /* id, default 2 */
+    const gap_rsa_key_t *rsa; /* whole key; pinned until closed; required */
+    dc_options_t world;       /* the model's */
     dc_traffic_options_t traffic;
-    uint64_t seed;              /* of the faults */
-    double reorder;             /* probability that a push comes late */
-    uint32_t reorder_ms;        /* by at most so much, default 100 */
-    double loss;                /* probability that a push is dropped */
-    double duplicate;           /* probability that a push is doubled */
-    uint32_t delay_ms;          /* everything from the server takes this long, default 0 */
-    double rpc_error;           /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
-    double flood;               /* probability that it gets 420 FLOOD_WAIT_1 */
-    double disconnect;          /* probability per second that a connection is dropped */
-    uint32_t rate;              /* events per second, default 5000; 0: as fast as they are read */
-    uint32_t await_clients;     /* accounts that must be ready before traffic starts, at
-                                   least and by default 1 */
+    uint64_t seed;          /* of the faults */
+    double reorder;         /* probability that a push comes late */
+    uint32_t reorder_ms;    /* by at most so much, default 100 */
+    double loss;            /* probability that a push is dropped */
+    double duplicate;       /* probability that a push is doubled */
+    uint32_t delay_ms;      /* everything from the server takes this long, default 0 */
+    double rpc_error;       /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
+    double flood;           /* probability that it gets 420 FLOOD_WAIT_1 */
+    double disconnect;      /* probability per second that a connection is dropped */
+    uint32_t rate;          /* events per second, default 5000; 0: as fast as they are read */
+    uint32_t await_clients; /* accounts that must be ready before traffic starts, at
+                               least and by default 1 */
 
     /** One line of the ledger, newline included; borrowed. May be NULL. @return 0 or negative: the
      * data centre fails with it. */

@@ -23,7 +23,10 @@ void gap_dc_framer_init(gap_dc_framer_t *f, const gap_alloc_t *alloc, uint32_t m
     f->max_bytes = max_bytes;
 }
 
-void gap_dc_framer_fini(gap_dc_framer_t *f) { gap_buf_fini(&f->in); }
+void gap_dc_framer_fini(gap_dc_framer_t *f)
+{
+    gap_buf_fini(&f->in);
+}
 
 static void drop_handed(gap_dc_framer_t *f)
 {

@@ -18,8 +18,8 @@
 
 #include <gapless/tl_mt.h>
 
-#define GENERATOR      3
-#define SEALED_MAX     1024U
+#define GENERATOR  3
+#define SEALED_MAX 1024U
 
 void gap_dc_handshake_init(gap_dc_handshake_t *h, const gap_alloc_t *alloc)
 {

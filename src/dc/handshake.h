@@ -20,8 +20,8 @@ typedef struct gap_dc_secrets {
     gap_crypto_t *crypto;
     const gap_rsa_key_t *rsa;
     const gap_random_t *random;
-    int32_t dc;       /* this data centre's id */
-    uint32_t now_s;   /* seconds since 1970 */
+    int32_t dc;                                   /* this data centre's id */
+    uint32_t now_s;                               /* seconds since 1970 */
     bool (*key_taken)(void *arg, int64_t key_id); /* is there such a key already? */
     void *arg;
 } gap_dc_secrets_t;

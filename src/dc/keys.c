@@ -37,8 +37,7 @@ static void evict(gap_dc_keys_t *t)
 
     TAILQ_FOREACH (key, &t->list, link) {
         bool in_use = key->account != 0;
-        TAILQ_FOREACH (s, &key->sessions, link)
-            in_use = in_use || s->conn != NULL || s->is_dirty;
+        TAILQ_FOREACH (s, &key->sessions, link) in_use = in_use || s->conn != NULL || s->is_dirty;
         if (in_use) continue;
         gap_dc_keys_remove(t, key);
         return;
@@ -120,8 +119,8 @@ static gap_dc_session_t *idle_session(const gap_dc_key_t *key)
 {
     gap_dc_session_t *s;
 
-    TAILQ_FOREACH_REVERSE (s, &key->sessions, gap_dc_sessions, link)
-        if (s->conn == NULL && !s->is_dirty) return s;
+    TAILQ_FOREACH_REVERSE(s, &key->sessions, gap_dc_sessions, link)
+    if (s->conn == NULL && !s->is_dirty) return s;
     return NULL;
 }
 

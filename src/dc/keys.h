@@ -10,19 +10,19 @@
 TAILQ_HEAD(gap_dc_sessions, gap_dc_session);
 
 typedef struct gap_dc_key {
-    TAILQ_ENTRY(gap_dc_key) link; /* the table's, oldest first */
+    TAILQ_ENTRY(gap_dc_key) link;         /* the table's, oldest first */
     TAILQ_ENTRY(gap_dc_key) account_link; /* the keys of its account */
     gap_auth_key_t auth;
     int64_t first_salt;
     uint64_t salt_seed;
-    uint64_t made_s;     /* seconds since 1970 */
-    int32_t expires_in;  /* s; 0: a permanent key */
-    int32_t layer;       /* announced last; 0: none yet */
-    bool inited;         /* initConnection was seen */
-    int64_t account;     /* signed in; 0: nobody */
-    int32_t seq;         /* last container seq sent */
-    uint32_t ordinal;    /* which key of its account this is, from 0 */
-    uint32_t calls;      /* API calls made while signed in */
+    uint64_t made_s;    /* seconds since 1970 */
+    int32_t expires_in; /* s; 0: a permanent key */
+    int32_t layer;      /* announced last; 0: none yet */
+    bool inited;        /* initConnection was seen */
+    int64_t account;    /* signed in; 0: nobody */
+    int32_t seq;        /* last container seq sent */
+    uint32_t ordinal;   /* which key of its account this is, from 0 */
+    uint32_t calls;     /* API calls made while signed in */
     struct gap_dc_sessions sessions;
     uint32_t session_count;
     gap_dc_session_t *subscribed; /* where pushes go; NULL: nowhere */

@@ -1,15 +1,19 @@
 /*
  * dc/ledger.c - the lines of the ledger.
+ *
+ * A line's greatest length is known before it is written: the buffer is made that long first, and
+ * nothing after it can fail.
  */
 #include "dc/ledger.h"
 
 #include "base/assert.h"
 #include "base/bytes.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#define FIXED_BYTES 512 /* all of a line but its texts and lists */
+#define ESCAPE_MAX  6   /* bytes that one byte of text may become */
+#define NUMBER_MAX  22  /* bytes of a number and a comma */
 
 static const char *const fate_names[] = {"sent", "dropped", "late", "twice"};
 
@@ -25,175 +29,222 @@ void dc_ledger_fini(dc_ledger_t *l)
     gap_buf_fini(&l->line);
 }
 
-static int put(dc_ledger_t *l, const char *text)
+/* --- writing into what was reserved -------------------------------------------------------- */
+
+static void put_bytes(dc_ledger_t *l, const void *bytes, size_t n)
 {
-    return gap_buf_append(&l->line, text, strlen(text));
+    GAP_ASSERT(n <= l->line.cap - l->line.len);
+    memcpy(l->line.data + l->line.len, bytes, n);
+    l->line.len += n;
 }
 
-/** Formatted text of at most 255 bytes. */
-GAP_PRINTF(2, 3) static int putf(dc_ledger_t *l, const char *format, ...)
+static void put(dc_ledger_t *l, const char *text)
 {
-    char text[256];
-    va_list args;
-
-    va_start(args, format);
-    int len = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    GAP_ASSERT(len >= 0);
-    GAP_ASSERT((size_t)len < sizeof text);
-    return gap_buf_append(&l->line, text, (size_t)len);
+    put_bytes(l, text, strlen(text));
 }
 
-static int put_escaped(dc_ledger_t *l, uint8_t b)
+static void put_number(dc_ledger_t *l, int64_t v)
 {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+    if (v < 0) put(l, "-");
+    do {
+        digits[--at] = (char)('0' + u % 10);
+        u /= 10;
+    } while (u > 0);
+    put_bytes(l, digits + at, sizeof digits - at);
+}
+
+/** `,"name":123` */
+static void put_field(dc_ledger_t *l, const char *head, int64_t v)
+{
+    put(l, head);
+    put_number(l, v);
+}
+
+static void put_escaped(dc_ledger_t *l, uint8_t b)
+{
+    static const char hex[] = "0123456789abcdef";
+
     switch (b) {
     case '"':
-        return put(l, "\\\"");
+        put(l, "\\\"");
+        return;
     case '\\':
-        return put(l, "\\\\");
+        put(l, "\\\\");
+        return;
     case '\n':
-        return put(l, "\\n");
+        put(l, "\\n");
+        return;
     case '\r':
-        return put(l, "\\r");
+        put(l, "\\r");
+        return;
     case '\t':
-        return put(l, "\\t");
+        put(l, "\\t");
+        return;
     default:
-        return putf(l, "\\u%04x", b);
+        put(l, "\\u00");
+        put_bytes(l, &hex[b >> 4], 1);
+        put_bytes(l, &hex[b & 15], 1);
     }
 }
 
 /** A JSON string; the text is UTF-8 and passes as it is but for quotes and control characters. */
-static int put_string(dc_ledger_t *l, gap_bytes_t s)
+static void put_string(dc_ledger_t *l, gap_bytes_t s)
 {
     size_t from = 0;
-    int r = put(l, "\"");
 
-    for (size_t i = 0; i < s.len && r == 0; i++) {
-        if (s.data[i] >= 0x20 && s.data[i] != '"' && s.data[i] != '\\' && s.data[i] != 0x7f)
-            continue;
-        r = gap_buf_append(&l->line, s.data + from, i - from);
-        if (r == 0) r = put_escaped(l, s.data[i]);
+    put(l, "\"");
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t b = s.data[i];
+        if (b >= 0x20 && b != '"' && b != '\\' && b != 0x7f) continue;
+        put_bytes(l, s.data + from, i - from);
+        put_escaped(l, b);
         from = i + 1;
     }
-    if (r == 0 && from < s.len) r = gap_buf_append(&l->line, s.data + from, s.len - from);
-    return r < 0 ? r : put(l, "\"");
+    if (from < s.len) put_bytes(l, s.data + from, s.len - from);
+    put(l, "\"");
 }
 
-static int flush(dc_ledger_t *l, int r)
+static int begin(dc_ledger_t *l, size_t texts, size_t numbers)
 {
-    if (r == 0) r = put(l, "}\n");
-    if (r < 0) return r;
+    gap_buf_clear(&l->line);
+    return gap_buf_reserve(&l->line, FIXED_BYTES + texts * ESCAPE_MAX + numbers * NUMBER_MAX);
+}
+
+static int end(dc_ledger_t *l)
+{
+    put(l, "}\n");
     gap_bytes_t line = gap_buf_view(&l->line);
     return l->write(l->data, (const char *)line.data, line.len);
 }
 
-static int put_box(dc_ledger_t *l, dc_box_t box, int64_t channel)
+/* --- parts of lines ------------------------------------------------------------------------ */
+
+static void put_box(dc_ledger_t *l, dc_box_t box, int64_t channel)
 {
     switch (box) {
     case DC_BOX_COMMON:
-        return put(l, ",\"box\":\"common\"");
+        put(l, ",\"box\":\"common\"");
+        return;
     case DC_BOX_QTS:
-        return put(l, ",\"box\":\"qts\"");
+        put(l, ",\"box\":\"qts\"");
+        return;
     case DC_BOX_CHANNEL:
-        return putf(l, ",\"box\":\"channel:%" PRId64 "\"", channel);
+        put_field(l, ",\"box\":\"channel:", channel);
+        put(l, "\"");
+        return;
     case DC_BOX_NONE:
-        break;
+        put(l, ",\"box\":\"none\"");
     }
-    return put(l, ",\"box\":\"none\"");
 }
 
-static int put_chat(dc_ledger_t *l, dc_peer_t chat)
+static void put_chat(dc_ledger_t *l, dc_peer_t chat)
 {
-    static const char *const names[] = {"", "user", "chat", "channel"};
+    static const char *const heads[] = {
+        ",\"chat\":null", ",\"chat\":\"user:", ",\"chat\":\"chat:", ",\"chat\":\"channel:"};
 
-    if (chat.type == DC_NOBODY) return put(l, ",\"chat\":null");
-    return putf(l, ",\"chat\":\"%s:%" PRId64 "\"", names[chat.type], chat.id);
+    put(l, heads[chat.type]);
+    if (chat.type == DC_NOBODY) return;
+    put_number(l, chat.id);
+    put(l, "\"");
 }
 
-static int put_ids(dc_ledger_t *l, const dc_event_t *e)
+static void put_ids(dc_ledger_t *l, const dc_event_t *e)
 {
-    int r = 0;
-
-    if (e->id != 0) r = putf(l, ",\"id\":%" PRId32, e->id);
-    if (e->ids_count == 0 || r < 0) return r;
-    r = put(l, ",\"ids\":[");
-    for (uint32_t i = 0; i < e->ids_count && r == 0; i++)
-        r = putf(l, i == 0 ? "%" PRId32 : ",%" PRId32, e->ids[i]);
-    return r < 0 ? r : put(l, "]");
+    if (e->id != 0) put_field(l, ",\"id\":", e->id);
+    if (e->ids_count == 0) return;
+    for (uint32_t i = 0; i < e->ids_count; i++)
+        put_field(l, i == 0 ? ",\"ids\":[" : ",", e->ids[i]);
+    put(l, "]");
 }
 
 /** What only some kinds have. */
-static int put_details(dc_ledger_t *l, const dc_event_t *e)
+static void put_details(dc_ledger_t *l, const dc_event_t *e)
 {
-    int r = 0;
-
     switch (e->kind) {
     case DC_NEW_MESSAGE:
     case DC_EDIT_MESSAGE:
-        r = put(l, ",\"text\":");
-        if (r == 0) r = put_string(l, e->text);
-        if (r == 0 && e->out) r = put(l, ",\"out\":true");
-        return r;
+        put(l, ",\"text\":");
+        put_string(l, e->text);
+        if (e->out) put(l, ",\"out\":true");
+        break;
     case DC_PIN:
-        return put(l, e->pinned ? ",\"pinned\":true" : ",\"pinned\":false");
+        put(l, e->pinned ? ",\"pinned\":true" : ",\"pinned\":false");
+        break;
     case DC_READ:
-        return putf(l, ",\"max_id\":%" PRId32 ",\"outbox\":%s", e->max_id,
-                    e->outbox ? "true" : "false");
+        put_field(l, ",\"max_id\":", e->max_id);
+        put(l, e->outbox ? ",\"outbox\":true" : ",\"outbox\":false");
+        break;
     case DC_QTS:
-        return putf(l, ",\"qts\":\"%s\"", e->qts);
+        put(l, ",\"qts\":\"");
+        put(l, e->qts);
+        put(l, "\"");
+        break;
     case DC_CALLBACK_QUERY:
-        return putf(l, ",\"query_id\":%" PRId64, e->query_id);
+        put_field(l, ",\"query_id\":", e->query_id);
+        break;
     case DC_DELETE_MESSAGES:
     case DC_STATUS:
     case DC_KINDS:
         break;
     }
-    return 0;
 }
+
+/* --- lines --------------------------------------------------------------------------------- */
 
 int dc_ledger_event(dc_ledger_t *l, const dc_event_t *e, int64_t t_us)
 {
     if (l->write == NULL) return 0;
-    gap_buf_clear(&l->line);
-    int r = putf(l, "{\"n\":%" PRIu32 ",\"kind\":\"%s\"", e->n, dc_kind_name(e->kind));
-    if (r == 0) {
-        r = e->account == 0 ? put(l, ",\"account\":null")
-                            : putf(l, ",\"account\":%" PRId64, e->account);
-    }
-    if (r == 0) r = put_box(l, e->box, e->chat.id);
-    if (r == 0) r = putf(l, ",\"pts\":%" PRId32 ",\"pts_count\":%" PRId32, e->pts, e->pts_count);
-    if (r == 0) r = put_chat(l, e->chat);
-    if (r == 0 && e->from != 0) r = putf(l, ",\"from\":%" PRId64, e->from);
-    if (r == 0) r = put_ids(l, e);
-    if (r == 0) r = put_details(l, e);
-    if (r == 0) r = putf(l, ",\"t_us\":%" PRId64, t_us);
-    return flush(l, r);
+    int r = begin(l, e->text.len, e->ids_count);
+    if (r < 0) return r;
+    put_field(l, "{\"n\":", e->n);
+    put(l, ",\"kind\":\"");
+    put(l, dc_kind_name(e->kind));
+    if (e->account == 0)
+        put(l, "\",\"account\":null");
+    else
+        put_field(l, "\",\"account\":", e->account);
+    put_box(l, e->box, e->chat.id);
+    put_field(l, ",\"pts\":", e->pts);
+    put_field(l, ",\"pts_count\":", e->pts_count);
+    put_chat(l, e->chat);
+    if (e->from != 0) put_field(l, ",\"from\":", e->from);
+    put_ids(l, e);
+    put_details(l, e);
+    put_field(l, ",\"t_us\":", t_us);
+    return end(l);
 }
 
 int dc_ledger_push(dc_ledger_t *l, uint32_t n, int64_t account, dc_fate_t fate, int64_t t_us)
 {
     if (l->write == NULL) return 0;
-    gap_buf_clear(&l->line);
-    int r = putf(l,
-                 "{\"kind\":\"push\",\"n\":%" PRIu32 ",\"account\":%" PRId64
-                 ",\"fate\":\"%s\",\"t_us\":%" PRId64,
-                 n, account, fate_names[fate], t_us);
-    return flush(l, r);
+    int r = begin(l, 0, 0);
+    if (r < 0) return r;
+    put_field(l, "{\"kind\":\"push\",\"n\":", n);
+    put_field(l, ",\"account\":", account);
+    put(l, ",\"fate\":\"");
+    put(l, fate_names[fate]);
+    put_field(l, "\",\"t_us\":", t_us);
+    return end(l);
 }
 
 static int difference_line(dc_ledger_t *l, int64_t account, const dc_range_t *range,
                            const uint32_t *folded, uint32_t count)
 {
-    gap_buf_clear(&l->line);
-    int r = putf(l, "{\"kind\":\"difference\",\"account\":%" PRId64, account);
-    if (r == 0) r = put_box(l, range->box, range->channel);
-    if (r == 0)
-        r = putf(l, ",\"from\":%" PRId32 ",\"to\":%" PRId32 ",\"folded\":[", range->from,
-                 range->to);
-    for (uint32_t i = 0; i < count && r == 0; i++)
-        r = putf(l, i == 0 ? "%" PRIu32 : ",%" PRIu32, folded[i]);
-    if (r == 0) r = put(l, "]");
-    return flush(l, r);
+    int r = begin(l, 0, count);
+
+    if (r < 0) return r;
+    put_field(l, "{\"kind\":\"difference\",\"account\":", account);
+    put_box(l, range->box, range->channel);
+    put_field(l, ",\"from\":", range->from);
+    put_field(l, ",\"to\":", range->to);
+    put(l, ",\"folded\":[");
+    for (uint32_t i = 0; i < count; i++) put_field(l, i == 0 ? "" : ",", folded[i]);
+    put(l, "]");
+    return end(l);
 }
 
 int dc_ledger_difference(dc_ledger_t *l, int64_t account, const dc_answer_t *a)
@@ -209,17 +260,20 @@ int dc_ledger_difference(dc_ledger_t *l, int64_t account, const dc_answer_t *a)
 int dc_ledger_call(dc_ledger_t *l, int64_t account, const char *method, int64_t channel,
                    const char *error, int64_t t_us)
 {
+    gap_bytes_t name = gap_bytes(method, method == NULL ? 0 : strlen(method));
+    gap_bytes_t what = gap_bytes(error, error == NULL ? 0 : strlen(error));
+
     if (l->write == NULL) return 0;
-    gap_buf_clear(&l->line);
-    int r = putf(l, "{\"kind\":\"call\",\"account\":%" PRId64 ",\"method\":", account);
-    if (r == 0)
-        r = put_string(
-            l, gap_bytes(method == NULL ? "" : method, method == NULL ? 0 : strlen(method)));
-    if (r == 0 && channel != 0) r = putf(l, ",\"channel\":%" PRId64, channel);
-    if (r == 0) r = putf(l, ",\"t_us\":%" PRId64, t_us);
-    if (r == 0 && error != NULL) {
-        r = put(l, ",\"error\":");
-        if (r == 0) r = put_string(l, gap_bytes(error, strlen(error)));
+    int r = begin(l, name.len + what.len, 0);
+    if (r < 0) return r;
+    put_field(l, "{\"kind\":\"call\",\"account\":", account);
+    put(l, ",\"method\":");
+    put_string(l, name);
+    if (channel != 0) put_field(l, ",\"channel\":", channel);
+    put_field(l, ",\"t_us\":", t_us);
+    if (error != NULL) {
+        put(l, ",\"error\":");
+        put_string(l, what);
     }
-    return flush(l, r);
+    return end(l);
 }

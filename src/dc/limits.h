@@ -11,11 +11,12 @@
 #define GAP_DC_READ_BYTES            65536U     /* room offered to one read */
 
 /* Connections. */
-#define GAP_DC_CONNS_MAX          8192U      /* one more is closed at once */
-#define GAP_DC_UNSENT_PAUSE_BYTES (1U << 20) /* traffic waits while one connection has more unsent */
-#define GAP_DC_UNSENT_HOLD_BYTES  (4U << 20) /* no more is encrypted for a connection with more */
-#define GAP_DC_STALL_US           60000000U  /* bytes unsent for this long: closed */
-#define GAP_DC_GREETING_US        60000000U  /* no key shown for this long: closed */
+#define GAP_DC_CONNS_MAX 8192U /* one more is closed at once */
+#define GAP_DC_UNSENT_PAUSE_BYTES                                                                  \
+    (1U << 20)                              /* traffic waits while one connection has more unsent */
+#define GAP_DC_UNSENT_HOLD_BYTES (4U << 20) /* no more is encrypted for a connection with more */
+#define GAP_DC_STALL_US          60000000U  /* bytes unsent for this long: closed */
+#define GAP_DC_GREETING_US       60000000U  /* no key shown for this long: closed */
 
 /* Handshakes. One more: -404. */
 #define GAP_DC_HANDSHAKES_MAX 16U /* begun on one connection */
@@ -28,18 +29,18 @@
 #define GAP_DC_SESSION_BYTES    (16U << 20) /* queued and unacked: the oldest unacked is forgotten */
 #define GAP_DC_UNACKED_MAX      65536U      /* messages; the same */
 #define GAP_DC_ACKS_MAX         8192U       /* ids in one message; more: the rest is ignored */
-#define GAP_DC_RESEND_AGE_US    200000000U  /* an older unacked message is sent under a new msg_id */
+#define GAP_DC_RESEND_AGE_US    200000000U /* an older unacked message is sent under a new msg_id */
 
-#define GAP_DC_ACCOUNTS_MAX     16384U      /* one more: 420 FLOOD_WAIT_60 */
+#define GAP_DC_ACCOUNTS_MAX 16384U /* one more: 420 FLOOD_WAIT_60 */
 
 /* Messages. */
-#define GAP_DC_CONTAINER_IN_MAX    1024U      /* members; more: bad_msg_notification 64 */
-#define GAP_DC_CONTAINER_OUT_MAX   1000U      /* members we send at once */
+#define GAP_DC_CONTAINER_IN_MAX    1024U /* members; more: bad_msg_notification 64 */
+#define GAP_DC_CONTAINER_OUT_MAX   1000U /* members we send at once */
 #define GAP_DC_CONTAINER_OUT_BYTES (128U << 10)
 #define GAP_DC_INFLATED_MAX_BYTES  (4U << 20) /* a query; more: 400 INPUT_FETCH_ERROR */
 #define GAP_DC_GZIP_RESULT_BYTES   1024U      /* longer results are packed if that saves a tenth */
 #define GAP_DC_WRAPPERS_MAX        8U         /* invokeWith... around one query */
-#define GAP_DC_AFTER_MAX           64U         /* ids in invokeAfterMsgs; more: 400 INPUT_FETCH_ERROR */
+#define GAP_DC_AFTER_MAX           64U /* ids in invokeAfterMsgs; more: 400 INPUT_FETCH_ERROR */
 
 /* Salts. */
 #define GAP_DC_SALT_PERIOD_S   1800

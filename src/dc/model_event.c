@@ -12,7 +12,6 @@
 #include "base/prng.h"
 #include "dc/model_int.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define TEXT_SALT  0x7465787473000000U
@@ -30,12 +29,47 @@ static const char *const qts_names[DC_QTS_TYPES] = {
     "updateBotMessageReaction", "updateBotMessageReactions",
 };
 
-/* Words of invented texts; some need care in UTF-8, UTF-16 or JSON. */
-static const char *const words[32] = {
-    "signal", "box",   "late",       "pts",  "naïve",       "gap",   "river", "order",
-    "seven",  "again", "\"quoted\"", "loop", "back\\slash", "state", "tram",  "☂",
-    "green",  "mail",  "Grüße",      "tick", "привет",      "lamp",  "north", "stone",
-    "😀",      "paper", "quiet",      "day",  "tab\there",   "glass", "once",  "東京",
+/* Words of invented texts, each with the space before it; some need care in UTF-8, UTF-16 or JSON.
+ * Copied WORD_ROOM bytes at a time. */
+#define WORD_ROOM 14
+#define WORD_BITS 5
+static const struct {
+    char text[WORD_ROOM];
+    uint8_t bytes;
+    uint8_t chars;
+} words[1U << WORD_BITS] = {
+    {" signal", 7, 7},
+    {" box", 4, 4},
+    {" late", 5, 5},
+    {" pts", 4, 4},
+    {" naïve", 7, 6},
+    {" gap", 4, 4},
+    {" river", 6, 6},
+    {" order", 6, 6},
+    {" seven", 6, 6},
+    {" again", 6, 6},
+    {" \"quoted\"", 9, 9},
+    {" loop", 5, 5},
+    {" back\\slash", 11, 11},
+    {" state", 6, 6},
+    {" tram", 5, 5},
+    {" ☂", 4, 2},
+    {" green", 6, 6},
+    {" mail", 5, 5},
+    {" Grüße", 8, 6},
+    {" tick", 5, 5},
+    {" привет", 13, 7},
+    {" lamp", 5, 5},
+    {" north", 6, 6},
+    {" stone", 6, 6},
+    {" 😀", 5, 2},
+    {" paper", 6, 6},
+    {" quiet", 6, 6},
+    {" day", 4, 4},
+    {" tab\there", 9, 9},
+    {" glass", 6, 6},
+    {" once", 5, 5},
+    {" 東京", 7, 3},
 };
 
 const char *dc_kind_name(dc_kind_t kind)
@@ -112,30 +146,42 @@ uint32_t dc_log_after(const dc_model_t *m, const struct dc_log *log, int32_t pts
 
 /* --- invented contents --------------------------------------------------------------------- */
 
-static size_t utf8_chars(const char *s)
+/** Decimal digits of a number. @return how many. */
+static size_t put_number(uint8_t *out, uint32_t v)
 {
-    size_t n = 0;
+    uint8_t digits[10];
+    size_t len = 0;
 
-    for (; *s != '\0'; s++) n += ((unsigned char)*s & 0xc0) != 0x80;
-    return n;
+    do {
+        digits[len++] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    for (size_t i = 0; i < len; i++) out[i] = digits[len - 1 - i];
+    return len;
 }
 
+/** "event 17: late green box": unique by its number, as long as whole words go. */
 static gap_bytes_t invent_text(dc_model_t *m, uint32_t n, uint16_t chars)
 {
     gap_prng_t rng = {gap_hash64(m->options.seed ^ TEXT_SALT) ^ n};
-    size_t len = (size_t)snprintf((char *)m->scratch, sizeof m->scratch, "event %u:", (unsigned)n);
+    uint64_t bits = 0;
+    uint8_t *text = m->scratch;
+    size_t len = 6;
 
-    for (size_t have = len; have < chars;) {
-        const char *word = words[gap_prng_below(&rng, GAP_ARRAY_LEN(words))];
-        size_t bytes = strlen(word);
-        size_t more = utf8_chars(word) + 1;
-        if (have + more > chars) break;
-        m->scratch[len] = ' ';
-        memcpy(m->scratch + len + 1, word, bytes);
-        len += bytes + 1;
-        have += more;
+    memcpy(text, "event ", len);
+    len += put_number(text + len, n);
+    text[len++] = ':';
+    for (size_t have = len;;) {
+        if (bits == 0) bits = gap_prng_next(&rng) | 1ULL << 60; /* twelve words, and a stop */
+        unsigned w = bits & ((1U << WORD_BITS) - 1);
+        bits >>= WORD_BITS;
+        if (bits == 1) bits = 0;
+        have += words[w].chars;
+        if (have > chars) break;
+        memcpy(text + len, words[w].text, WORD_ROOM);
+        len += words[w].bytes;
     }
-    return gap_bytes(m->scratch, len);
+    return gap_bytes(text, len);
 }
 
 gap_bytes_t dc_text_of(dc_model_t *m, uint32_t n)

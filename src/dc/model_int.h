@@ -6,6 +6,7 @@
 #ifndef GAP_DC_MODEL_INT_H
 #define GAP_DC_MODEL_INT_H
 
+#include "base/bytes.h"
 #include "base/map.h"
 #include "dc/model.h"
 
@@ -17,8 +18,9 @@
 #define DC_R_OUT    1U /* sent by an account */
 #define DC_R_OUTBOX 2U
 #define DC_R_PINNED 4U
-#define DC_R_STORED 8U /* blob is a struct dc_text; otherwise the text is invented anew each time  \
-                        */
+#define DC_R_STORED                                                                                \
+    8U /* blob is a struct dc_text; otherwise the text is invented anew each time                  \
+        */
 
 /** Text that a client sent, and the random_id it came with. In the arena. */
 struct dc_text {
@@ -147,8 +149,8 @@ struct dc_model {
     uint32_t *seen_chats;
     uint32_t seen_chat_count;
     uint32_t seen_chat_cap;
-    int32_t scratch_id; /* what dc_event_t.ids points to for a single one */
-    uint8_t scratch[DC_TEXT_MAX];
+    int32_t scratch_id;                /* what dc_event_t.ids points to for a single one */
+    uint8_t scratch[DC_TEXT_MAX + 32]; /* the text asked for last; room to copy whole words */
 };
 
 /* --- model.c --- */
@@ -238,8 +240,24 @@ void dc_writer_init(dc_writer_t *w, dc_model_t *m, const dc_view_t *view, uint32
                     gap_buf_t *buf);
 /** End it. @return 0; GAP_E_NOMEM and the buffer is as it was. */
 GAP_NODISCARD int dc_writer_end(dc_writer_t *w);
-void dc_put32(dc_writer_t *w, uint32_t v);
-void dc_put64(dc_writer_t *w, uint64_t v);
+/** Make room. @return false: out of memory, now or before. */
+static inline bool dc_room(dc_writer_t *w, size_t n)
+{
+    if (w->result == 0 && w->buf->cap - w->buf->len < n) w->result = gap_buf_reserve(w->buf, n);
+    return w->result == 0;
+}
+static inline void dc_put32(dc_writer_t *w, uint32_t v)
+{
+    if (!dc_room(w, sizeof v)) return;
+    gap_store32(w->buf->data + w->buf->len, v);
+    w->buf->len += sizeof v;
+}
+static inline void dc_put64(dc_writer_t *w, uint64_t v)
+{
+    if (!dc_room(w, sizeof v)) return;
+    gap_store64(w->buf->data + w->buf->len, v);
+    w->buf->len += sizeof v;
+}
 void dc_put_string(dc_writer_t *w, gap_bytes_t s);
 /** Vector id and a count to be patched by dc_vector_end. @return where the count is. */
 size_t dc_vector_begin(dc_writer_t *w);

@@ -85,39 +85,38 @@ int dc_writer_end(dc_writer_t *w)
     return w->result;
 }
 
-void dc_put32(dc_writer_t *w, uint32_t v)
-{
-    if (w->result == 0) w->result = gap_buf_append32(w->buf, v);
-}
-
-void dc_put64(dc_writer_t *w, uint64_t v)
-{
-    if (w->result == 0) w->result = gap_buf_append64(w->buf, v);
-}
-
 void dc_put_string(dc_writer_t *w, gap_bytes_t s)
 {
-    uint8_t head[4] = {(uint8_t)s.len, 0, 0, 0};
-    size_t head_len = 1;
-    static const uint8_t zeros[3] = {0, 0, 0};
+    size_t head = s.len < 254 ? 1 : 4;
+    size_t padded = (head + s.len + 3) & ~(size_t)3;
 
-    if (s.len >= 254) {
-        gap_store32(head, 254U | (uint32_t)s.len << 8);
-        head_len = 4;
-    }
-    size_t pad = (4 - (head_len + s.len) % 4) % 4;
-    if (w->result == 0) w->result = gap_buf_append(w->buf, head, head_len);
-    if (w->result == 0) w->result = gap_buf_append(w->buf, s.data, s.len);
-    if (w->result == 0) w->result = gap_buf_append(w->buf, zeros, pad);
+    if (!dc_room(w, padded)) return;
+    uint8_t *out = w->buf->data + w->buf->len;
+    gap_store32(out + padded - 4, 0);
+    if (head == 1)
+        out[0] = (uint8_t)s.len;
+    else
+        gap_store32(out, 254U | (uint32_t)s.len << 8);
+    if (s.len > 0) memcpy(out + head, s.data, s.len);
+    w->buf->len += padded;
 }
 
 /** A name like "Channel 17". */
 static void put_name(dc_writer_t *w, const char *prefix, int64_t number, const char *suffix)
 {
     char name[64];
-    int len = snprintf(name, sizeof name, "%s%lld%s", prefix, (long long)number, suffix);
+    char digits[20];
+    size_t count = 0;
+    size_t len = strlen(prefix);
 
-    dc_put_string(w, gap_bytes(name, (size_t)len));
+    memcpy(name, prefix, len);
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0) name[len++] = digits[--count];
+    memcpy(name + len, suffix, strlen(suffix));
+    dc_put_string(w, gap_bytes(name, len + strlen(suffix)));
 }
 
 size_t dc_vector_begin(dc_writer_t *w)

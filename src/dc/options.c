@@ -16,13 +16,13 @@ struct option {
     const char *name;
     const char *argument;
     enum kind kind;
-    size_t offset;  /* of the value in gap_dc_cli_t */
-    uint32_t min;   /* NUMBER */
+    size_t offset; /* of the value in gap_dc_cli_t */
+    uint32_t min;  /* NUMBER */
     uint32_t max;
     const char *what;
 };
 
-#define IN_DC(member) (offsetof(gap_dc_cli_t, dc) + offsetof(gap_dc_options_t, member))
+#define IN_DC(member)  (offsetof(gap_dc_cli_t, dc) + offsetof(gap_dc_options_t, member))
 #define IN_CLI(member) offsetof(gap_dc_cli_t, member)
 
 #define EVENTS_DEFAULT   1000U
@@ -44,8 +44,7 @@ static const struct option options[] = {
     {"--events", "N", NUMBER, IN_DC(traffic.events), 0, 100000000, "events of the traffic"},
     {"--rate", "PER_SECOND", NUMBER, IN_DC(rate), 0, 100000000,
      "events a second; 0: as fast as clients read"},
-    {"--kinds", "LIST", KINDS, IN_DC(traffic.kinds), 0, 0,
-     "kinds of traffic, separated by commas"},
+    {"--kinds", "LIST", KINDS, IN_DC(traffic.kinds), 0, 0, "kinds of traffic, separated by commas"},
     {"--reorder", "P", CHANCE, IN_DC(reorder), 0, 0, "chance of a push to come late"},
     {"--reorder-ms", "N", NUMBER, IN_DC(reorder_ms), 0, 3600000, "by at most so much"},
     {"--loss", "P", CHANCE, IN_DC(loss), 0, 0, "chance of a push to be dropped"},

@@ -6,7 +6,7 @@
 
 typedef struct gap_dc_cli {
     gap_dc_options_t dc;
-    const char *key;        /* file names, or NULL */
+    const char *key; /* file names, or NULL */
     const char *pubkey_out;
     const char *ledger;
     bool help;

@@ -312,8 +312,7 @@ static int make_up(gap_dc_t *dc)
         gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, missed->key_id);
         if (key == NULL || key->subscribed == NULL) continue;
         if (!dc_model_receives(dc->model, missed->n, key->account)) continue;
-        r = dc_ledger_push(&dc->ledger, missed->n, key->account, DC_LATE,
-                           (int64_t)dc->now.wall_us);
+        r = dc_ledger_push(&dc->ledger, missed->n, key->account, DC_LATE, (int64_t)dc->now.wall_us);
         if (r == 0) r = build(dc, key, missed->n);
         if (r == 0) r = deliver(dc, key, gap_buf_view(&dc->push), false);
     }

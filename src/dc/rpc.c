@@ -163,8 +163,7 @@ static int call_model(struct call *c)
     dc_view_t view = {c->key->account, c->key->layer, c->key->seq};
 
     if (c->key->account == 0) return DC_NOT_MINE;
-    int r = dc_model_call(dc->model, &view, c->query.method, (int64_t)dc->now.wall_us,
-                          &dc->answer);
+    int r = dc_model_call(dc->model, &view, c->query.method, (int64_t)dc->now.wall_us, &dc->answer);
     if (r == DC_RPC_ERROR) return fail(c, dc->answer.error_code, dc->answer.error);
     return r;
 }
@@ -208,8 +207,7 @@ static int aftermath(struct call *c)
         r = gap_dc_push_clean(dc, a->first_n + i, c->key);
     if (r == 0 && c->error.code == 0 && c->account != 0 &&
         c->query.id != GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION) {
-        gap_dc_account_called(dc, c->account,
-                              c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
+        gap_dc_account_called(dc, c->account, c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
         if (dc->phase == GAP_DC_AWAITING) gap_dc_push_turn(dc);
     }
     if (r < 0) gap_dc_fail(dc, r);
@@ -243,8 +241,8 @@ int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
         r = put_error(&dc->answer.body, &c.error);
     }
     if (r == 0)
-        r = gap_dc_session_answer(s, &dc->now, c.msg_id, due_us,
-                                  gap_buf_view(&dc->answer.body), c.error.code != 0);
+        r = gap_dc_session_answer(s, &dc->now, c.msg_id, due_us, gap_buf_view(&dc->answer.body),
+                                  c.error.code != 0);
     if (r == 0) r = aftermath(&c);
     gap_packet_unref(inflated);
     return r;

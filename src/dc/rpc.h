@@ -7,11 +7,11 @@
 
 /** A call taken out of its wrappers. */
 typedef struct gap_dc_query {
-    gap_bytes_t method;   /* the method itself, its id in front */
-    uint32_t id;          /* of the method */
-    int32_t layer;        /* invokeWithLayer; 0: not there */
-    bool has_init;        /* initConnection was there */
-    bool no_updates;      /* invokeWithoutUpdates was there */
+    gap_bytes_t method;              /* the method itself, its id in front */
+    uint32_t id;                     /* of the method */
+    int32_t layer;                   /* invokeWithLayer; 0: not there */
+    bool has_init;                   /* initConnection was there */
+    bool no_updates;                 /* invokeWithoutUpdates was there */
     int64_t after[GAP_DC_AFTER_MAX]; /* invokeAfterMsg(s): queries that must have succeeded */
     uint32_t after_count;
 } gap_dc_query_t;

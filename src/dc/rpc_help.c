@@ -41,7 +41,8 @@ static void after_msgs(gap_dc_cursor_t *c, gap_dc_query_t *out)
 
     if (id != GAP_TL_VECTOR || count > GAP_DC_AFTER_MAX) c->bad = true;
     out->after_count = 0;
-    for (uint32_t i = 0; i < count && !c->bad; i++) out->after[out->after_count++] = gap_dc_take64(c);
+    for (uint32_t i = 0; i < count && !c->bad; i++)
+        out->after[out->after_count++] = gap_dc_take64(c);
 }
 
 static int inflate_query(gap_dc_cursor_t *c, gap_gzip_t *zip, gap_packet_t **inflated)

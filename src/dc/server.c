@@ -67,8 +67,7 @@ static void on_tick(gap_dc_t *dc, gap_dc_timer_t *t)
         next = LIST_NEXT(conn, link);
         bool unlucky = conn->session != NULL && dc->options.disconnect > 0.0 &&
                        gap_prng_unit(&dc->chance) < dc->options.disconnect;
-        bool stalled =
-            conn->unsent > 0 && dc->now.mono_us - conn->progress_us > GAP_DC_STALL_US;
+        bool stalled = conn->unsent > 0 && dc->now.mono_us - conn->progress_us > GAP_DC_STALL_US;
         if (unlucky || stalled || dc->now.mono_us >= conn->deadline_us) gap_dc_conn_close(conn);
     }
     if (!LIST_EMPTY(&dc->conns)) gap_dc_arm(dc, t, dc->now.mono_us + TICK_US);
@@ -154,16 +153,22 @@ static void on_accepted(gap_listener_t *l, gap_stream_t *stream)
     gap_dc_settle(dc);
 }
 
-static void on_listener_closed(gap_listener_t *l) { gap_dc_child_closed(l->arg); }
+static void on_listener_closed(gap_listener_t *l)
+{
+    gap_dc_child_closed(l->arg);
+}
 
-static bool is_probability(double p) { return p >= 0.0 && p <= 1.0; }
+static bool is_probability(double p)
+{
+    return p >= 0.0 && p <= 1.0;
+}
 
 static bool options_ok(const gap_dc_options_t *o)
 {
-    return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= 1000 && o->await_clients > 0 &&
-           is_probability(o->reorder) && is_probability(o->loss) && is_probability(o->duplicate) &&
-           is_probability(o->rpc_error) && is_probability(o->flood) &&
-           is_probability(o->disconnect);
+    return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= 1000 &&
+           o->await_clients > 0 && is_probability(o->reorder) && is_probability(o->loss) &&
+           is_probability(o->duplicate) && is_probability(o->rpc_error) &&
+           is_probability(o->flood) && is_probability(o->disconnect);
 }
 
 static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
@@ -229,8 +234,7 @@ int gap_dc_open(gap_env_t *env, const gap_alloc_t *alloc, const gap_dc_options_t
     if ((r = gap_crypto_init(&dc->crypto)) < 0) goto fail;
     if ((r = dc_model_new(alloc, &options->world, &dc->model)) < 0) goto fail;
     gap_dc_look_at_clock(dc);
-    r = env->ops->listen(env, &options->listen, dc, on_accepted, on_listener_closed,
-                         &dc->listener);
+    r = env->ops->listen(env, &options->listen, dc, on_accepted, on_listener_closed, &dc->listener);
     if (r < 0) goto fail;
     dc->children = 1;
     env->ops->attach(env, &dc->host);
@@ -265,9 +269,15 @@ void gap_dc_child_closed(gap_dc_t *dc)
     if (closed != NULL) closed(arg);
 }
 
-gap_addr_t gap_dc_addr(const gap_dc_t *dc) { return dc->listener->addr; }
+gap_addr_t gap_dc_addr(const gap_dc_t *dc)
+{
+    return dc->listener->addr;
+}
 
-dc_model_t *gap_dc_model(gap_dc_t *dc) { return dc->model; }
+dc_model_t *gap_dc_model(gap_dc_t *dc)
+{
+    return dc->model;
+}
 
 int gap_dc_event(gap_dc_t *dc, const dc_spec_t *spec, uint32_t *out_n)
 {

@@ -93,11 +93,11 @@ struct gap_dc {
     dc_ledger_t ledger;
     dc_answer_t answer;
     gap_dc_phase_t phase;
-    gap_dc_timer_t pace;    /* the next event, or the next account that becomes ready */
-    uint64_t start_us;      /* when traffic began */
-    uint32_t ready;         /* accounts that are ready */
-    uint8_t *last;          /* for each event: is it the last of its box? NULL: no faults */
-    gap_map_t missed;       /* boxes of keys whose newest push was dropped (push.c) */
+    gap_dc_timer_t pace; /* the next event, or the next account that becomes ready */
+    uint64_t start_us;   /* when traffic began */
+    uint32_t ready;      /* accounts that are ready */
+    uint8_t *last;       /* for each event: is it the last of its box? NULL: no faults */
+    gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
     gap_prng_t chance; /* of disconnects */

@@ -48,20 +48,20 @@ TAILQ_HEAD(gap_dc_outs, gap_dc_out);
 struct gap_dc_key;
 
 typedef struct gap_dc_session {
-    TAILQ_ENTRY(gap_dc_session) link; /* the key's, most recently used first */
+    TAILQ_ENTRY(gap_dc_session) link;       /* the key's, most recently used first */
     TAILQ_ENTRY(gap_dc_session) dirty_link; /* the server's */
     struct gap_dc_key *key;
     void *conn; /* the server's; NULL: not connected */
     const gap_alloc_t *alloc;
     gap_gzip_t *zip;
     int64_t id;
-    int64_t last_id;     /* msg_id drawn last */
-    uint32_t content;    /* content-related messages sent */
-    bool greeted;        /* new_session_created is out */
-    bool is_dirty;       /* in the server's list */
-    bool pushes_lost;    /* unacked pushes had to be forgotten */
-    int64_t top_id;      /* highest content-related msg_id received, */
-    int32_t top_seqno;   /* and its seqno */
+    int64_t last_id;            /* msg_id drawn last */
+    uint32_t content;           /* content-related messages sent */
+    bool greeted;               /* new_session_created is out */
+    bool is_dirty;              /* in the server's list */
+    bool pushes_lost;           /* unacked pushes had to be forgotten */
+    int64_t top_id;             /* highest content-related msg_id received, */
+    int32_t top_seqno;          /* and its seqno */
     struct gap_dc_outs queue;   /* to be sent, oldest first */
     struct gap_dc_outs unacked; /* sent, oldest first */
     gap_map_t unacked_by_id;
@@ -85,9 +85,9 @@ typedef struct gap_dc_call {
 /** What one packet asked for beyond the session itself. */
 typedef struct gap_dc_inbox {
     const gap_alloc_t *alloc;
-    gap_buf_t calls;          /* gap_dc_call_t, in order */
-    gap_buf_t arena;          /* gap_packet_t pointers: inflated bytes that calls point into */
-    int64_t disconnect_s;     /* ping_delay_disconnect; -1: none */
+    gap_buf_t calls;      /* gap_dc_call_t, in order */
+    gap_buf_t arena;      /* gap_packet_t pointers: inflated bytes that calls point into */
+    int64_t disconnect_s; /* ping_delay_disconnect; -1: none */
     int64_t destroy[GAP_DC_DESTROY_MAX]; /* destroy_session: ids to be forgotten */
     uint32_t destroy_count;
     int64_t destroy_key; /* msg_id of a destroy_auth_key; 0: none */
@@ -127,7 +127,8 @@ GAP_NODISCARD int gap_dc_session_send(gap_dc_session_t *s, const gap_dc_now_t *n
 GAP_NODISCARD int gap_dc_session_answer(gap_dc_session_t *s, const gap_dc_now_t *now,
                                         int64_t msg_id, uint64_t due_us, gap_bytes_t result,
                                         bool failed);
-/** Queue the message that was queued last once more under its own msg_id. @return 0, GAP_E_NOMEM. */
+/** Queue the message that was queued last once more under its own msg_id. @return 0, GAP_E_NOMEM.
+ */
 GAP_NODISCARD int gap_dc_session_repeat(gap_dc_session_t *s, uint64_t due_us);
 
 /** The session goes on over a new connection: what is unacked will be sent again. @return 0,
@@ -140,8 +141,8 @@ GAP_NODISCARD int gap_dc_session_resume(gap_dc_session_t *s, const gap_dc_now_t 
  * @param out   Its msg_id and seqno; salt and session too; body a view into @p body.
  * @return 1 a message; 0 nothing is due; GAP_E_NOMEM (nothing was taken).
  */
-GAP_NODISCARD int gap_dc_session_pack(gap_dc_session_t *s, const gap_dc_now_t *now,
-                                      gap_buf_t *body, gap_message_t *out);
+GAP_NODISCARD int gap_dc_session_pack(gap_dc_session_t *s, const gap_dc_now_t *now, gap_buf_t *body,
+                                      gap_message_t *out);
 /** When the first queued message is due, or UINT64_MAX. */
 uint64_t gap_dc_session_due(const gap_dc_session_t *s);
 

@@ -394,8 +394,8 @@ static int add_call(const struct receive *r, const struct member *m)
 
     if (gap_dc_take32(&c) == GAP_MT_GZIP_PACKED) {
         gap_bytes_t packed = gap_dc_take_bytes(&c);
-        result = c.bad ? GAP_E_GZIP
-                       : gap_inflate(r->s->zip, packed, GAP_DC_INFLATED_MAX_BYTES, &plain);
+        result =
+            c.bad ? GAP_E_GZIP : gap_inflate(r->s->zip, packed, GAP_DC_INFLATED_MAX_BYTES, &plain);
         if (result < 0 && result != GAP_E_GZIP) return result;
         call.query = gap_bytes(NULL, 0);
         if (result == 0) {
@@ -520,8 +520,7 @@ static int receive_container(const struct receive *r, const gap_message_t *m)
 
     if (lowest == 0) return reply_bad(r, m->msg_id, m->seqno, BAD_CONTAINER);
     if ((m->seqno & 1) != 0) return reply_bad(r, m->msg_id, m->seqno, BAD_SEQ_ODD);
-    if (find_seen(r->s, m->msg_id) >= 0)
-        return reply_bad(r, m->msg_id, m->seqno, BAD_CONTAINER_ID);
+    if (find_seen(r->s, m->msg_id) >= 0) return reply_bad(r, m->msg_id, m->seqno, BAD_CONTAINER_ID);
     if ((result = greet(r, lowest)) < 0) return result;
     remember(r->s, m->msg_id, 0);
     (void)gap_dc_take32(&c);
