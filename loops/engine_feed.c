@@ -354,7 +354,6 @@ static int affected(gap_engine_t *e, const struct gap_result_view *view)
                                                     : gap_engine_track(e, view->channel_id, false);
 
     if (track == NULL || view->pts_count == 0) return 0;
-    if (track->channel_id != 0 && track->core.position == 0) return 0;
     struct gap_node *n = order(e, NODE_SILENT, track, view->pts, view->pts_count);
     if (n == NULL) {
         track->behind = true;

@@ -40,13 +40,23 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     gap_updater_want(f->updater, hint > 0 ? hint : 0);
 }
 
+/* messages.affected* about a channel that is not followed: no base is taken from it. */
+static bool is_no_concern(const struct gap_node *n)
+{
+    return n->kind == NODE_SILENT && n->update.bytes.data == NULL && n->track->channel_id != 0 &&
+           n->track->core.position == 0;
+}
+
 static void take(gap_engine_t *e, struct gap_node *n)
 {
     switch ((enum gap_node_kind)n->kind) {
     case NODE_UPDATE:
     case NODE_SILENT:
     case NODE_CONTAINER:
-        if (n->track != NULL) {
+        if (n->track != NULL && is_no_concern(n)) {
+            n->track->queued--;
+            gap_node_free(n);
+        } else if (n->track != NULL) {
             gap_feed_take(e, n->track, n);
         } else {
             e->plain_count--;

@@ -11,9 +11,15 @@
 #include <string.h>
 
 #define NONE(T)                                                                                    \
-    (T) { 0 }
+    (T)                                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
-int64_t pack_hash(int64_t id) { return id * 7919 + 1; }
+int64_t pack_hash(int64_t id)
+{
+    return id * 7919 + 1;
+}
 
 static uint8_t *room(uint8_t **data, size_t *cap, size_t need)
 {
@@ -370,8 +376,8 @@ gap_packet_t *pack_channel_difference(struct pack *p, int32_t pts, bool final)
 
 gap_packet_t *pack_channel_empty(int32_t pts)
 {
-    gap_tl_updates_channel_difference_empty_t d = {
-        GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL, pts, 0};
+    gap_tl_updates_channel_difference_empty_t d = {GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL,
+                                                   pts, 0};
     return packet_of(GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY, &d);
 }
 

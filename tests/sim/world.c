@@ -16,8 +16,8 @@ void world_trace(struct world *w, const char *format, ...)
     va_list args;
     size_t room = sizeof w->trace - w->trace_len;
 
-    int n = snprintf(w->trace + w->trace_len, room, "[%4llu] ",
-                     (unsigned long long)(w->now_us / 1000));
+    int n =
+        snprintf(w->trace + w->trace_len, room, "[%4llu] ", (unsigned long long)(w->now_us / 1000));
     w->trace_len += (size_t)n;
     va_start(args, format);
     n = vsnprintf(w->trace + w->trace_len, sizeof w->trace - w->trace_len, format, args);
@@ -114,7 +114,9 @@ void world_label(const gap_update_t *u, char out[64])
         READ(u, GAP_TL_UPDATE_READ_CHANNEL_INBOX, x.read);
         (void)snprintf(out, 64, "apply read %lld:%d", (long long)x.read.channel_id, x.read.max_id);
         break;
-    default: (void)snprintf(out, 64, "apply %s", gap_tl_name(gap_update_id(u))); break;
+    default:
+        (void)snprintf(out, 64, "apply %s", gap_tl_name(gap_update_id(u)));
+        break;
     }
 }
 
@@ -129,7 +131,8 @@ static int on_update(gap_update_t *update, void *data)
     if (w->via && gap_update_via(update) != GAP_VIA_PUSH)
         world_trace(w, "%s via %s", label,
                     gap_update_via(update) == GAP_VIA_RESULT ? "result" : "difference");
-    else world_trace(w, "%s", label);
+    else
+        world_trace(w, "%s", label);
     if (w->handled != NULL) w->handled(w, update);
     if (w->verdict == GAP_LATER && w->later_count < GAP_ARRAY_LEN(w->later)) {
         w->later[w->later_count++] = update;
@@ -186,10 +189,18 @@ static void on_event(void *data, const gap_engine_event_t *ev)
     case GAP_EVENT_DIFFERENCE_FAILED:
         world_trace(w, "%s failed, again in %llu ms", who, (unsigned long long)(ev->us / 1000));
         break;
-    case GAP_EVENT_BEHIND: world_trace(w, "%s behind", who); break;
-    case GAP_EVENT_SHED: world_trace(w, "shed"); break;
-    case GAP_EVENT_UNAUTHORIZED: world_trace(w, "signed out"); break;
-    case GAP_EVENT_HANDLER_FAILED: world_trace(w, "handler failed: %d", ev->error); break;
+    case GAP_EVENT_BEHIND:
+        world_trace(w, "%s behind", who);
+        break;
+    case GAP_EVENT_SHED:
+        world_trace(w, "shed");
+        break;
+    case GAP_EVENT_UNAUTHORIZED:
+        world_trace(w, "signed out");
+        break;
+    case GAP_EVENT_HANDLER_FAILED:
+        world_trace(w, "handler failed: %d", ev->error);
+        break;
     }
 }
 
@@ -206,7 +217,9 @@ static struct world_call *free_call(struct world *w)
 static int64_t read_query(struct world *w, gap_tl_object_t q)
 {
     switch (q.id) {
-    case GAP_TL_UPDATES_GET_STATE: world_trace(w, "state"); return -1;
+    case GAP_TL_UPDATES_GET_STATE:
+        world_trace(w, "state");
+        return -1;
     case GAP_TL_UPDATES_GET_DIFFERENCE: {
         const gap_tl_updates_get_difference_t *d = q.value;
         ck_assert_int_gt(d->date, 0);
@@ -226,7 +239,9 @@ static int64_t read_query(struct world *w, gap_tl_object_t q)
         world_trace(w, "channel %lld state", (long long)c->channel_id);
         return c->channel_id;
     }
-    default: ck_abort_msg("unexpected query"); return 0;
+    default:
+        ck_abort_msg("unexpected query");
+        return 0;
     }
 }
 
@@ -317,12 +332,13 @@ static bool poll_socket(struct world *w)
             continue;
         }
         gap_packet_t *p = w->socket[i].packet;
-        memmove(&w->socket[i], &w->socket[i + 1],
-                (w->socket_count - i - 1) * sizeof w->socket[0]);
+        memmove(&w->socket[i], &w->socket[i + 1], (w->socket_count - i - 1) * sizeof w->socket[0]);
         w->socket_count--;
         read = true;
-        if (w->engine != NULL && !w->closed) (void)world_feed(w, p);
-        else gap_packet_unref(p);
+        if (w->engine != NULL && !w->closed)
+            (void)world_feed(w, p);
+        else
+            gap_packet_unref(p);
     }
     for (size_t i = 0; i < WORLD_CALLS; i++) {
         if (!w->calls[i].used || w->calls[i].due_us > w->now_us) continue;
@@ -362,7 +378,10 @@ void world_run(struct world *w, uint64_t until_ms)
     if (until_ms * 1000 > w->now_us) w->now_us = until_ms * 1000;
 }
 
-void world_stall(struct world *w, uint64_t ms) { w->now_us += ms * 1000; }
+void world_stall(struct world *w, uint64_t ms)
+{
+    w->now_us += ms * 1000;
+}
 
 /* ---- in ---- */
 
@@ -434,6 +453,8 @@ int world_open(struct world *w, const gap_engine_config_t *config)
     if (c.invoke == NULL) c.invoke = on_invoke;
     if (c.handler == NULL) c.handler = on_update;
     if (c.event == NULL) c.event = on_event;
+    if (c.self_id == 0) c.self_id = 1;
+    if (c.limits.jitter_permille == 0) c.limits.jitter_permille = GAP_ENGINE_NO_JITTER;
     c.invoke_arg = c.handler_data = c.event_data = w;
     return gap_engine_open(&c, &w->engine);
 }
@@ -469,7 +490,10 @@ void world_close(struct world *w)
     while (w->later_count > 0) gap_update_done(w->later[--w->later_count]);
 }
 
-bool world_is_clean(const struct world *w) { return w->fault.live == 0; }
+bool world_is_clean(const struct world *w)
+{
+    return w->fault.live == 0;
+}
 
 void world_fini(struct world *w)
 {

@@ -50,8 +50,8 @@ struct world {
     bool events;  /* trace every event of the engine */
     bool via;     /* tell how updates came */
     bool closed;
-    bool refuse;  /* invoke fails */
-    int verdict;  /* what the handler returns */
+    bool refuse; /* invoke fails */
+    int verdict; /* what the handler returns */
     gap_update_t *later[64];
     size_t later_count;
     uint64_t steps; /* ticks so far */
