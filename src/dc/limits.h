@@ -44,14 +44,10 @@
 
 /* Salts. */
 #define GAP_DC_SALT_PERIOD_S   1800
-#define GAP_DC_SALT_LIFETIME_S 3600
-
-/* Message ids, seconds against the server's clock. */
-#define GAP_DC_ID_OLD_S   300
-#define GAP_DC_ID_AHEAD_S 30
-
-/* Pushes. */
-#define GAP_DC_TRAFFIC_BATCH 64U    /* events between two looks at the sockets */
-#define GAP_DC_HELD_MAX      65536U /* pushes held back at a time; one more goes at once */
+#define GAP_DC_SALT_LIFETIME_S 3600 /* Message ids, seconds against the server's clock. */
+#define GAP_DC_ID_OLD_S        300
+#define GAP_DC_ID_AHEAD_S      30     /* Pushes. */
+#define GAP_DC_TRAFFIC_BATCH   64U    /* events between two looks at the sockets */
+#define GAP_DC_HELD_MAX        65536U /* pushes held back at a time; one more goes at once */
 
 #endif
