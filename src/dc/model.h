@@ -260,7 +260,8 @@ void dc_answer_fini(dc_answer_t *a);
  * Answer one API method, already taken out of invokeWithLayer and its kind. The account is signed
  * in: whether it is, is the server's business. Methods known: updates.getState, getDifference,
  * getChannelDifference; messages.sendMessage, editMessage, deleteMessages, readHistory,
- * getHistory, getMessages, getDialogs, getChats, setTyping; channels.deleteMessages, readHistory,
+ * getHistory, getMessages, getDialogs, getChats, setTyping, updatePinnedMessage,
+ * setBotCallbackAnswer; channels.deleteMessages, readHistory,
  * getMessages, getChannels; users.getUsers; contacts.resolveUsername.
  *
  * @param method  One boxed method; borrowed.

@@ -27,6 +27,8 @@ static const struct method methods[] = {
     {GAP_TL_MESSAGES_READ_HISTORY, dc_read_history},
     {GAP_TL_CHANNELS_READ_HISTORY, dc_channel_read_history},
     {GAP_TL_MESSAGES_SET_TYPING, dc_set_typing},
+    {GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE, dc_pin_message},
+    {GAP_TL_MESSAGES_SET_BOT_CALLBACK_ANSWER, dc_answer_callback},
     {GAP_TL_MESSAGES_GET_HISTORY, dc_get_history},
     {GAP_TL_MESSAGES_GET_MESSAGES, dc_get_messages},
     {GAP_TL_CHANNELS_GET_MESSAGES, dc_channel_get_messages},

@@ -323,6 +323,8 @@ GAP_NODISCARD int dc_channel_delete_messages(dc_call_t *c);
 GAP_NODISCARD int dc_read_history(dc_call_t *c);
 GAP_NODISCARD int dc_channel_read_history(dc_call_t *c);
 GAP_NODISCARD int dc_set_typing(dc_call_t *c);
+GAP_NODISCARD int dc_pin_message(dc_call_t *c);
+GAP_NODISCARD int dc_answer_callback(dc_call_t *c);
 
 GAP_NODISCARD int dc_get_history(dc_call_t *c);
 GAP_NODISCARD int dc_get_messages(dc_call_t *c);

@@ -388,3 +388,33 @@ int dc_set_typing(dc_call_t *c)
     int r = dc_input_peer(c, q.peer, &chat);
     return r != 0 ? r : answer_true(c);
 }
+
+int dc_pin_message(dc_call_t *c)
+{
+    gap_tl_messages_update_pinned_message_t q;
+    uint32_t chat;
+    uint32_t n;
+
+    if (gap_tl_read(c->method, GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE, &q, sizeof q) < 0)
+        return dc_fail_read(c);
+    int r = dc_input_peer(c, q.peer, &chat);
+    if (r != 0) return r;
+    if (dc_msg_in(c->m, chat, q.id) == NULL) return dc_fail(c, 400, "MESSAGE_ID_INVALID");
+    struct dc_draft d = own_draft(c, DC_PIN, chat);
+    d.id = q.id;
+    if ((q.flags & GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE_F_UNPIN) == 0) d.flags = DC_R_PINNED;
+    r = commit(c, &d, &n);
+    if (r < 0) return r;
+    const struct dc_rec *rec = dc_rec_at(c->m, n);
+    return answer_updates(c, n, 0, rec->pts, rec->pts_count);
+}
+
+/** Any query may be answered, any number of times. */
+int dc_answer_callback(dc_call_t *c)
+{
+    gap_tl_messages_set_bot_callback_answer_t q;
+
+    if (gap_tl_read(c->method, GAP_TL_MESSAGES_SET_BOT_CALLBACK_ANSWER, &q, sizeof q) < 0)
+        return dc_fail_read(c);
+    return answer_true(c);
+}
