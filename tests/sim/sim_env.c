@@ -67,7 +67,7 @@ struct sim_options sim_options_rough(uint64_t seed)
     o.latency_us = (uint32_t)gap_prng_below(&p, 50000);
     o.jitter_us = (uint32_t)gap_prng_below(&p, 20000);
     o.read_max = gap_prng_below(&p, 2) == 0 ? 0 : 1U << gap_prng_below(&p, 14);
-    o.window = 4096U << gap_prng_below(&p, 6);
+    o.window = 4096U << gap_prng_below(&p, 4);
     o.partial_writes = (uint32_t)gap_prng_below(&p, 500);
     o.zero_reads = (uint32_t)gap_prng_below(&p, 200);
     o.late_timer_us = (uint32_t)gap_prng_below(&p, 30000);
