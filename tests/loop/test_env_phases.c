@@ -56,6 +56,8 @@ static void gap_case_open(struct gap_case *c, world_t *w, size_t sent, size_t ca
     c->sent = sent;
     pair_open(&c->p, w);
     c->p.client.cap = cap;
+    gap_loop_signal(&c->rt, &c->loop); /* some turns pass: nothing is new any more */
+    world_run(w, 100);
 }
 
 static void gap_case_close(struct gap_case *c, world_t *w)

@@ -298,7 +298,7 @@ static size_t poll_visit(sim_host_t *h, const size_t *skip)
         return n;
     }
     TAILQ_FOREACH(s, &h->streams, link) {
-        if (!sim_stream_pollable(s) || n++ != (skip != NULL ? *skip : SIZE_MAX)) continue;
+        if (!s->ready || n++ != (skip != NULL ? *skip : SIZE_MAX)) continue;
         sim_stream_poll(s);
         return n;
     }
@@ -310,20 +310,23 @@ static size_t poll_visit(sim_host_t *h, const size_t *skip)
     return n;
 }
 
+/* Like one call of epoll_wait: what is ready when it begins is dealt with, what becomes ready
+ * meanwhile (a callback may stall) is for the next one. */
 static void poll_phase(sim_host_t *h)
 {
     sim_stream_t *s;
     size_t count;
 
+    h->unread = false;
+    TAILQ_FOREACH(s, &h->streams, link) s->ready = sim_stream_pollable(s);
     for (unsigned i = 0; i < PICKS_IN_A_POLL && (count = poll_visit(h, NULL)) > 0; i++) {
         size_t chosen = pick(h->sim, count);
         sim_enter(h);
         (void)poll_visit(h, &chosen);
         sim_leave(h, false);
     }
-    h->unread = false;
     TAILQ_FOREACH(s, &h->streams, link) {
-        if (sim_stream_unread(s)) h->unread = true;
+        if (s->ready) h->unread = true; /* more than one poll deals with */
     }
 }
 

@@ -39,7 +39,7 @@ struct sim_stream {
     bool reading;
     bool closing;
     bool held_back; /* the kernel took a part only: the rest goes in the next iteration */
-    uint64_t polled; /* the iteration that has dealt with it */
+    bool ready;     /* this poll has found it pollable and not dealt with it yet */
     STAILQ_HEAD(, sim_segment) rx;
     size_t rx_bytes;
     uint64_t rx_last_us;
@@ -135,10 +135,9 @@ void sim_close_listener(gap_listener_t *pub);
 void sim_net_arrive(sim_t *sim);
 /* The time at which something happens next on this host's streams; now or earlier: it is due. */
 uint64_t sim_net_next_us(sim_host_t *h);
-/* Pollable now and not yet dealt with in this iteration. */
-bool sim_stream_pollable(sim_stream_t *s);
+bool sim_stream_pollable(const sim_stream_t *s);
+/* Sets the host's `unread` if it leaves something. */
 void sim_stream_poll(sim_stream_t *s);
-bool sim_stream_unread(sim_stream_t *s);
 bool sim_stream_reportable(const sim_stream_t *s);
 void sim_stream_report(sim_stream_t *s);
 void sim_listener_poll(sim_listener_t *l);

@@ -207,19 +207,14 @@ static bool can_send(const sim_stream_t *s)
     return s->pending.head != NULL && s->write_error == 0 && room(s) > 0;
 }
 
-bool sim_stream_pollable(sim_stream_t *s)
+bool sim_stream_pollable(const sim_stream_t *s)
 {
     const sim_t *sim = s->host->sim;
 
-    if (s->closing || s->polled == s->host->iterations) return false;
+    if (s->closing) return false;
     if (s->connecting)
         return s->outcome_us != GAP_ENV_NEVER && arrival_us(sim, s->outcome_us) <= sim->now_us;
     return (s->reading && arrived(s) != NULL) || can_send(s);
-}
-
-bool sim_stream_unread(sim_stream_t *s)
-{
-    return !s->closing && s->reading && arrived(s) != NULL;
 }
 
 /* Up to @p cap bytes of what has arrived; stops before an end. */
@@ -268,6 +263,7 @@ static void report_connected(sim_stream_t *s)
     s->connecting = false;
     if (s->outcome == 0) {
         s->reading = true;
+        s->host->unread = true; /* not polled yet */
         pump(s);
     } else {
         s->write_error = s->outcome;
@@ -280,7 +276,7 @@ void sim_stream_poll(sim_stream_t *s)
     sim_t *sim = s->host->sim;
     unsigned reads = READS_IN_A_POLL;
 
-    s->polled = s->host->iterations;
+    s->ready = false;
     if (s->connecting) {
         report_connected(s);
         return;
@@ -290,6 +286,7 @@ void sim_stream_poll(sim_stream_t *s)
     if (sim->options.shuffle) reads = 1 + (unsigned)sim_below(sim, READS_IN_A_POLL);
     while (reads-- > 0 && s->reading && arrived(s) != NULL) read_once(s, false);
     if (s->reading && sim_chance(sim, sim->options.zero_reads)) read_once(s, true);
+    if (s->reading && arrived(s) != NULL) s->host->unread = true;
 }
 
 void sim_listener_poll(sim_listener_t *l)
@@ -299,6 +296,7 @@ void sim_listener_poll(sim_listener_t *l)
     TAILQ_REMOVE(&l->queue, s, link);
     TAILQ_INSERT_TAIL(&l->host->streams, s, link);
     s->reading = true;
+    l->host->unread = true; /* not polled yet */
     l->pub.accepted(&l->pub, &s->pub);
     GAP_ASSERT(s->pub.events != NULL);
 }
@@ -456,6 +454,7 @@ void sim_close(gap_stream_t *pub)
     if (s->closing) return;
     s->closing = true;
     s->reading = false;
+    s->ready = false;
     leave_peer(s, GAP_ENV_EOF);
     TAILQ_REMOVE(&s->host->streams, s, link);
     TAILQ_INSERT_TAIL(&s->host->closing_streams, s, link);
