@@ -103,8 +103,8 @@ static uint64_t any_bits(tl_random_t *r)
 /* Mostly short; sometimes around the length where the head changes; text, or any bytes. */
 static gap_bytes_t any_bytes(tl_random_t *r, bool text)
 {
-    static const char *pieces[] = {"a", "Z", "\"", "\\", "\n", "\xc3\xa9", "\xe2\x82\xac",
-                                   "\xf0\x9f\x98\x80", "\x01", "/"};
+    static const char *pieces[] = {
+        "a", "Z", "\"", "\\", "\n", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x01", "/"};
     size_t len = below(r, 40) == 0 ? 250 + below(r, 10) : below(r, 12);
     uint8_t *data = take(r, len + 4);
     size_t at = 0;

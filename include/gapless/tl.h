@@ -5,13 +5,14 @@
  * GAP_TL_LAYER), a constant and a plain struct: `updateNewMessage` becomes
  * GAP_TL_UPDATE_NEW_MESSAGE and gap_tl_update_new_message_t, `messages.sendMessage` becomes
  * GAP_TL_MESSAGES_SEND_MESSAGE and gap_tl_messages_send_message_t (namespaces and camel case become
- * underscores; a name that is a keyword of C or C++ gets a trailing underscore). <gapless/tl_mt.h>
- * has the same for MTProto's service messages with the prefixes GAP_MT_ and gap_mt_. Generated
- * structs are stable per layer, not across layers.
+ * underscores; a name that is a keyword of C or C++ gets a trailing underscore). Generated
+ * structs are promised per layer, not across layers. <gapless/tl_mt.h> has the same for MTProto's
+ * own messages with the prefixes GAP_MT_ and gap_mt_; <gapless/tl_calls.h> has a typed call for
+ * every method.
  *
  * In a struct a field of type
- *   #                      is uint32_t. The word is the truth about which optional fields are there:
- *                          reading leaves absent members zero, writing ignores them. Bit
+ *   #                      is uint32_t. The word is the truth about which optional fields are
+ *                          there: reading leaves absent members zero, writing ignores them. Bit
  *                          `name:flags.N?T` of combinator C is the constant GAP_TL_<C>_F_<NAME>;
  *                          bit `name:flags2.N?T` is GAP_TL_<C>_F2_<NAME> and belongs into flags2.
  *                          A `true` field is the bit alone and has no member. Bits that the schema

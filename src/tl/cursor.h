@@ -18,8 +18,9 @@
  *   r = gap_tl_cursor_to(&updates, users_field); ...        every element must have been passed
  *
  * Fields are visited in the order of the schema; a cursor never goes back. What is passed is
- * checked as gap_tl_skip does, so after gap_tl_cursor_leave the whole object is known to be well formed.
- * Failures: GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT; the cursor is of no use then. Nothing is owned.
+ * checked as gap_tl_skip does, so after gap_tl_cursor_leave the whole object is known to be well
+ * formed. Failures: GAP_E_TL, GAP_E_TL_ID, GAP_E_LIMIT; the cursor is of no use then. Nothing is
+ * owned.
  */
 #ifndef GAP_TL_CURSOR_H
 #define GAP_TL_CURSOR_H
@@ -38,8 +39,8 @@ typedef struct gap_tl_cursor {
     uint32_t depth; /* 1 for an outermost object */
 } gap_tl_cursor_t;
 
-/** Number of a field of a constructor, for gap_tl_cursor_to; -1 if there is none of that name or the
- * id is unknown. Compares names: for start-up, not for every object. */
+/** Number of a field of a constructor, for gap_tl_cursor_to; -1 if there is none of that name or
+ * the id is unknown. Compares names: for start-up, not for every object. */
 int gap_tl_field_number(uint32_t id, const char *name);
 
 /** Stand in front of the first field of the boxed object that @p in begins with; what follows the
@@ -54,22 +55,22 @@ GAP_NODISCARD int gap_tl_cursor_open(gap_tl_cursor_t *c, gap_bytes_t in);
  */
 GAP_NODISCARD int gap_tl_cursor_to(gap_tl_cursor_t *c, int number);
 
-/** Take the field that gap_tl_cursor_to returned 1 for; it must be of that type. @return 0, GAP_E_TL.
- */
+/** Take the field that gap_tl_cursor_to returned 1 for; it must be of that type. @return 0,
+ * GAP_E_TL. */
 GAP_NODISCARD int gap_tl_cursor_int(gap_tl_cursor_t *c, int32_t *out);
 GAP_NODISCARD int gap_tl_cursor_long(gap_tl_cursor_t *c, int64_t *out);
 GAP_NODISCARD int gap_tl_cursor_bytes(gap_tl_cursor_t *c, gap_bytes_t *out);
 
-/** Take the head of a boxed vector of objects: @p count calls of gap_tl_cursor_enter and _leave must
- * follow. @return 0, GAP_E_TL, GAP_E_LIMIT. */
+/** Take the head of a boxed vector of objects: @p count calls of gap_tl_cursor_enter and _leave
+ * must follow. @return 0, GAP_E_TL, GAP_E_LIMIT. */
 GAP_NODISCARD int gap_tl_cursor_vector(gap_tl_cursor_t *c, uint32_t *count);
 
 /** Open the object that the cursor is in front of: a field of boxed type, or the next element after
  * gap_tl_cursor_vector. Type and nesting are checked. */
 GAP_NODISCARD int gap_tl_cursor_enter(const gap_tl_cursor_t *c, gap_tl_cursor_t *child);
 
-/** Pass the rest of the child's fields and put @p c behind it. @param view  All of the child; may be
- * NULL. */
+/** Pass the rest of the child's fields and put @p c behind it. @param view  All of the child; may
+ * be NULL. */
 GAP_NODISCARD int gap_tl_cursor_leave(gap_tl_cursor_t *c, gap_tl_cursor_t *child,
                                       gap_tl_object_t *view);
 

@@ -232,7 +232,7 @@ schema. See <gapless/tl.h>. The bare message has no id on the wire: GAP_MT_MESSA
 gap_tl_next_bare, and the writer computes its member bytes from the body.''',
     'calls': '''one typed wrapper of gap_client_call() for every method of the API. The shapes of
 query and answer are those of the method's line in the schema, repeated in <gapless/tl_api.h>;
-results, ownership and threads are those of gap_client_call().''',
+the query of a method without parameters may be NULL; results, ownership and threads are those of gap_client_call().''',
 }
 
 
@@ -243,11 +243,11 @@ def comment(text, width=96):
     return '/*\n' + '\n'.join(' * ' + line for line in lines) + '\n */'
 
 
-def header_open(kind, include):
+def header_open(kind, *includes):
     guard = 'GAPLESS_TL_%s_H' % kind.upper()
     return '\n'.join([
         comment('gapless/tl_%s.h - %s' % (kind, ' '.join(HEAD[kind].split()))),
-        '#ifndef ' + guard, '#define ' + guard, '', '#include <%s>' % include, '',
+        '#ifndef ' + guard, '#define ' + guard, '', *('#include <%s>' % name for name in includes), '',
         '#ifdef __cplusplus', 'extern "C" {', '#endif', ''])
 
 
@@ -280,7 +280,7 @@ def emit_header(kind, combinators):
 
 
 def emit_calls(combinators):
-    out = [header_open('calls', 'gapless/client.h'), '#include <gapless/tl_api.h>']
+    out = [header_open('calls', 'gapless/client.h', 'gapless/tl_api.h')]
     for c in combinators:
         if c.schema != 'api' or not c.is_method:
             continue
@@ -288,8 +288,8 @@ def emit_calls(combinators):
         out.append('GAP_NODISCARD static inline int %s%s(gap_client_t *client,' %
                    (c.prefix, c.snake))
         out.append('    const %s *query, gap_call_cb callback, void *data)' % c.struct)
-        out.append('{\n    return gap_client_call(client, GAP_TL_OF(%s, query), callback, data);\n}'
-                   % c.constant)
+        out.append('{\n    return gap_client_call(client, GAP_TL_OF(%s, query),\n'
+                   '                           callback, data);\n}' % c.constant)
     return '\n'.join(out) + '\n' + HEADER_CLOSE
 
 

@@ -4,9 +4,8 @@
 #include <gapless/tl_mt.h>
 
 const uint8_t gap_tl_kind_sizes[] = {
-    [GAP_TL_K_FLAGS] = 4,  [GAP_TL_K_INT] = 4,     [GAP_TL_K_BYTE_COUNT] = 4,
-    [GAP_TL_K_BOOL] = 4,   [GAP_TL_K_LONG] = 8,    [GAP_TL_K_DOUBLE] = 8,
-    [GAP_TL_K_INT128] = 16, [GAP_TL_K_INT256] = 32,
+    [GAP_TL_K_FLAGS] = 4, [GAP_TL_K_INT] = 4,    [GAP_TL_K_BYTE_COUNT] = 4, [GAP_TL_K_BOOL] = 4,
+    [GAP_TL_K_LONG] = 8,  [GAP_TL_K_DOUBLE] = 8, [GAP_TL_K_INT128] = 16,    [GAP_TL_K_INT256] = 32,
 };
 
 gap_bytes_t gap_str(const char *text)

@@ -299,8 +299,7 @@ static int print_fields(struct printer *out, const gap_tl_info_t *info, const ui
     return 0;
 }
 
-static int print_object(struct printer *out, const uint8_t **at, const uint8_t *end,
-                        uint32_t depth)
+static int print_object(struct printer *out, const uint8_t **at, const uint8_t *end, uint32_t depth)
 {
     const gap_tl_slot_t *slot = gap_tl_slot(gap_load32(*at));
     int r;

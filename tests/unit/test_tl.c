@@ -31,10 +31,10 @@ START_TEST(test_message_bytes)
         0x00, 0x41, 0x00, 0x00, /* flags: bits 8 (from_id) and 14 (post) */
         0x00, 0x00, 0x00, 0x00, /* flags2 */
         0x05, 0x00, 0x00, 0x00, /* id */
-        0x22, 0x17, 0x51, 0x59, 77,   0, 0, 0, 0,    0, 0, 0, /* peerUser */
-        0x1e, 0x37, 0xa5, 0xa2, 88,   0, 0, 0, 0,    0, 0, 0, /* peerChannel */
-        0x00, 0xf1, 0x53, 0x65, /* date 1700000000 */
-        0x05, 'h',  'e',  'l',  'l',  'o', 0, 0,
+        0x22, 0x17, 0x51, 0x59, 77,  0,   0, 0, 0, 0, 0, 0, /* peerUser */
+        0x1e, 0x37, 0xa5, 0xa2, 88,  0,   0, 0, 0, 0, 0, 0, /* peerChannel */
+        0x00, 0xf1, 0x53, 0x65,                             /* date 1700000000 */
+        0x05, 'h',  'e',  'l',  'l', 'o', 0, 0,
     };
     gap_tl_peer_user_t from;
     gap_tl_peer_channel_t peer;

@@ -60,14 +60,14 @@ static const struct {
     {"longest string", WORDS(GAP_TL_ACCOUNT_EMAIL_VERIFIED, 0xfffffffe), GAP_E_TL},
     {"a flag nobody knows is passed over", WORDS(GAP_TL_CODE_SETTINGS, 0x80000000), 8},
     {"an empty message body", WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 0, 0), GAP_E_TL},
-    {"a message body of odd length",
-     WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 6, GAP_MT_NULL, 0), GAP_E_TL},
+    {"a message body of odd length", WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 6, GAP_MT_NULL, 0),
+     GAP_E_TL},
     {"a message body of negative length",
      WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 0xfffffffc, GAP_MT_NULL, 0), GAP_E_TL},
     {"a message body longer than what is there",
      WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 8, GAP_MT_NULL), GAP_E_TL},
-    {"a message body that nobody knows",
-     WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 4, 0x12345678), 28},
+    {"a message body that nobody knows", WORDS(GAP_MT_MSG_CONTAINER, 1, 0, 0, 0, 4, 0x12345678),
+     28},
     {"an answer that nobody knows", WORDS(GAP_MT_RPC_RESULT, 0, 0, 0x12345678, 1, 2), 24},
     {"an answer that is missing", WORDS(GAP_MT_RPC_RESULT, 0, 0), GAP_E_TL},
     {"a query that nobody knows", WORDS(GAP_TL_INVOKE_WITH_LAYER, 144, 0x12345678, 1), 16},
@@ -219,9 +219,9 @@ START_TEST(test_result_vector)
     gap_tl_object_t user;
     int32_t value = 0;
 
-    ck_assert_int_eq(gap_tl_read_result(gap_bytes(ints, sizeof ints),
-                                        GAP_TL_CONTACTS_GET_CONTACT_IDS, &vector),
-                     0);
+    ck_assert_int_eq(
+        gap_tl_read_result(gap_bytes(ints, sizeof ints), GAP_TL_CONTACTS_GET_CONTACT_IDS, &vector),
+        0);
     gap_tl_iter_t it = gap_tl_iter(vector);
     ck_assert_int_eq(gap_tl_next_int(&it, &value), 1);
     ck_assert_int_eq(value, 7);

@@ -139,8 +139,7 @@ static bool takes_rest(uint32_t index)
 {
     const gap_tl_info_t *info = &gap_tl_infos[index];
 
-    return info->count > 0 &&
-           gap_tl_fields[info->first + info->count - 1U].kind == GAP_TL_K_REST;
+    return info->count > 0 && gap_tl_fields[info->first + info->count - 1U].kind == GAP_TL_K_REST;
 }
 
 /* Cut into a block of its own, so that a sanitizer sees every read behind it. */
@@ -150,16 +149,16 @@ static void check_cut(uint32_t index, size_t cut)
     uint8_t *copy = malloc(cut + 1);
     size_t printed = 0;
 
-    ck_assert_ptr_nonnull(copy);
+    if (copy == NULL) ck_abort_msg("out of memory");
     memcpy(copy + 1, written, cut);
     gap_bytes_t in = gap_bytes(copy + 1, cut);
     int64_t skipped = gap_tl_skip(in);
     int64_t read = gap_tl_read(in, info->id, level[0], info->size);
-    if (!takes_rest(index)) {
-        ck_assert_int_eq(skipped, GAP_E_TL);
-        ck_assert_int_eq(read, GAP_E_TL);
-    }
-    ck_assert_int_eq(gap_tl_print(in, count_text, &printed), skipped < 0 ? (int)skipped : 0);
+    int result = gap_tl_print(in, count_text, &printed);
+    bool good = takes_rest(index) || (skipped == GAP_E_TL && read == GAP_E_TL);
+    good = good && result == (skipped < 0 ? (int)skipped : 0);
+    /* not ck_assert: a million of these, and each of those costs a system call */
+    if (!good) ck_abort_msg("%s cut at %zu", gap_tl_name(info->id), cut);
     free(copy);
 }
 

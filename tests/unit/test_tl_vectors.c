@@ -35,9 +35,8 @@ START_TEST(test_strings)
     SHA256(whole + 4, (size_t)size - 4, sum);
     ck_assert_mem_eq(sum, wanted, sizeof sum);
     ck_assert_int_eq(gap_tl_skip(gap_bytes(whole, (size_t)size)), size);
-    ck_assert_int_eq(gap_tl_read(gap_bytes(whole, (size_t)size), GAP_MT_GZIP_PACKED, &back,
-                                 sizeof back),
-                     size);
+    ck_assert_int_eq(
+        gap_tl_read(gap_bytes(whole, (size_t)size), GAP_MT_GZIP_PACKED, &back, sizeof back), size);
     ck_assert_uint_eq(back.packed_data.len, len);
     ck_assert_mem_eq(back.packed_data.data, content, len);
 }
