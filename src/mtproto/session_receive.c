@@ -419,8 +419,8 @@ int gap_session_next(gap_session_t *s, uint64_t now_us, struct gap_session_event
     gap_packet_unref(s->current);
     s->current = NULL;
     memset(out, 0, sizeof *out);
-    if (next_ended(s, out)) return 1;
     for (;;) {
+        if (next_ended(s, out)) return 1;
         if (s->missed) {
             s->missed = false;
             out->kind = GAP_SESSION_MISSED;
