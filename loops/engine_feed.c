@@ -70,9 +70,7 @@ static struct gap_node *order(gap_engine_t *e, enum gap_node_kind kind, struct g
     struct gap_node *n = gap_node_new(e, kind, NULL);
 
     if (n == NULL) return NULL;
-    const struct gap_update_owner *owner = n->update.owner;
     memset(&n->update, 0, sizeof n->update);
-    n->update.owner = owner;
     n->update.pts = pts;
     n->update.pts_count = count;
     n->track = track;
@@ -119,8 +117,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
         starved(in, track);
         return;
     }
-    gap_update_init(&n->update, item, in->updates.users, in->updates.chats);
-    n->update.via = (uint8_t)in->via;
+    gap_node_fill(n, item, in->updates.users, in->updates.chats, in->via);
     n->track = track;
     if ((item->flags & GAP_ITEM_EMPTY) != 0) {
         n->kind = NODE_SILENT;
@@ -187,8 +184,7 @@ static void add_plain(struct intake *in, const struct gap_item *item, bool at_on
         shed(e, item->flags);
         return;
     }
-    gap_update_init(&n->update, item, in->updates.users, in->updates.chats);
-    n->update.via = (uint8_t)in->via;
+    gap_node_fill(n, item, in->updates.users, in->updates.chats, in->via);
     if (at_once || in->updates.seq == 0) {
         e->plain_count++;
         arrive(e, n);

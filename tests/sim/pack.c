@@ -107,7 +107,8 @@ struct built {
     gap_tl_peer_channel_t channel;
 };
 
-static gap_tl_object_t message(struct built *b, int64_t channel, int32_t id, int64_t from)
+static gap_tl_object_t message(const struct pack *p, struct built *b, int64_t channel, int32_t id,
+                               int64_t from)
 {
     memset(b, 0, sizeof *b);
     b->from.user_id = from;
@@ -119,7 +120,7 @@ static gap_tl_object_t message(struct built *b, int64_t channel, int32_t id, int
     b->m.peer_id = channel == 0 ? gap_tl_of(GAP_TL_PEER_USER, &b->user)
                                 : gap_tl_of(GAP_TL_PEER_CHANNEL, &b->channel);
     b->m.date = PACK_DATE;
-    b->m.message = gap_str("hello");
+    b->m.message = gap_str(p->text == NULL ? "hello" : p->text);
     return gap_tl_of(GAP_TL_MESSAGE, &b->m);
 }
 
@@ -134,7 +135,7 @@ static void come_along(struct pack *p, int64_t channel)
 void pack_message(struct pack *p, int32_t pts, int32_t count, int32_t id, int64_t from)
 {
     struct built b;
-    gap_tl_update_new_message_t u = {message(&b, 0, id, from), pts, count};
+    gap_tl_update_new_message_t u = {message(p, &b, 0, id, from), pts, count};
     if (from == PACK_USER) come_along(p, 0);
     ADD(p->updates, GAP_TL_UPDATE_NEW_MESSAGE, &u);
 }
@@ -142,7 +143,7 @@ void pack_message(struct pack *p, int32_t pts, int32_t count, int32_t id, int64_
 void pack_edit(struct pack *p, int32_t pts, int32_t count, int32_t id)
 {
     struct built b;
-    gap_tl_update_edit_message_t u = {message(&b, 0, id, PACK_USER), pts, count};
+    gap_tl_update_edit_message_t u = {message(p, &b, 0, id, PACK_USER), pts, count};
     come_along(p, 0);
     ADD(p->updates, GAP_TL_UPDATE_EDIT_MESSAGE, &u);
 }
@@ -159,7 +160,7 @@ void pack_delete(struct pack *p, int32_t pts, int32_t count, int32_t first_id)
 void pack_channel_message(struct pack *p, int64_t channel, int32_t pts, int32_t count, int32_t id)
 {
     struct built b;
-    gap_tl_update_new_channel_message_t u = {message(&b, channel, id, PACK_USER), pts, count};
+    gap_tl_update_new_channel_message_t u = {message(p, &b, channel, id, PACK_USER), pts, count};
     come_along(p, channel);
     ADD(p->updates, GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE, &u);
 }
@@ -167,7 +168,7 @@ void pack_channel_message(struct pack *p, int64_t channel, int32_t pts, int32_t 
 void pack_channel_edit(struct pack *p, int64_t channel, int32_t pts, int32_t count, int32_t id)
 {
     struct built b;
-    gap_tl_update_edit_channel_message_t u = {message(&b, channel, id, PACK_USER), pts, count};
+    gap_tl_update_edit_channel_message_t u = {message(p, &b, channel, id, PACK_USER), pts, count};
     come_along(p, channel);
     ADD(p->updates, GAP_TL_UPDATE_EDIT_CHANNEL_MESSAGE, &u);
 }
@@ -184,7 +185,7 @@ void pack_channel_read(struct pack *p, int64_t channel, int32_t pts, int32_t max
 void pack_new(struct pack *p, int32_t id)
 {
     struct built b;
-    (void)message(&b, 0, id, PACK_USER);
+    (void)message(p, &b, 0, id, PACK_USER);
     come_along(p, 0);
     ADD(p->messages, GAP_TL_MESSAGE, &b.m);
 }
@@ -192,7 +193,7 @@ void pack_new(struct pack *p, int32_t id)
 void pack_channel_new(struct pack *p, int64_t channel, int32_t id)
 {
     struct built b;
-    (void)message(&b, channel, id, PACK_USER);
+    (void)message(p, &b, channel, id, PACK_USER);
     come_along(p, channel);
     ADD(p->messages, GAP_TL_MESSAGE, &b.m);
 }

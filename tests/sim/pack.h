@@ -20,7 +20,8 @@ struct pack {
         size_t cap;
         uint32_t count;
     } updates, messages, users, chats;
-    bool lonely; /* nobody comes along */
+    bool lonely;      /* nobody comes along */
+    const char *text; /* of messages; NULL: "hello" */
 };
 
 void pack_fini(struct pack *p);

@@ -214,7 +214,7 @@ static struct world_call *free_call(struct world *w)
 }
 
 /* Which difference; 0 common, -1 state. Traces the question. */
-static int64_t read_query(struct world *w, gap_tl_object_t q)
+static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call *call)
 {
     switch (q.id) {
     case GAP_TL_UPDATES_GET_STATE:
@@ -223,6 +223,8 @@ static int64_t read_query(struct world *w, gap_tl_object_t q)
     case GAP_TL_UPDATES_GET_DIFFERENCE: {
         const gap_tl_updates_get_difference_t *d = q.value;
         ck_assert_int_gt(d->date, 0);
+        call->pts = d->pts;
+        call->qts = d->qts;
         world_trace(w, "difference from %d", d->pts);
         return 0;
     }
@@ -230,6 +232,7 @@ static int64_t read_query(struct world *w, gap_tl_object_t q)
         const gap_tl_updates_get_channel_difference_t *d = q.value;
         const gap_tl_input_channel_t *c = d->channel.value;
         ck_assert_int_ne((int)(d->flags & GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE_F_FORCE), 0);
+        call->pts = d->pts;
         world_trace(w, "channel %lld difference from %d", (long long)c->channel_id, d->pts);
         return c->channel_id;
     }
@@ -250,19 +253,21 @@ static int on_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *a
     struct world *w = arg;
 
     if (w->refuse) return GAP_E_DISCONNECTED;
-    if (w->serve != NULL) return w->serve(w, query, cb, answer_arg);
-    int64_t channel = read_query(w, query);
     struct world_call *c = free_call(w);
+    memset(c, 0, sizeof *c);
+    c->channel = read_query(w, query, c);
     for (size_t i = 0; i < WORLD_CALLS; i++) {
         /* One question of an updater at a time. */
-        if (w->calls[i].used) ck_assert_int_ne(w->calls[i].channel, channel);
+        if (w->calls[i].used) ck_assert_int_ne(w->calls[i].channel, c->channel);
     }
-    memset(c, 0, sizeof *c);
     c->used = true;
-    c->channel = channel;
     c->cb = cb;
     c->arg = answer_arg;
     c->due_us = WORLD_NEVER;
+    if (w->serve != NULL) {
+        w->serve(w, c, false);
+        return 0;
+    }
     if (w->script_at < w->script_count) {
         c->answer = w->script[w->script_at++];
         if (c->answer.delay_ms != WORLD_NEVER) c->due_us = w->now_us + c->answer.delay_ms * 1000;
@@ -341,9 +346,11 @@ static bool poll_socket(struct world *w)
             gap_packet_unref(p);
     }
     for (size_t i = 0; i < WORLD_CALLS; i++) {
-        if (!w->calls[i].used || w->calls[i].due_us > w->now_us) continue;
+        struct world_call *c = &w->calls[i];
+        if (!c->used || c->due_us > w->now_us) continue;
         read = true;
-        call_answered(&w->calls[i]);
+        if (w->serve != NULL && !w->closed) w->serve(w, c, true);
+        call_answered(c);
     }
     return read;
 }

@@ -34,6 +34,8 @@ struct world_call {
     bool used;
     uint64_t due_us;
     int64_t channel; /* 0: common; -1: state */
+    int32_t pts;     /* asked from */
+    int32_t qts;
     gap_answer_cb cb;
     void *arg;
     struct world_script answer;
@@ -66,8 +68,9 @@ struct world {
     size_t socket_count;
     /** Called after each update that was handled; may be NULL. */
     void (*handled)(struct world *w, gap_update_t *update);
-    /** Called instead of the script; may be NULL. */
-    int (*serve)(struct world *w, gap_tl_object_t query, gap_answer_cb cb, void *arg);
+    /** Makes the answer instead of the script: sets call->due_us and, now or when it is due
+     * (called again then), call->answer. May be NULL. */
+    void (*serve)(struct world *w, struct world_call *call, bool due);
     void *data;
     char trace[1 << 16];
     size_t trace_len;
