@@ -63,9 +63,10 @@ static bool in_window(const struct window *win, int32_t pts)
 static bool folds(dc_model_t *m, const struct window *win, uint32_t n)
 {
     const struct dc_rec *rec = dc_rec_at(m, n);
-    const struct dc_chat *chat = rec->chat == DC_NONE ? NULL : &m->chats[rec->chat];
     const struct dc_msg *msg;
 
+    if (rec->chat == DC_NONE) return false; /* messages of several chats deleted at once */
+    const struct dc_chat *chat = &m->chats[rec->chat];
     switch ((dc_kind_t)rec->kind) {
     case DC_NEW_MESSAGE:
         return dc_msg_at(dc_store_of(m, chat), rec->id)->del_n != 0;

@@ -70,7 +70,7 @@ static int32_t newest_below(dc_model_t *m, uint32_t index, const struct dc_store
 int dc_get_history(dc_call_t *c)
 {
     gap_tl_messages_get_history_t q;
-    int32_t ids[HISTORY_MAX];
+    int32_t ids[HISTORY_MAX] = {0};
     uint32_t count = 0;
     uint32_t total = 0;
     uint32_t chat;

@@ -11,10 +11,11 @@
 
 #include <string.h>
 
-#define RECENT_MAX    8  /* an edit, a pin, a delete picks among so many newest messages */
-#define WALK_MAX      64 /* messages looked at to find one of them */
+#define RECENT_MAX    8   /* an edit, a pin, a delete picks among so many newest messages */
+#define WALK_MAX      256 /* messages looked at to find one of them */
 #define DELETE_MAX    4
 #define NOTHING_FOUND 1
+#define TRAFFIC_SALT  0x7472616666696300U
 
 /* Percent of the traffic; what --kinds leaves out falls to the others. */
 static const uint8_t weights[DC_KINDS] = {
@@ -25,7 +26,7 @@ static const uint8_t weights[DC_KINDS] = {
 void dc_traffic_init(dc_traffic_t *t, const dc_traffic_options_t *o)
 {
     t->options = *o;
-    t->rng.state = gap_hash64(o->seed ^ 0x7472616666696300U);
+    t->rng.state = 0; /* set anew for each event */
     t->made = 0;
 }
 
@@ -172,14 +173,12 @@ static int make_read(struct scene *s)
     int r = set_chat(s, false);
     if (r < 0) return r;
     const struct dc_chat *chat = &s->m->chats[s->d.chat];
-    bool outbox = below(s, 2) == 0;
-    if (outbox && chat->out_id > chat->read_out) {
+    if (recent(s, &s->d.id, 1) == 0 || s->d.id <= chat->read_in) return NOTHING_FOUND;
+    if (below(s, 2) == 0 && chat->out_id > chat->read_out) {
         s->d.id = chat->out_id;
         s->d.flags |= DC_R_OUTBOX;
-        return 0;
     }
-    s->d.id = chat->top_id;
-    return chat->top_id > chat->read_in ? 0 : NOTHING_FOUND;
+    return 0;
 }
 
 static int make_qts(struct scene *s)
@@ -271,6 +270,8 @@ int dc_traffic_next(dc_traffic_t *t, dc_model_t *m, int64_t now_us, uint32_t *ou
     if (t->made >= t->options.events) return DC_TRAFFIC_DONE;
     if (m->account_count == 0) return GAP_E_STATE;
     if (kinds == 0) kinds = DC_KINDS_ALL;
+    /* Each event has a stream of its own: what clients do may change one event, never the rest. */
+    t->rng.state = gap_hash64(t->options.seed ^ TRAFFIC_SALT) ^ t->made;
     s.who = below(&s, m->account_count);
     int r = make(&s, draw_kind(&s, kinds));
     for (size_t i = 0; i < GAP_ARRAY_LEN(instead) && r == NOTHING_FOUND; i++) {
