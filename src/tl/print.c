@@ -18,7 +18,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 struct printer {
@@ -63,16 +62,29 @@ static int put_str(struct printer *out, const char *text)
     return put(out, text, strlen(text));
 }
 
-/* Short texts only. */
-GAP_PRINTF(2, 3) static int put_fmt(struct printer *out, const char *fmt, ...)
+static int put_int(struct printer *out, int64_t value, const char *quote)
 {
-    char text[64];
-    va_list args;
+    char text[32];
+    int n = snprintf(text, sizeof text, "%s%" PRId64 "%s", quote, value, quote);
 
-    va_start(args, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
     return put(out, text, (size_t)n);
+}
+
+static int put_hex(struct printer *out, uint32_t value, int digits)
+{
+    char text[16];
+    int n = snprintf(text, sizeof text, "%0*" PRIx32, digits, value);
+
+    return put(out, text, (size_t)n);
+}
+
+static int put_escaped(struct printer *out, uint8_t c)
+{
+    char pair[2] = {'\\', (char)c};
+
+    if (c == '"' || c == '\\') return put(out, pair, sizeof pair);
+    int r = put_str(out, "\\u");
+    return r == 0 ? put_hex(out, c, 4) : r;
 }
 
 static int put_base64(struct printer *out, const uint8_t *data, size_t len)
@@ -132,10 +144,8 @@ static int put_text(struct printer *out, gap_bytes_t text)
     r = put_str(out, "\"");
     for (size_t i = 0; i < text.len && r == 0; i++) {
         uint8_t c = text.data[i];
-        if (c == '"' || c == '\\')
-            r = put_fmt(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            r = put_fmt(out, "\\u%04x", c);
+        if (c == '"' || c == '\\' || c < 0x20 || c == 0x7f)
+            r = put_escaped(out, c);
         else
             r = put(out, (const char *)&text.data[i], 1);
     }
@@ -164,10 +174,10 @@ static int print_fixed(struct printer *out, uint8_t kind, const uint8_t *p)
     switch (kind) {
     case GAP_TL_K_INT:
     case GAP_TL_K_BYTE_COUNT:
-        r = put_fmt(out, "%" PRId32, (int32_t)gap_load32(p));
+        r = put_int(out, (int32_t)gap_load32(p), "");
         return r < 0 ? r : 4;
     case GAP_TL_K_LONG:
-        r = put_fmt(out, "\"%" PRId64 "\"", (int64_t)gap_load64(p));
+        r = put_int(out, (int64_t)gap_load64(p), "\"");
         return r < 0 ? r : 8;
     case GAP_TL_K_DOUBLE:
         r = put_double(out, p);
@@ -202,7 +212,9 @@ static int print_rest(struct printer *out, const uint8_t *p, const uint8_t *end,
 
     if (gap_tl_pass(&behind, end, 0, depth) == 0 && behind == end)
         return print_object(out, &p, end, depth);
-    int r = put_fmt(out, "{\"_id\":\"%08" PRIx32 "\",\"_bytes\":", gap_load32(p));
+    int r = put_str(out, "{\"_id\":\"");
+    if (r == 0) r = put_hex(out, gap_load32(p), 8);
+    if (r == 0) r = put_str(out, "\",\"_bytes\":");
     if (r == 0) r = put_base64(out, p, (size_t)(end - p));
     return r == 0 ? put_str(out, "}") : r;
 }
