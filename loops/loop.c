@@ -188,7 +188,7 @@ static gap_loop_t *take_ready(gap_rt_t *rt)
     } else {
         gap_loop_t *it;
         size_t count = 0;
-        STAILQ_FOREACH(it, &rt->ready, ready) count++;
+        STAILQ_FOREACH (it, &rt->ready, ready) count++;
         size_t pick = rt->choose(rt->choose_arg, count);
         GAP_ASSERT(pick < count);
         while (pick-- > 0) loop = STAILQ_NEXT(loop, ready);
@@ -208,7 +208,7 @@ static void run_one(gap_rt_t *rt, gap_loop_t *loop)
     }
     GAP_ASSERT(loop->state == GAP_LOOP_READY);
     loop->state = GAP_LOOP_RUNNING;
-    loop->flags &= (uint8_t)~(LOOP_DIRTY | LOOP_WAIT);
+    loop->flags &= (uint8_t) ~(LOOP_DIRTY | LOOP_WAIT);
     loop->cls->run(rt, loop);
     if (gap_loop_is_closing(loop)) return;
     if ((loop->flags & LOOP_DIRTY) != 0) {
@@ -289,10 +289,13 @@ void gap_loop_signal(gap_rt_t *rt, gap_loop_t *loop)
         loop->state = GAP_LOOP_READY;
         enqueue(rt, loop);
         break;
-    case GAP_LOOP_RUNNING: loop->flags |= LOOP_DIRTY; break;
+    case GAP_LOOP_RUNNING:
+        loop->flags |= LOOP_DIRTY;
+        break;
     case GAP_LOOP_READY:
     case GAP_LOOP_CLOSING:
-    case GAP_LOOP_CLOSED: break;
+    case GAP_LOOP_CLOSED:
+        break;
     }
 }
 

@@ -72,9 +72,9 @@ struct gap_timer {
 };
 
 /**
- * Processor time of the runtime's turns; bucket i counts turns below 2^i microseconds (the last one:
- * all others). A turn's cost includes every callback of the environment (stream events, posts, work
- * done ...) since the turn before, so what is counted is what the host's thread pays.
+ * Processor time of the runtime's turns; bucket i counts turns below 2^i microseconds (the last
+ * one: all others). A turn's cost includes every callback of the environment (stream events, posts,
+ * work done ...) since the turn before, so what is counted is what the host's thread pays.
  */
 struct gap_rt_stats {
     uint64_t turns;

@@ -45,7 +45,7 @@ typedef struct gap_work {
     /** 0: run has returned. Negative: run never ran (GAP_ENV_ECANCELED: the environment closes;
      * otherwise no thread could be started). */
     void (*done)(struct gap_work *self, int status);
-    struct gap_work *next;                           /* the environment's */
+    struct gap_work *next; /* the environment's */
 } gap_work_t;
 
 /** A write. Caller's memory, pinned (bytes too) until done runs. */
@@ -56,8 +56,8 @@ typedef struct gap_write {
     size_t at;                                        /* the environment's: bytes already out */
 } gap_write_t;
 
-/** A name look-up. Caller's memory, pinned until done runs. `addrs` is borrowed; on success count is
- * at least 1 and at most GAP_RESOLVE_MAX, in the resolver's order of preference. */
+/** A name look-up. Caller's memory, pinned until done runs. `addrs` is borrowed; on success count
+ * is at least 1 and at most GAP_RESOLVE_MAX, in the resolver's order of preference. */
 typedef struct gap_resolve {
     void (*done)(struct gap_resolve *self, int status, const gap_addr_t *addrs, size_t count);
     void *env_data; /* the environment's */
@@ -101,10 +101,10 @@ struct gap_env_host {
      * Run a tick. Called when the timer set last is due (the timer is off then), in the check phase
      * of every loop iteration while idle is on, and never from inside another call.
      * @param drained  The poll just before this call left nothing to read on any stream of this
-     * environment: what the peers had sent when that poll began has been delivered. A turn that does
-     * not directly follow a poll has drained = false. Whoever waits for a deadline "and what was
-     * sent by then" notes the deadline in one turn and acts in a later drained one, never in the
-     * same: the host may have stalled between the poll and this call.
+     * environment: what the peers had sent when that poll began has been delivered. A turn that
+     * does not directly follow a poll has drained = false. Whoever waits for a deadline "and what
+     * was sent by then" notes the deadline in one turn and acts in a later drained one, never in
+     * the same: the host may have stalled between the poll and this call.
      */
     void (*turn)(void *arg, bool drained);
     /**

@@ -13,8 +13,8 @@
  * so an idle environment never wakes the host. And `unread` is reset just before a poll and set by
  * any stream that may have more, so a drained turn is a fact about the poll right before it.
  *
- * Owns: the four handles, the lists of streams and listeners. Never: uses uv_now() as a clock (it is
- * the loop's idea of when the iteration began), blocks, or touches the host's thread pool.
+ * Owns: the four handles, the lists of streams and listeners. Never: uses uv_now() as a clock (it
+ * is the loop's idea of when the iteration began), blocks, or touches the host's thread pool.
  */
 #include "uv/uv_env_in.h"
 
@@ -108,7 +108,7 @@ static void report_all(uv_env_t *env)
     struct uv_stream *s;
     size_t count = 0;
 
-    STAILQ_FOREACH(s, &env->reports, report) count++;
+    STAILQ_FOREACH (s, &env->reports, report) count++;
     while (count-- > 0 && (s = STAILQ_FIRST(&env->reports)) != NULL) {
         STAILQ_REMOVE_HEAD(&env->reports, report);
         s->reporting = false;
@@ -362,8 +362,12 @@ void gap_uv_env_close(gap_env_t *base, void (*closed)(void *arg), void *arg)
     env->closed_arg = arg;
     env->host_idle = false;
     op_set_timer(base, GAP_ENV_NEVER);
-    TAILQ_FOREACH(s, &env->streams, link) uv_stream_close(&s->pub);
-    TAILQ_FOREACH(l, &env->listeners, link) uv_listener_close(&l->pub);
+    TAILQ_FOREACH (s, &env->streams, link) {
+        uv_stream_close(&s->pub);
+    }
+    TAILQ_FOREACH (l, &env->listeners, link) {
+        uv_listener_close(&l->pub);
+    }
     uv_work_cancel_all(env);
     uv_env_arm(env);
     uv_env_try_finish(env);
@@ -382,8 +386,8 @@ void gap_uv_env_abandon(gap_env_t *base)
     struct uv_listener *l;
 
     GAP_ASSERT(gap_uv_env_forked(base));
-    TAILQ_FOREACH(s, &env->streams, link) (void)close(s->fd);
-    TAILQ_FOREACH(l, &env->listeners, link) {
+    TAILQ_FOREACH (s, &env->streams, link) (void)close(s->fd);
+    TAILQ_FOREACH (l, &env->listeners, link) {
         (void)close(l->fd);
         if (l->spare_fd >= 0) (void)close(l->spare_fd);
     }

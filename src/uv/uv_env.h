@@ -1,8 +1,9 @@
 /*
  * uv/uv_env.h - the environment on a caller's libuv loop. What it takes from the host, however many
  * actors stand on it: one uv_async_t, one uv_timer_t, one uv_idle_t, one uv_check_t, one uv_poll_t
- * a socket. The loop's own thread pool is left to the host: slow work and name look-ups run on up to
- * GAP_UV_WORK_THREADS + GAP_UV_NAME_THREADS threads of the environment, started when first needed.
+ * a socket. The loop's own thread pool is left to the host: slow work and name look-ups run on up
+ * to GAP_UV_WORK_THREADS + GAP_UV_NAME_THREADS threads of the environment, started when first
+ * needed.
  *
  * What keeps the host's uv_run() going: an open stream or listener, a timer that is set, work or a
  * look-up that is outstanding, something to do now. An environment with none of these does not, and

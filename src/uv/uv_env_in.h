@@ -87,14 +87,14 @@ struct uv_env {
     _Atomic(gap_work_t *) finished; /* newest first; pushed by our own threads */
 
     /* What is reported from the next check phase because it must not be from inside the call. */
-    STAILQ_HEAD(, uv_stream) reports;
+    STAILQ_HEAD(uv_report_list, uv_stream) reports;
     gap_work_t *works_cancelled;
     gap_work_t *works_failed;
     gap_resolve_t *names_cancelled; /* linked by env_data */
     gap_resolve_t *names_failed;
 
-    TAILQ_HEAD(, uv_stream) streams;
-    TAILQ_HEAD(, uv_listener) listeners;
+    TAILQ_HEAD(uv_stream_list, uv_stream) streams;
+    TAILQ_HEAD(uv_listener_list, uv_listener) listeners;
     unsigned jobs; /* works and look-ups that have not been reported */
     struct uv_pool work_pool;
     struct uv_pool name_pool;
@@ -103,7 +103,10 @@ struct uv_env {
     void *closed_arg;
 };
 
-static inline uv_env_t *uv_env_of(gap_env_t *env) { return (uv_env_t *)(void *)env; }
+static inline uv_env_t *uv_env_of(gap_env_t *env)
+{
+    return (uv_env_t *)(void *)env;
+}
 
 /* uv_env.c */
 void uv_env_enter(uv_env_t *env);

@@ -93,7 +93,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     struct uv_listener *l = handle->data;
 
     (void)events;
-    if (status < 0) return; /* libuv has stopped it: a listening socket has no such state to leave */
+    if (status < 0)
+        return; /* libuv has stopped it: a listening socket has no such state to leave */
     uv_env_enter(l->env);
     for (unsigned i = 0; i < GAP_UV_ACCEPTS_MAX && !l->closing; i++) {
         if (!accept_one(l)) break;

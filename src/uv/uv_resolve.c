@@ -36,18 +36,28 @@ static struct name_job *job_of(gap_work_t *work)
 static int status_of(int code)
 {
     switch (code) {
-    case 0: return 0;
-    case EAI_AGAIN: return UV_EAI_AGAIN;
-    case EAI_FAMILY: return UV_EAI_FAMILY;
-    case EAI_MEMORY: return GAP_E_NOMEM;
+    case 0:
+        return 0;
+    case EAI_AGAIN:
+        return UV_EAI_AGAIN;
+    case EAI_FAMILY:
+        return UV_EAI_FAMILY;
+    case EAI_MEMORY:
+        return GAP_E_NOMEM;
 #ifdef EAI_NODATA
-    case EAI_NODATA: return UV_EAI_NODATA;
+    case EAI_NODATA:
+        return UV_EAI_NODATA;
 #endif
-    case EAI_NONAME: return UV_EAI_NONAME;
-    case EAI_SERVICE: return UV_EAI_SERVICE;
-    case EAI_SOCKTYPE: return UV_EAI_SOCKTYPE;
-    case EAI_SYSTEM: return errno != 0 ? -errno : UV_EAI_FAIL;
-    default: return UV_EAI_FAIL;
+    case EAI_NONAME:
+        return UV_EAI_NONAME;
+    case EAI_SERVICE:
+        return UV_EAI_SERVICE;
+    case EAI_SOCKTYPE:
+        return UV_EAI_SOCKTYPE;
+    case EAI_SYSTEM:
+        return errno != 0 ? -errno : UV_EAI_FAIL;
+    default:
+        return UV_EAI_FAIL;
     }
 }
 

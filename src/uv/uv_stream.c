@@ -28,7 +28,10 @@
 
 #define IOV_BATCH 32
 
-static struct uv_stream *stream_of(gap_stream_t *pub) { return (struct uv_stream *)(void *)pub; }
+static struct uv_stream *stream_of(gap_stream_t *pub)
+{
+    return (struct uv_stream *)(void *)pub;
+}
 
 static void list_push(struct uv_write_list *list, gap_write_t *w)
 {

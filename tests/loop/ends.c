@@ -95,9 +95,8 @@ void pair_listen(struct pair *p, world_t *w)
     end_init(&p->client, w);
     end_init(&p->server, w);
     ck_assert_int_eq(gap_addr_parse("127.0.0.1:0", &at), 0);
-    ck_assert_int_eq(w->env->ops->listen(w->env, &at, p, on_accepted, on_listener_closed,
-                                         &p->listener),
-                     0);
+    ck_assert_int_eq(
+        w->env->ops->listen(w->env, &at, p, on_accepted, on_listener_closed, &p->listener), 0);
     ck_assert_uint_ne(p->listener->addr.port, 0);
 }
 
@@ -198,8 +197,14 @@ bool pair_server_has_all(void *arg)
     return gap_buf_view(&p->server.rx).len >= p->expected;
 }
 
-bool pair_client_ended(void *arg) { return ((struct pair *)arg)->client.ended > 0; }
-bool pair_client_connected(void *arg) { return ((struct pair *)arg)->client.connected > 0; }
+bool pair_client_ended(void *arg)
+{
+    return ((struct pair *)arg)->client.ended > 0;
+}
+bool pair_client_connected(void *arg)
+{
+    return ((struct pair *)arg)->client.connected > 0;
+}
 
 /* ---- a host that keeps books ---- */
 
@@ -242,4 +247,7 @@ void host_attach(struct host *h, world_t *w)
     w->env->ops->attach(w->env, &h->host);
 }
 
-bool host_has_turned(void *arg) { return ((struct host *)arg)->turns > 0; }
+bool host_has_turned(void *arg)
+{
+    return ((struct host *)arg)->turns > 0;
+}

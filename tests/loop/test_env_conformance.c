@@ -1,7 +1,7 @@
 /*
- * tests/loop/test_env_conformance.c - what env/env.h promises, asked of libuv in its three run modes
- * and of the virtual world: clocks, timers, streams. Each case runs once per kind of world; the expectations are the
- * contract's, never "what libuv does".
+ * tests/loop/test_env_conformance.c - what env/env.h promises, asked of libuv in its three run
+ * modes and of the virtual world: clocks, timers, streams. Each case runs once per kind of world;
+ * the expectations are the contract's, never "what libuv does".
  */
 #include "tests/check_main.h"
 
@@ -144,8 +144,7 @@ START_TEST(test_connect_refused)
     w->env->ops->close_listener(p.listener);
     world_run(w, 100);
     ck_assert_ptr_null(p.listener);
-    ck_assert_int_eq(
-        w->env->ops->connect(w->env, &addr, &end_events, &p.client, &p.client.s), 0);
+    ck_assert_int_eq(w->env->ops->connect(w->env, &addr, &end_events, &p.client, &p.client.s), 0);
     out_write(&o, &p.client, "lost", 4);
     ck_assert(w->until(w, pair_client_connected, &p, 5000));
     ck_assert_int_eq(p.client.connect_status, -ECONNREFUSED);

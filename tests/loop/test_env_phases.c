@@ -44,7 +44,10 @@ static const struct gap_loop_class gap_class = {"case", gap_loop_run, gap_loop_r
 
 static uint8_t missing_bytes[48 * 1024];
 
-static bool has_fired(void *arg) { return ((struct gap_case *)arg)->fired > 0; }
+static bool has_fired(void *arg)
+{
+    return ((struct gap_case *)arg)->fired > 0;
+}
 
 static void gap_case_open(struct gap_case *c, world_t *w, size_t sent, size_t cap)
 {
@@ -110,7 +113,7 @@ static void post_stalls(gap_post_t *post)
     world_t *w = c->p.w;
 
     out_write(&c->missing, &c->p.server, missing_bytes, c->sent);
-    c->sent = c->missing.w.at; /* what the socket has taken */
+    c->sent = c->missing.w.at;         /* what the socket has taken */
     gap_loop_signal(&c->rt, &c->loop); /* a check phase follows this very poll */
     w->stall(w, 150);
 }
@@ -164,7 +167,8 @@ START_TEST(test_check_follows_the_read)
     p.server.on_read = signal_on_read;
     out_write(&o, &p.client, "x", 1);
     ck_assert(w->until(w, pair_server_has_bytes, &p, 5000));
-    if (h.turns == 0) ck_assert(w->until(w, host_has_turned, &h, 0) || w->until(w, host_has_turned, &h, 1000));
+    if (h.turns == 0)
+        ck_assert(w->until(w, host_has_turned, &h, 0) || w->until(w, host_has_turned, &h, 1000));
     ck_assert_int_eq(h.turns, 1);
     ck_assert_msg(h.drained_turns >= 1, "%s: the one byte was read, the poll left nothing",
                   w->name);
@@ -328,7 +332,10 @@ static void name_done(gap_resolve_t *r, int status, const gap_addr_t *addrs, siz
     if (count > 0) n->first = addrs[0];
 }
 
-static bool name_is_done(void *arg) { return ((struct name *)arg)->done > 0; }
+static bool name_is_done(void *arg)
+{
+    return ((struct name *)arg)->done > 0;
+}
 
 static const struct {
     const char *host;

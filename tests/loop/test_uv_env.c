@@ -1,4 +1,5 @@
-/* tests/loop/test_uv_env.c - what only the environment on libuv has: the host's loop and process. */
+/* tests/loop/test_uv_env.c - what only the environment on libuv has: the host's loop and process.
+ */
 #include "tests/check_main.h"
 
 #include "loops/loop.h"
@@ -11,7 +12,10 @@
 
 static const uv_run_mode modes[] = {UV_RUN_DEFAULT, UV_RUN_ONCE, UV_RUN_NOWAIT};
 
-static void count_closed(void *arg) { (*(int *)arg)++; }
+static void count_closed(void *arg)
+{
+    (*(int *)arg)++;
+}
 
 START_TEST(test_open_close_a_thousand_times_two_at_a_time)
 {
@@ -25,15 +29,22 @@ START_TEST(test_open_close_a_thousand_times_two_at_a_time)
             ck_assert_int_eq(gap_uv_env_open(&loop, gap_alloc_default(), &env[k]), 0);
         if (i % 3 == 0) (void)uv_run(&loop, UV_RUN_NOWAIT);
         for (int k = 0; k < 2; k++) gap_uv_env_close(env[k], count_closed, &closed);
-        while (uv_run(&loop, modes[_i]) != 0) {}
+        while (uv_run(&loop, modes[_i]) != 0) {
+        }
         ck_assert_int_eq(closed, 2 * (i + 1));
     }
     ck_assert_int_eq(uv_loop_close(&loop), 0);
 }
 END_TEST
 
-static void count_prepare(uv_prepare_t *p) { (*(int *)p->data)++; }
-static void on_stop(uv_timer_t *t) { uv_stop(t->loop); }
+static void count_prepare(uv_prepare_t *p)
+{
+    (*(int *)p->data)++;
+}
+static void on_stop(uv_timer_t *t)
+{
+    uv_stop(t->loop);
+}
 static void turn_never(void *arg, bool drained)
 {
     (void)drained;
@@ -78,7 +89,10 @@ static void nothing_accepted(gap_listener_t *l, gap_stream_t *s)
     (void)s;
     ck_abort_msg("nobody connects here");
 }
-static void nothing_closed(gap_listener_t *l) { (void)l; }
+static void nothing_closed(gap_listener_t *l)
+{
+    (void)l;
+}
 
 START_TEST(test_what_keeps_the_hosts_loop_alive)
 {
@@ -149,7 +163,10 @@ static void talk_read(gap_stream_t *s, ssize_t n)
     if (s == t->far) t->env->ops->close(s); /* after the first bytes */
 }
 
-static void talk_closed(gap_stream_t *s) { (void)s; }
+static void talk_closed(gap_stream_t *s)
+{
+    (void)s;
+}
 
 static const struct gap_stream_events talk_events = {talk_connected, talk_alloc, talk_read,
                                                      talk_closed};
@@ -194,10 +211,9 @@ START_TEST(test_sigpipe_is_never_raised)
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     ck_assert_int_eq(gap_uv_env_open(&loop, gap_alloc_default(), &t.env), 0);
     ck_assert_int_eq(gap_addr_parse("127.0.0.1:0", &at), 0);
-    ck_assert_int_eq(
-        t.env->ops->listen(t.env, &at, &t, talk_accepted, nothing_closed, &t.listener), 0);
-    ck_assert_int_eq(
-        t.env->ops->connect(t.env, &t.listener->addr, &talk_events, &t, &t.near), 0);
+    ck_assert_int_eq(t.env->ops->listen(t.env, &at, &t, talk_accepted, nothing_closed, &t.listener),
+                     0);
+    ck_assert_int_eq(t.env->ops->connect(t.env, &t.listener->addr, &talk_events, &t, &t.near), 0);
     ck_assert_int_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
     ck_assert_msg(t.status < 0, "a write to a closed peer fails in the end");
     gap_uv_env_close(t.env, NULL, NULL);

@@ -25,14 +25,20 @@ static bool sim_world_until(world_t *w, bool (*cond)(void *arg), void *arg, uint
     return true;
 }
 
-static void sim_world_stall(world_t *w, uint64_t ms) { sim_stall(w->env, ms * 1000); }
+static void sim_world_stall(world_t *w, uint64_t ms)
+{
+    sim_stall(w->env, ms * 1000);
+}
 
 static void sim_world_thread(world_t *w, void (*fn)(void *arg), void *arg)
 {
     sim_as_thread(((struct sim_world *)(void *)w)->sim, fn, arg);
 }
 
-static void sim_world_closed(void *arg) { (*(int *)arg)++; }
+static void sim_world_closed(void *arg)
+{
+    (*(int *)arg)++;
+}
 
 static void sim_world_end(world_t *w)
 {

@@ -86,7 +86,10 @@ static void uv_world_thread(world_t *w, void (*fn)(void *arg), void *arg)
     ck_assert_int_eq(pthread_join(id, NULL), 0);
 }
 
-static void uv_world_closed(void *arg) { (*(int *)arg)++; }
+static void uv_world_closed(void *arg)
+{
+    (*(int *)arg)++;
+}
 
 static void uv_world_end(world_t *w)
 {
@@ -97,7 +100,8 @@ static void uv_world_end(world_t *w)
     gap_uv_env_close(w->env, uv_world_closed, &uw->closed);
     gap_uv_env_close(w->env, uv_world_closed, &uw->closed);
     ck_assert_msg(uw->closed == 0, "%s: closed from inside close", w->name);
-    while (uv_run(&uw->loop, uw->mode) != 0) {}
+    while (uv_run(&uw->loop, uw->mode) != 0) {
+    }
     ck_assert_msg(uw->closed == 1, "%s: closed %d times", w->name, uw->closed);
     ck_assert_int_eq(uv_loop_close(&uw->loop), 0);
     free(uw);
@@ -136,4 +140,7 @@ static bool never(void *arg)
     return false;
 }
 
-void world_run(world_t *w, uint64_t ms) { (void)w->until(w, never, NULL, ms); }
+void world_run(world_t *w, uint64_t ms)
+{
+    (void)w->until(w, never, NULL, ms);
+}

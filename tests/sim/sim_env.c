@@ -19,10 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALL_START_US      1700000000000000 /* the virtual wall clock at virtual time 0 */
-#define STEPS_AT_ONCE_MAX  1000000          /* more without time moving: the world spins */
-#define PICKS_IN_A_POLL    256
-#define EAI_NONAME_STATUS  (-3008)
+#define WALL_START_US     1700000000000000 /* the virtual wall clock at virtual time 0 */
+#define STEPS_AT_ONCE_MAX 1000000          /* more without time moving: the world spins */
+#define PICKS_IN_A_POLL   256
+#define EAI_NONAME_STATUS (-3008)
 
 void *sim_alloc(size_t n)
 {
@@ -96,7 +96,10 @@ void sim_leave(sim_host_t *h, bool was_turn)
     entered->leave(entered->arg, was_turn);
 }
 
-static uint64_t op_now_us(gap_env_t *env) { return sim_host_of(env)->sim->now_us; }
+static uint64_t op_now_us(gap_env_t *env)
+{
+    return sim_host_of(env)->sim->now_us;
+}
 
 static uint64_t op_wall_us(gap_env_t *env)
 {
@@ -126,7 +129,10 @@ static int op_random(gap_env_t *env, void *out, size_t len)
     return 0;
 }
 
-static bool op_on_loop_thread(gap_env_t *env) { return !sim_host_of(env)->sim->in_thread; }
+static bool op_on_loop_thread(gap_env_t *env)
+{
+    return !sim_host_of(env)->sim->in_thread;
+}
 
 static void op_attach(gap_env_t *env, const struct gap_env_host *host)
 {
@@ -147,7 +153,10 @@ static void op_set_timer(gap_env_t *env, uint64_t deadline_us)
     h->fire_us += sim_below(h->sim, h->sim->options.late_timer_us);
 }
 
-static void op_set_idle(gap_env_t *env, bool on) { sim_host_of(env)->idle = on; }
+static void op_set_idle(gap_env_t *env, bool on)
+{
+    sim_host_of(env)->idle = on;
+}
 
 static void op_post(gap_env_t *env, gap_post_t *post)
 {
@@ -208,7 +217,7 @@ static void op_resolve_cancel(gap_env_t *env, gap_resolve_t *r)
     sim_host_t *h = sim_host_of(env);
     struct sim_job *job;
 
-    TAILQ_FOREACH(job, &h->jobs, link) {
+    TAILQ_FOREACH (job, &h->jobs, link) {
         if (job->resolve != r) continue;
         job->status = GAP_ENV_ECANCELED;
         job->at_us = h->sim->now_us;
@@ -292,17 +301,17 @@ static size_t poll_visit(sim_host_t *h, const size_t *skip)
         run_post(h);
         return n;
     }
-    TAILQ_FOREACH(job, &h->jobs, link) {
+    TAILQ_FOREACH (job, &h->jobs, link) {
         if (job->at_us > h->sim->now_us || n++ != (skip != NULL ? *skip : SIZE_MAX)) continue;
         run_job(h, job);
         return n;
     }
-    TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (s, &h->streams, link) {
         if (!s->ready || n++ != (skip != NULL ? *skip : SIZE_MAX)) continue;
         sim_stream_poll(s);
         return n;
     }
-    TAILQ_FOREACH(l, &h->listeners, link) {
+    TAILQ_FOREACH (l, &h->listeners, link) {
         if (TAILQ_EMPTY(&l->queue) || n++ != (skip != NULL ? *skip : SIZE_MAX)) continue;
         sim_listener_poll(l);
         return n;
@@ -318,14 +327,16 @@ static void poll_phase(sim_host_t *h)
     size_t count;
 
     h->unread = false;
-    TAILQ_FOREACH(s, &h->streams, link) s->ready = sim_stream_pollable(s);
+    TAILQ_FOREACH (s, &h->streams, link) {
+        s->ready = sim_stream_pollable(s);
+    }
     for (unsigned i = 0; i < PICKS_IN_A_POLL && (count = poll_visit(h, NULL)) > 0; i++) {
         size_t chosen = pick(h->sim, count);
         sim_enter(h);
         (void)poll_visit(h, &chosen);
         sim_leave(h, false);
     }
-    TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (s, &h->streams, link) {
         if (s->ready) h->unread = true; /* more than one poll deals with */
     }
 }
@@ -334,7 +345,7 @@ static sim_stream_t *reportable(sim_host_t *h)
 {
     sim_stream_t *s;
 
-    TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (s, &h->streams, link) {
         if (sim_stream_reportable(s)) return s;
     }
     return NULL;
@@ -390,7 +401,10 @@ static void iterate(sim_host_t *h)
 
 /* ---- the world ---- */
 
-static uint64_t min_us(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t min_us(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* When this host has something to do next; now or earlier: at once. */
 static uint64_t host_next_us(sim_host_t *h)
@@ -401,7 +415,7 @@ static uint64_t host_next_us(sim_host_t *h)
     if (h->closing && nothing_left(h)) return 0;
     uint64_t next = sim_net_next_us(h);
     if (h->host != NULL) next = min_us(next, h->fire_us);
-    TAILQ_FOREACH(job, &h->jobs, link) next = min_us(next, job->at_us);
+    TAILQ_FOREACH (job, &h->jobs, link) next = min_us(next, job->at_us);
     return next;
 }
 
@@ -412,7 +426,7 @@ static sim_host_t *find_runnable(sim_t *sim, size_t nth, size_t *count, uint64_t
 
     *count = 0;
     *next_us = GAP_ENV_NEVER;
-    TAILQ_FOREACH(h, &sim->hosts, link) {
+    TAILQ_FOREACH (h, &sim->hosts, link) {
         if (h->busy) continue;
         uint64_t at = host_next_us(h);
         *next_us = min_us(*next_us, at);
@@ -441,7 +455,8 @@ bool sim_step(sim_t *sim, uint64_t limit_us)
 
 void sim_run_until(sim_t *sim, uint64_t t_us)
 {
-    while (sim->now_us <= t_us && sim_step(sim, t_us)) {}
+    while (sim->now_us <= t_us && sim_step(sim, t_us)) {
+    }
     if (sim->now_us < t_us) {
         sim->now_us = t_us;
         sim->steps_now = 0;
@@ -458,7 +473,8 @@ bool sim_run_until_quiet(sim_t *sim, uint64_t limit_us)
     size_t count;
     uint64_t next_us;
 
-    while (sim->now_us <= limit_us && sim_step(sim, limit_us)) {}
+    while (sim->now_us <= limit_us && sim_step(sim, limit_us)) {
+    }
     (void)find_runnable(sim, SIZE_MAX, &count, &next_us);
     return next_us == GAP_ENV_NEVER;
 }
@@ -480,14 +496,20 @@ void sim_as_thread(sim_t *sim, void (*fn)(void *arg), void *arg)
     sim->in_thread = false;
 }
 
-uint64_t sim_now_us(const sim_t *sim) { return sim->now_us; }
+uint64_t sim_now_us(const sim_t *sim)
+{
+    return sim->now_us;
+}
 
 uint64_t sim_iterations(const gap_env_t *env)
 {
     return ((const sim_host_t *)(const void *)env)->iterations;
 }
 
-void sim_shift_wall(gap_env_t *env, int64_t us) { sim_host_of(env)->wall_shift_us += us; }
+void sim_shift_wall(gap_env_t *env, int64_t us)
+{
+    sim_host_of(env)->wall_shift_us += us;
+}
 
 void sim_add_name(sim_t *sim, const char *host, const gap_addr_t *addr)
 {
@@ -543,7 +565,7 @@ void sim_env_close(gap_env_t *env, void (*closed)(void *arg), void *arg)
     op_set_timer(env, GAP_ENV_NEVER);
     while (!TAILQ_EMPTY(&h->streams)) sim_close(&TAILQ_FIRST(&h->streams)->pub);
     while (!TAILQ_EMPTY(&h->listeners)) sim_close_listener(&TAILQ_FIRST(&h->listeners)->pub);
-    TAILQ_FOREACH(job, &h->jobs, link) {
+    TAILQ_FOREACH (job, &h->jobs, link) {
         if (job->work != NULL && pick(h->sim, 2) == 1) continue; /* this one runs already */
         job->status = GAP_ENV_ECANCELED;
         job->at_us = h->sim->now_us;
@@ -594,4 +616,7 @@ void sim_trace(sim_t *sim, const char *format, ...)
     sim->trace[sim->trace_len] = '\0';
 }
 
-const char *sim_trace_text(const sim_t *sim) { return sim->trace != NULL ? sim->trace : ""; }
+const char *sim_trace_text(const sim_t *sim)
+{
+    return sim->trace != NULL ? sim->trace : "";
+}

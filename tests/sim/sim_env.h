@@ -1,11 +1,11 @@
 /*
  * tests/sim/sim_env.h - the virtual world: hosts with an environment each, virtual time, a network.
  *
- * One world is one thread, one seed, no real clock. Every host runs iterations like libuv's: timers,
- * poll, check, closing; whenever several things may happen next, the seed decides. What may go wrong
- * is set in struct sim_options or done by a call: latency, 1-byte reads, partial writes, zero-byte
- * reads, late timers, stalls of a host (time jumps while bytes lie in its sockets), cuts, a network
- * that is down. The same seed and the same calls give the same world.
+ * One world is one thread, one seed, no real clock. Every host runs iterations like libuv's:
+ * timers, poll, check, closing; whenever several things may happen next, the seed decides. What may
+ * go wrong is set in struct sim_options or done by a call: latency, 1-byte reads, partial writes,
+ * zero-byte reads, late timers, stalls of a host (time jumps while bytes lie in its sockets), cuts,
+ * a network that is down. The same seed and the same calls give the same world.
  */
 #ifndef GAP_TESTS_SIM_ENV_H
 #define GAP_TESTS_SIM_ENV_H
@@ -15,20 +15,21 @@
 
 typedef struct sim sim_t;
 
-/** All zero: a polite world (instant network, whole reads and writes, exact timers, first come first
- * served). */
+/** All zero: a polite world (instant network, whole reads and writes, exact timers, first come
+ * first served). */
 struct sim_options {
-    bool shuffle;            /* pick at random among everything that may run now */
-    uint32_t latency_us;     /* one way */
-    uint32_t jitter_us;      /* added to the latency, at random below this; order is kept */
-    uint32_t read_max;       /* bytes of one read, at random from 1 to this; 0 = all that fits */
-    uint32_t window;         /* bytes in flight and unread of one direction; 0 = 262144 */
-    uint32_t partial_writes; /* per mille of writes of which the kernel takes only a part at first */
-    uint32_t zero_reads;     /* per mille of polls that report a read of nothing on a stream */
-    uint32_t late_timer_us;  /* a timer is late by less than this */
-    uint32_t stall_us;       /* a host stalls for less than this ... */
-    uint32_t stalls;         /* ... per mille of the phases of its loop */
-    uint32_t work_us;        /* work and look-ups take less than this */
+    bool shuffle;        /* pick at random among everything that may run now */
+    uint32_t latency_us; /* one way */
+    uint32_t jitter_us;  /* added to the latency, at random below this; order is kept */
+    uint32_t read_max;   /* bytes of one read, at random from 1 to this; 0 = all that fits */
+    uint32_t window;     /* bytes in flight and unread of one direction; 0 = 262144 */
+    uint32_t
+        partial_writes;     /* per mille of writes of which the kernel takes only a part at first */
+    uint32_t zero_reads;    /* per mille of polls that report a read of nothing on a stream */
+    uint32_t late_timer_us; /* a timer is late by less than this */
+    uint32_t stall_us;      /* a host stalls for less than this ... */
+    uint32_t stalls;        /* ... per mille of the phases of its loop */
+    uint32_t work_us;       /* work and look-ups take less than this */
 };
 
 /** Options for the rough worlds: everything on, its measure drawn from @p seed. */
@@ -36,7 +37,8 @@ struct sim_options sim_options_rough(uint64_t seed);
 
 /** Never NULL: out of memory aborts the test. */
 sim_t *sim_new(uint64_t seed, const struct sim_options *options);
-/** Free the world. @return what had not been closed: hosts, streams, listeners, jobs. 0 = no leak. */
+/** Free the world. @return what had not been closed: hosts, streams, listeners, jobs. 0 = no leak.
+ */
 size_t sim_free(sim_t *sim);
 
 /** A host and its environment. Allocations that may fail (streams, listeners) go to @p alloc. The
@@ -65,14 +67,15 @@ void sim_stall(gap_env_t *env, uint64_t us);
 void sim_net_down(sim_t *sim, uint64_t us);
 /** Reset every open connection: both ends read ECONNRESET; what is in flight is lost. */
 void sim_cut_all(sim_t *sim);
-/** Reset the connection on which the world's byte number @p byte (1-based, both directions) is sent,
- * just after it. 0: never. */
+/** Reset the connection on which the world's byte number @p byte (1-based, both directions) is
+ * sent, just after it. 0: never. */
 void sim_cut_at_byte(sim_t *sim, uint64_t byte);
 /** Bytes sent so far in this world. */
 uint64_t sim_bytes_sent(const sim_t *sim);
 /** Shift this host's wall clock (not its monotonic one). */
 void sim_shift_wall(gap_env_t *env, int64_t us);
-/** Names that resolve; "localhost" and numeric addresses do anyway. Borrowed for the world's life. */
+/** Names that resolve; "localhost" and numeric addresses do anyway. Borrowed for the world's life.
+ */
 void sim_add_name(sim_t *sim, const char *host, const gap_addr_t *addr);
 /** Run @p fn as if on another thread: on_loop_thread is false meanwhile. */
 void sim_as_thread(sim_t *sim, void (*fn)(void *arg), void *arg);

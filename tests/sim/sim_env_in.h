@@ -40,7 +40,7 @@ struct sim_stream {
     bool closing;
     bool held_back; /* the kernel took a part only: the rest goes in the next iteration */
     bool ready;     /* this poll has found it pollable and not dealt with it yet */
-    STAILQ_HEAD(, sim_segment) rx;
+    STAILQ_HEAD(sim_segment_list, sim_segment) rx;
     size_t rx_bytes;
     uint64_t rx_last_us;
     int write_error;
@@ -53,7 +53,7 @@ struct sim_listener {
     gap_listener_t pub;
     sim_host_t *host;
     bool closing;
-    TAILQ_HEAD(, sim_stream) queue; /* not accepted yet */
+    TAILQ_HEAD(sim_queue, sim_stream) queue; /* not accepted yet */
     TAILQ_ENTRY(sim_listener) link;
 };
 
@@ -82,7 +82,7 @@ struct sim_host {
     bool closing;
     gap_post_t *posts;
     gap_post_t **posts_end;
-    TAILQ_HEAD(, sim_job) jobs;
+    TAILQ_HEAD(sim_job_list, sim_job) jobs;
     TAILQ_HEAD(sim_stream_list, sim_stream) streams;
     struct sim_stream_list closing_streams;
     TAILQ_HEAD(sim_listener_list, sim_listener) listeners;
@@ -102,7 +102,7 @@ struct sim {
     uint64_t steps_now; /* since virtual time last moved */
     uint16_t next_port;
     bool in_thread;
-    TAILQ_HEAD(, sim_host) hosts;
+    TAILQ_HEAD(sim_host_list, sim_host) hosts;
     struct {
         const char *host;
         gap_addr_t addr;
@@ -113,7 +113,10 @@ struct sim {
     size_t trace_cap;
 };
 
-static inline sim_host_t *sim_host_of(gap_env_t *env) { return (sim_host_t *)(void *)env; }
+static inline sim_host_t *sim_host_of(gap_env_t *env)
+{
+    return (sim_host_t *)(void *)env;
+}
 
 /* malloc that aborts: the world itself may not run out of memory. */
 void *sim_alloc(size_t n);

@@ -20,7 +20,10 @@
 
 #define READS_IN_A_POLL 32
 
-static sim_stream_t *stream_of(gap_stream_t *pub) { return (sim_stream_t *)(void *)pub; }
+static sim_stream_t *stream_of(gap_stream_t *pub)
+{
+    return (sim_stream_t *)(void *)pub;
+}
 
 /* ---- segments ---- */
 
@@ -74,7 +77,7 @@ static void reset(sim_stream_t *s, bool lossy)
         if (e == NULL) continue;
         if (lossy) {
             struct sim_segment *keep = NULL;
-            STAILQ_FOREACH(seg, &e->rx, link) {
+            STAILQ_FOREACH (seg, &e->rx, link) {
                 if (seg->at_us <= e->host->sim->now_us) keep = seg;
             }
             while ((seg = keep == NULL ? STAILQ_FIRST(&e->rx) : STAILQ_NEXT(keep, link)) != NULL) {
@@ -94,18 +97,27 @@ void sim_cut_all(sim_t *sim)
     sim_host_t *h;
     sim_stream_t *s;
 
-    TAILQ_FOREACH(h, &sim->hosts, link) {
-        TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (h, &sim->hosts, link) {
+        TAILQ_FOREACH (s, &h->streams, link) {
             if (s->peer != NULL) reset(s, true);
         }
     }
 }
 
-void sim_cut_at_byte(sim_t *sim, uint64_t byte) { sim->cut_at_byte = byte; }
+void sim_cut_at_byte(sim_t *sim, uint64_t byte)
+{
+    sim->cut_at_byte = byte;
+}
 
-uint64_t sim_bytes_sent(const sim_t *sim) { return sim->bytes_sent; }
+uint64_t sim_bytes_sent(const sim_t *sim)
+{
+    return sim->bytes_sent;
+}
 
-void sim_net_down(sim_t *sim, uint64_t us) { sim->net_up_us = sim->now_us + us; }
+void sim_net_down(sim_t *sim, uint64_t us)
+{
+    sim->net_up_us = sim->now_us + us;
+}
 
 /* ---- writing ---- */
 
@@ -345,8 +357,8 @@ static sim_listener_t *find_listener(sim_t *sim, const gap_addr_t *at)
     sim_host_t *h;
     sim_listener_t *l;
 
-    TAILQ_FOREACH(h, &sim->hosts, link) {
-        TAILQ_FOREACH(l, &h->listeners, link) {
+    TAILQ_FOREACH (h, &sim->hosts, link) {
+        TAILQ_FOREACH (l, &h->listeners, link) {
             if (l->pub.addr.port == at->port && l->pub.addr.v6 == at->v6 &&
                 memcmp(l->pub.addr.ip, at->ip, at->v6 ? 16 : 4) == 0)
                 return l;
@@ -375,8 +387,8 @@ void sim_net_arrive(sim_t *sim)
     sim_host_t *h;
     sim_stream_t *s;
 
-    TAILQ_FOREACH(h, &sim->hosts, link) {
-        TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (h, &sim->hosts, link) {
+        TAILQ_FOREACH (s, &h->streams, link) {
             if (s->connecting && s->outcome_us == GAP_ENV_NEVER &&
                 arrival_us(sim, s->syn_us) <= sim->now_us)
                 syn_arrives(s);
@@ -403,10 +415,10 @@ uint64_t sim_net_next_us(sim_host_t *h)
     sim_listener_t *l;
 
     if (!TAILQ_EMPTY(&h->closing_streams) || !TAILQ_EMPTY(&h->closing_listeners)) return 0;
-    TAILQ_FOREACH(l, &h->listeners, link) {
+    TAILQ_FOREACH (l, &h->listeners, link) {
         if (!TAILQ_EMPTY(&l->queue)) return 0;
     }
-    TAILQ_FOREACH(s, &h->streams, link) {
+    TAILQ_FOREACH (s, &h->streams, link) {
         uint64_t at = stream_next_us(s);
         if (at < next) next = at;
     }
@@ -514,7 +526,7 @@ void sim_close_phase(sim_host_t *h)
     size_t count = 0;
 
     sim_enter(h);
-    TAILQ_FOREACH(s, &h->closing_streams, link) count++;
+    TAILQ_FOREACH (s, &h->closing_streams, link) count++;
     for (; count > 0; count--) {
         s = closing_stream(h);
         TAILQ_REMOVE(&h->closing_streams, s, link);

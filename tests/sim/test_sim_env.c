@@ -97,7 +97,10 @@ static void on_read(gap_stream_t *s, ssize_t n)
     if (side == &t->client && side->got == BYTES) side->env->ops->close(s);
 }
 
-static void on_closed(gap_stream_t *s) { ((struct side *)s->arg)->closed++; }
+static void on_closed(gap_stream_t *s)
+{
+    ((struct side *)s->arg)->closed++;
+}
 
 static const struct gap_stream_events events = {on_connected, on_alloc, on_read, on_closed};
 
@@ -110,8 +113,14 @@ static void on_accepted(gap_listener_t *l, gap_stream_t *s)
     s->arg = &t->server;
 }
 
-static void on_listener_closed(gap_listener_t *l) { (void)l; }
-static void on_env_closed(void *arg) { (*(int *)arg)++; }
+static void on_listener_closed(gap_listener_t *l)
+{
+    (void)l;
+}
+static void on_env_closed(void *arg)
+{
+    (*(int *)arg)++;
+}
 
 static void talk_open(struct talk *t, uint64_t seed, const struct sim_options *options)
 {

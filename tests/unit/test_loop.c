@@ -18,13 +18,16 @@ struct actor {
     int fired;
     int again; /* signal itself so many times */
     bool wait;
-    int drops; /* children to end in later runs of others */
+    int drops;          /* children to end in later runs of others */
     struct actor *poke; /* signal this one from run */
     char *log;
     char letter;
 };
 
-static struct actor *actor_of(gap_loop_t *loop) { return GAP_CONTAINER_OF(loop, struct actor, loop); }
+static struct actor *actor_of(gap_loop_t *loop)
+{
+    return GAP_CONTAINER_OF(loop, struct actor, loop);
+}
 
 static void actor_run(gap_rt_t *rt, gap_loop_t *loop)
 {
@@ -186,7 +189,9 @@ static void crowd_step(struct crowd *c)
 
     if (a->closed > 0) return;
     switch (gap_prng_below(&c->dice, 5)) {
-    case 0: gap_loop_signal(&c->rt, &a->loop); break;
+    case 0:
+        gap_loop_signal(&c->rt, &a->loop);
+        break;
     case 1:
         if (gap_loop_is_closing(&a->loop)) break;
         gap_loop_hold(&a->loop);
@@ -201,7 +206,9 @@ static void crowd_step(struct crowd *c)
         if (gap_loop_is_closing(&a->loop)) break;
         ck_assert_int_eq(gap_timer_start(&c->rt, &a->timer, gap_prng_below(&c->dice, 300)), 0);
         break;
-    default: a->again = (int)gap_prng_below(&c->dice, 3); break;
+    default:
+        a->again = (int)gap_prng_below(&c->dice, 3);
+        break;
     }
 }
 
@@ -444,8 +451,7 @@ static void every_second(gap_rt_t *rt, gap_timer_t *t)
     struct actor *a = GAP_CONTAINER_OF(t, struct actor, timer);
 
     ck_assert_uint_eq(gap_rt_now_us(rt), 1000000 * (uint64_t)++a->fired);
-    if (a->fired < 3600)
-        ck_assert_int_eq(gap_timer_start(rt, t, gap_rt_now_us(rt) + 1000000), 0);
+    if (a->fired < 3600) ck_assert_int_eq(gap_timer_start(rt, t, gap_rt_now_us(rt) + 1000000), 0);
 }
 
 START_TEST(test_no_iteration_without_something_due)
