@@ -246,7 +246,11 @@ static void look_behind(gap_engine_t *e, struct gap_track *track)
 
     if (!track->behind || track->queued > held || track->core.mode >= GAP_MODE_REPLAYING) return;
     struct gap_feed *f = gap_engine_activate(e, track);
-    if (f != NULL) gap_updater_want(f->updater, 0);
+    if (f == NULL) return;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_BEHIND, track);
+    ev.from = track->core.position;
+    gap_updater_want(f->updater, 0);
+    gap_engine_tell(e, &ev);
 }
 
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
