@@ -149,6 +149,7 @@ static void release(gap_engine_t *e, struct gap_active *a)
     struct gap_track *track = a->feed.track;
 
     gap_updater_fini(&a->updater);
+    gap_held_fini(&a->feed.held);
     track->feed = NULL;
     e->loops_open -= 2;
     gap_pool_put(&e->actives, a);

@@ -225,7 +225,7 @@ void gap_engine_start(gap_engine_t *engine);
  *         GAP_E_NOMEM likewise; GAP_E_CLOSED close has begun.
  */
 GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, size_t len,
-                                          gap_packet_t *packet);
+                                  gap_packet_t *packet);
 
 /**
  * Hand over the result of a call that the account itself made, before the caller sees it: Updates
@@ -237,8 +237,8 @@ GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, si
  * @param result  The boxed result. Pinned by @p packet, or copied if that is NULL.
  * @return as gap_engine_feed, or GAP_UNCONCERNED (>0).
  */
-GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query,
-                                            gap_bytes_t result, gap_packet_t *packet);
+GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query, gap_bytes_t result,
+                                    gap_packet_t *packet);
 
 /** Updates may have been missed (new session, the host slept): ask for the difference. */
 void gap_engine_missed(gap_engine_t *engine);
@@ -272,8 +272,7 @@ void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out)
 GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
 /** Iterate over the channels with a known pts: start with *it = 0. @return false at the end. No
  * other call of the engine in between. */
-bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
-                                     gap_engine_channel_t *out);
+bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it, gap_engine_channel_t *out);
 
 /**
  * Close. No handler and no event is called after this returns; updates that are queued are dropped

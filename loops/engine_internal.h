@@ -73,13 +73,8 @@ struct gap_node {
     struct gap_track *track;    /* its sequence; NULL: none */
     gap_packet_t *packet;       /* owns update.bytes */
     gap_packet_t *peers_packet; /* owns update.users and .chats; NULL: packet does */
-    union {
-        gap_held_node_t held;
-        struct {
-            int status; /* of NODE_FINISHED, NODE_FAILED */
-        } end;
-    } u;
-    struct gap_node_list rest; /* NODE_CONTAINER */
+    int status;                 /* of NODE_FINISHED, NODE_FAILED */
+    struct gap_node_list rest;  /* NODE_CONTAINER */
     uint8_t kind;
     uint8_t state;
     int32_t date; /* NODE_CONTAINER */
@@ -222,6 +217,7 @@ struct gap_engine {
     gap_packet_t *peers_from; /* where they lie; referenced, so that its address is not reused */
     const uint8_t *peers_of;
     const uint8_t *chats_of;
+    size_t peers_at; /* where they begin in the copy */
 
     uint64_t loops_open; /* loops whose closed has not run */
     uint64_t inflight;   /* questions without an answer */

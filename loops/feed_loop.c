@@ -17,11 +17,6 @@
 #include <gapless/tl_api.h>
 #include <string.h>
 
-static struct gap_node *node_of(gap_held_node_t *held)
-{
-    return GAP_CONTAINER_OF(held, struct gap_node, u.held);
-}
-
 static unsigned step_flags(const struct gap_node *n)
 {
     if (n->kind == NODE_CONTAINER) return GAP_STEP_CONTAINER;
@@ -83,22 +78,42 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
 
 /* ---- holding ---- */
 
-static void hold(struct gap_feed *f, struct gap_node *n, int32_t position, int32_t count)
+/* Nowhere to keep it: it is fetched when there is room again. What only its container orders is
+ * gone. */
+static void no_room(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
-    if (count > position) count = position;
+    track->behind = true;
+    e->count.behind++;
+    if (n->kind == NODE_CONTAINER && !STAILQ_EMPTY(&n->rest)) {
+        e->count.shed++;
+        e->shed_untold++;
+    }
+    gap_node_free(n);
+    gap_engine_sweep_later(e);
+}
+
+static bool hold(struct gap_feed *f, struct gap_node *n)
+{
+    int32_t position = n->update.pts;
+    int32_t count = n->update.pts_count < position ? n->update.pts_count : position;
+
+    if (gap_held_insert(&f->held, position, count, n) < 0) {
+        no_room(f->engine, f->track, n);
+        return false;
+    }
     gap_node_detach(n);
-    gap_held_insert(&f->held, &n->u.held, position, count);
     f->track->queued++;
     f->engine->count.held++;
+    return true;
 }
 
 static struct gap_node *take_held(struct gap_feed *f)
 {
-    gap_held_node_t *h = gap_held_take(&f->held);
+    struct gap_node *n = gap_held_take(&f->held);
 
     f->engine->count.held--;
     f->track->queued--;
-    return node_of(h);
+    return n;
 }
 
 void gap_feed_drop(struct gap_feed *f)
@@ -170,8 +185,7 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     /* The first update of a channel is its base; if the channel can be asked, ask from there. */
     if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
         track->core.position = n->update.pts - n->update.pts_count;
-    hold(f, n, n->update.pts, n->update.pts_count);
-    gap_updater_want(f->updater, 0);
+    if (hold(f, n)) gap_updater_want(f->updater, 0);
     return true;
 }
 
@@ -181,17 +195,17 @@ static void take_gap(gap_engine_t *e, struct gap_track *track, struct gap_node *
 {
     struct gap_feed *f = gap_engine_activate(e, track);
 
+    int32_t end = n->update.pts;
     if (f == NULL) {
-        /* Nowhere to keep it: it is fetched when there is memory again. */
         track->core.mode = GAP_MODE_LIVE;
-        track->behind = true;
-        e->count.behind++;
-        gap_node_free(n);
+        no_room(e, track, n);
         return;
     }
-    int32_t end = n->update.pts;
-    hold(f, n, end, n->update.pts_count);
-    if (first) open_episode(f, end);
+    if (hold(f, n)) {
+        if (first) open_episode(f, end);
+    } else if (first) {
+        track->core.mode = GAP_MODE_LIVE;
+    }
 }
 
 static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_node *n,
@@ -232,7 +246,11 @@ static void look_behind(gap_engine_t *e, struct gap_track *track)
 
     if (!track->behind || track->queued > held || track->core.mode >= GAP_MODE_REPLAYING) return;
     struct gap_feed *f = gap_engine_activate(e, track);
-    if (f != NULL) gap_updater_want(f->updater, 0);
+    if (f == NULL) return;
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_BEHIND, track);
+    ev.from = track->core.position;
+    gap_updater_want(f->updater, 0);
+    gap_engine_tell(e, &ev);
 }
 
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
@@ -269,7 +287,7 @@ static bool replay(struct gap_feed *f)
 
     for (unsigned budget = GAP_FEED_BATCH_MAX; f->held.count > 0; budget--) {
         if (budget == 0) return false;
-        struct gap_node *n = node_of(gap_held_first(&f->held));
+        struct gap_node *n = gap_held_first(&f->held);
         int32_t before = core->position;
         enum gap_verdict v =
             gap_sequence_replay(core, n->update.pts, n->update.pts_count, step_flags(n));
@@ -292,7 +310,8 @@ static void replay_end(struct gap_feed *f)
     }
     core->mode = GAP_MODE_WAITING;
     if (!f->open) {
-        open_episode(f, gap_held_end(gap_held_first(&f->held)));
+        const struct gap_node *first = gap_held_first(&f->held);
+        open_episode(f, first->update.pts);
     } else if (f->expired) {
         gap_updater_want(f->updater, 0);
     }
@@ -379,6 +398,7 @@ void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
     f->updater = u;
     f->wait.fn = wait_over;
     f->wait.after_drain = true;
+    gap_held_init(&f->held, e->alloc);
 }
 
 void gap_feed_freeze(struct gap_feed *f)

@@ -70,24 +70,26 @@ void gap_node_free(struct gap_node *node)
 
 /* ---- holding ---- */
 
-/* One copy of a container's users and chats serves all of its updates that come to be held in a
- * row. */
-static gap_packet_t *peers_copy(gap_engine_t *e, gap_update_t *u, gap_packet_t *from)
+/* Of a container whose updates come to be held in a row, the first takes a copy of the users and
+ * chats with it; the others refer to that. */
+static gap_packet_t *peers_copied(const gap_engine_t *e, const struct gap_node *n)
 {
-    if (e->peers_copy != NULL && e->peers_from == from && e->peers_of == u->users &&
-        e->chats_of == u->chats)
-        return gap_packet_ref(e->peers_copy);
-    gap_packet_t *p;
-    if (gap_packet_new(e->alloc, (size_t)u->users_len + u->chats_len, &p) < 0) return NULL;
-    if (u->users_len > 0) memcpy(p->data, u->users, u->users_len);
-    if (u->chats_len > 0) memcpy(p->data + u->users_len, u->chats, u->chats_len);
-    p->len = u->users_len + u->chats_len;
+    const gap_update_t *u = &n->update;
+
+    if (e->peers_copy == NULL || e->peers_from != n->packet || e->peers_of != u->users ||
+        e->chats_of != u->chats)
+        return NULL;
+    return e->peers_copy;
+}
+
+static void remember_copy(gap_engine_t *e, const struct gap_node *n, gap_packet_t *copy)
+{
     gap_node_forget_copy(e);
-    e->peers_copy = gap_packet_ref(p);
-    e->peers_from = gap_packet_ref(from);
-    e->peers_of = u->users;
-    e->chats_of = u->chats;
-    return p;
+    e->peers_copy = gap_packet_ref(copy);
+    e->peers_from = gap_packet_ref(n->packet);
+    e->peers_of = n->update.users;
+    e->chats_of = n->update.chats;
+    e->peers_at = n->update.bytes.len;
 }
 
 void gap_node_forget_copy(gap_engine_t *e)
@@ -100,27 +102,37 @@ void gap_node_forget_copy(gap_engine_t *e)
 
 static void detach(struct gap_node *n)
 {
+    gap_engine_t *e = n->engine;
     gap_update_t *u = &n->update;
-    gap_packet_t *bytes;
-    gap_packet_t *peers = NULL;
+    size_t peers_len = (size_t)u->users_len + u->chats_len;
+    gap_packet_t *copy;
 
     if (n->copied || n->packet == NULL || n->peers_packet != NULL) return;
-    if (gap_packet_copy(n->engine->alloc, u->bytes, &bytes) < 0) return;
-    if (u->users_len + u->chats_len > 0) {
-        peers = peers_copy(n->engine, u, n->packet);
-        if (peers == NULL) {
-            gap_packet_unref(bytes);
-            return;
-        }
-        u->users = u->users_len > 0 ? peers->data : NULL;
-        u->chats = u->chats_len > 0 ? peers->data + u->users_len : NULL;
+    gap_packet_t *peers = peers_len == 0 ? NULL : peers_copied(e, n);
+    size_t len = u->bytes.len + (peers == NULL ? peers_len : 0);
+    /* A packet that holds little else may as well stay. */
+    if (n->packet->cap <= 2 * len) return;
+    if (gap_packet_new(e->alloc, len, &copy) < 0) return;
+    copy->len = (uint32_t)len;
+    memcpy(copy->data, u->bytes.data, u->bytes.len);
+    if (peers != NULL) {
+        n->peers_packet = gap_packet_ref(peers);
+    } else if (peers_len > 0) {
+        uint8_t *to = copy->data + u->bytes.len;
+        if (u->users_len > 0) memcpy(to, u->users, u->users_len);
+        if (u->chats_len > 0) memcpy(to + u->users_len, u->chats, u->chats_len);
+        remember_copy(e, n, copy);
+        peers = copy;
+    }
+    if (peers_len > 0) {
+        u->users = u->users_len > 0 ? peers->data + e->peers_at : NULL;
+        u->chats = u->chats_len > 0 ? peers->data + e->peers_at + u->users_len : NULL;
     }
     gap_packet_unref(n->packet);
-    n->packet = bytes;
-    n->peers_packet = peers;
+    n->packet = copy;
     n->copied = true;
-    u->bytes.data = bytes->data;
-    n->engine->count.held_bytes += bytes->len;
+    u->bytes.data = copy->data;
+    e->count.held_bytes += len;
 }
 
 void gap_node_detach(struct gap_node *node)
@@ -159,7 +171,7 @@ static void finished(gap_update_t *update, int status)
 
     if (n->state == NODE_HANDLING) {
         n->state = NODE_FINISHED;
-        n->u.end.status = status;
+        n->status = status;
         return;
     }
     GAP_ASSERT(n->state == NODE_LATER);
@@ -168,7 +180,7 @@ static void finished(gap_update_t *update, int status)
         return;
     }
     n->state = NODE_FAILED;
-    n->u.end.status = status;
+    n->status = status;
     STAILQ_INSERT_TAIL(&e->failed, n, next);
     gap_loop_signal(e->rt, &e->seq);
 }
@@ -179,7 +191,7 @@ void gap_node_tell_failed(gap_engine_t *e)
 
     while ((n = STAILQ_FIRST(&e->failed)) != NULL) {
         STAILQ_REMOVE_HEAD(&e->failed, next);
-        tell_failed(n, n->u.end.status);
+        tell_failed(n, n->status);
         put_later(n);
     }
 }
@@ -214,7 +226,7 @@ void gap_node_deliver(struct gap_node *n)
         e->count.later++;
         return;
     }
-    if (r > 0) r = n->u.end.status;
+    if (r > 0) r = n->status;
     if (r < 0) tell_failed(n, r);
     node_put(n);
 }

@@ -139,11 +139,11 @@ void gap_updater_retry_hashless(gap_engine_t *e)
 static void give_up(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
-    gap_held_node_t *first = gap_held_first(&u->feed->held);
+    const struct gap_node *first = gap_held_first(&u->feed->held);
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, u->track);
 
     ev.from = u->track->core.position;
-    ev.to = first == NULL ? u->want_pts : gap_held_begin(first);
+    ev.to = first == NULL ? u->want_pts : first->update.pts - first->update.pts_count;
     ev.reason = GAP_REASON_NO_HASH;
     u->want = false;
     u->want_pts = 0;

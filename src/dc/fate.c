@@ -15,7 +15,7 @@ static gap_prng_t draw(uint64_t seed, uint64_t salt, uint64_t a, uint64_t b)
 }
 
 gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t account,
-                          uint32_t ordinal, bool is_last, bool has_box)
+                          uint32_t ordinal, bool is_clean, bool has_box)
 {
     gap_prng_t p = draw(o->seed, SALT_PUSH + ordinal, index, (uint64_t)account);
     gap_dc_fate_t f = {DC_SENT, 0};
@@ -25,7 +25,7 @@ gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t acc
     uint64_t late_us = 1 + gap_prng_below(&p, (uint64_t)o->reorder_ms * 1000 + 1);
 
     /* Every client must be able to notice a gap, and what no difference brings must come. */
-    if (is_last) return f;
+    if (is_clean) return f;
     if (lost && has_box) {
         f.fate = DC_DROPPED;
     } else if (late && o->reorder_ms > 0) {

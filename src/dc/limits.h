@@ -26,9 +26,9 @@
 #define GAP_DC_KEYS_MAX         65536U      /* one more: dh_gen_fail */
 #define GAP_DC_KEY_SESSIONS_MAX 64U         /* one more: the one unused for longest is forgotten */
 #define GAP_DC_SEEN_IDS         1024U       /* received msg_ids remembered by a session */
-#define GAP_DC_SESSION_BYTES    (16U << 20) /* queued and unacked: the oldest unacked is forgotten */
+#define GAP_DC_SESSION_BYTES    (16U << 20) /* queued and unacked; the oldest unacked goes */
 #define GAP_DC_UNACKED_MAX      65536U      /* messages; the same */
-#define GAP_DC_ACKS_MAX         8192U /* ids in one message; more: the rest is ignored */
+#define GAP_DC_ACKS_MAX         8192U       /* ids in one message; more: the rest is ignored */
 #define GAP_DC_RESEND_AGE_US    200000000U /* an older unacked message is sent under a new msg_id */
 
 #define GAP_DC_ACCOUNTS_MAX 16384U /* one more: 420 FLOOD_WAIT_60 */

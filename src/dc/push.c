@@ -22,7 +22,9 @@ static uint64_t box_key(const dc_event_t *e)
     return id << 2 | (uint64_t)e->box;
 }
 
-/* Let the traffic run once; newest[box] is the mark of its newest event. */
+/* Let the traffic run once; newest[box] is the mark of its newest event. The first event of a
+ * channel is marked at once: a client that meets a channel takes its position from there, so no
+ * client could tell that something had come before. */
 static int rehearse(gap_dc_t *dc, dc_model_t *world, gap_map_t *newest)
 {
     dc_traffic_t traffic;
@@ -34,7 +36,9 @@ static int rehearse(gap_dc_t *dc, dc_model_t *world, gap_map_t *newest)
         dc_event_t e;
         dc_model_event(world, n, &e);
         if (e.box == DC_BOX_NONE) continue;
-        r = gap_map_set(newest, box_key(&e), dc->last + traffic.made - 1);
+        uint8_t *mark = dc->clean + traffic.made - 1;
+        if (e.box == DC_BOX_CHANNEL && gap_map_get(newest, box_key(&e)) == NULL) *mark = 1;
+        r = gap_map_set(newest, box_key(&e), mark);
         if (r < 0) return r;
     }
     return r == DC_TRAFFIC_DONE ? 0 : r;
@@ -57,7 +61,7 @@ static int second_world(const gap_dc_t *dc, dc_model_t **out)
     return r < 0 ? r : 0;
 }
 
-static int find_last(gap_dc_t *dc)
+static int find_clean(gap_dc_t *dc)
 {
     dc_model_t *world = NULL;
     gap_map_t newest;
@@ -66,8 +70,8 @@ static int find_last(gap_dc_t *dc)
     void *mark;
     int r;
 
-    dc->last = gap_calloc(dc->alloc, (size_t)dc->options.traffic.events + 1, 1);
-    if (dc->last == NULL) return GAP_E_NOMEM;
+    dc->clean = gap_calloc(dc->alloc, (size_t)dc->options.traffic.events + 1, 1);
+    if (dc->clean == NULL) return GAP_E_NOMEM;
     gap_map_init(&newest, dc->alloc);
     if ((r = second_world(dc, &world)) < 0) goto out;
     if ((r = rehearse(dc, world, &newest)) < 0) goto out;
@@ -160,14 +164,20 @@ static void on_held(gap_dc_t *dc, gap_dc_timer_t *t)
 {
     gap_dc_held_t *held = GAP_CONTAINER_OF(t, gap_dc_held_t, timer);
     gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, held->key_id);
-    int r = key == NULL ? 0 : deliver(dc, key, gap_bytes(held->body, held->len), false);
+    int r = 0;
+
+    if (key != NULL) {
+        r = dc_ledger_push(&dc->ledger, held->n, key->account, DC_LATE, (int64_t)dc->now.wall_us);
+        if (r == 0) r = deliver(dc, key, gap_bytes(held->body, held->len), false);
+    }
 
     release(dc, held);
     if (r < 0) gap_dc_fail(dc, r);
     if (dc->held_count == 0 && dc->phase == GAP_DC_DRAINING) gap_dc_push_turn(dc);
 }
 
-static int hold(gap_dc_t *dc, const gap_dc_key_t *key, gap_bytes_t body, uint64_t late_us)
+static int hold(gap_dc_t *dc, const gap_dc_key_t *key, uint32_t n, gap_bytes_t body,
+                uint64_t late_us)
 {
     gap_dc_held_t *held = gap_malloc(dc->alloc, sizeof *held + body.len);
 
@@ -175,6 +185,7 @@ static int hold(gap_dc_t *dc, const gap_dc_key_t *key, gap_bytes_t body, uint64_
     memset(held, 0, sizeof *held);
     held->timer.fire = on_held;
     held->key_id = key->auth.id;
+    held->n = n;
     held->len = (uint32_t)body.len;
     memcpy(held->body, body.data, body.len);
     int r = gap_heap_insert(&dc->timers, &held->timer.node, dc->now.mono_us + late_us);
@@ -194,12 +205,14 @@ static int push_to(gap_dc_t *dc, gap_dc_key_t *key, const dc_event_t *e, gap_dc_
 
     if (key->subscribed == NULL || !dc_model_receives(dc->model, e->n, key->account)) return 0;
     if (fate.fate == DC_LATE && dc->held_count >= GAP_DC_HELD_MAX) fate.fate = DC_SENT;
-    r = dc_ledger_push(&dc->ledger, e->n, key->account, fate.fate, (int64_t)dc->now.wall_us);
-    if (r < 0) return r;
+    if (fate.fate != DC_LATE) { /* a late one is written when it goes out */
+        r = dc_ledger_push(&dc->ledger, e->n, key->account, fate.fate, (int64_t)dc->now.wall_us);
+        if (r < 0) return r;
+    }
     if (fate.fate == DC_DROPPED) return note_missed(dc, key, e);
     gap_free(dc->alloc, gap_map_remove(&dc->missed, missed_key(key, e)));
     if ((r = build(dc, key, e->n)) < 0) return r;
-    if (fate.fate == DC_LATE) return hold(dc, key, gap_buf_view(&dc->push), fate.late_us);
+    if (fate.fate == DC_LATE) return hold(dc, key, e->n, gap_buf_view(&dc->push), fate.late_us);
     return deliver(dc, key, gap_buf_view(&dc->push), fate.fate == DC_TWICE);
 }
 
@@ -215,8 +228,8 @@ static int push_to_account(gap_dc_t *dc, const gap_dc_account_t *a, const dc_eve
         gap_dc_fate_t fate = {DC_SENT, 0};
         if (key == except) continue;
         if (index >= 0) {
-            bool is_last = dc->last != NULL && dc->last[index] != 0;
-            fate = gap_dc_fate(&dc->options, (uint32_t)index, a->id, key->ordinal, is_last,
+            bool is_clean = dc->clean != NULL && dc->clean[index] != 0;
+            fate = gap_dc_fate(&dc->options, (uint32_t)index, a->id, key->ordinal, is_clean,
                                e->box != DC_BOX_NONE);
         }
         int r = push_to(dc, key, e, fate);
@@ -266,7 +279,7 @@ static int start(gap_dc_t *dc)
 
     dc->phase = GAP_DC_PUSHING;
     dc->start_us = dc->now.mono_us;
-    return is_faulty && has_accounts && o->traffic.events > 0 ? find_last(dc) : 0;
+    return is_faulty && has_accounts && o->traffic.events > 0 ? find_clean(dc) : 0;
 }
 
 static int go_on(gap_dc_t *dc)
@@ -367,6 +380,6 @@ void gap_dc_push_fini(gap_dc_t *dc)
     while ((held = TAILQ_FIRST(&dc->held)) != NULL) release(dc, held);
     while (gap_map_next(&dc->missed, &it, &key, &missed)) gap_free(dc->alloc, missed);
     gap_map_fini(&dc->missed);
-    gap_free(dc->alloc, dc->last);
-    dc->last = NULL;
+    gap_free(dc->alloc, dc->clean);
+    dc->clean = NULL;
 }

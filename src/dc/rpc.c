@@ -234,7 +234,6 @@ int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
     c.account = c.key->account;
     clear_answer(&dc->answer);
     r = gap_dc_unwrap(call->query, &dc->zip, &c.query, &inflated, &c.error);
-    if (r == 0) c.error.code = 0;
     if (r == 0) r = execute(&c);
     if (r == GAP_DC_IS_ERROR) {
         gap_buf_clear(&dc->answer.body);

@@ -119,6 +119,7 @@ int gap_dc_unwrap(gap_bytes_t query, gap_gzip_t *zip, gap_dc_query_t *out, gap_p
         if (r == 0) {
             out->method = here;
             out->id = id;
+            error->code = 0;
             return 0;
         }
     }

@@ -53,6 +53,7 @@ typedef struct gap_dc_held {
     gap_dc_timer_t timer;
     TAILQ_ENTRY(gap_dc_held) link;
     int64_t key_id;
+    uint32_t n; /* the event */
     uint32_t len;
     uint8_t body[];
 } gap_dc_held_t;
@@ -96,7 +97,7 @@ struct gap_dc {
     gap_dc_timer_t pace; /* the next event, or the next account that becomes ready */
     uint64_t start_us;   /* when traffic began */
     uint32_t ready;      /* accounts that are ready */
-    uint8_t *last;       /* for each event: is it the last of its box? NULL: no faults */
+    uint8_t *clean;      /* for each event: must it have no faults? NULL: none has */
     gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
@@ -172,7 +173,7 @@ typedef struct gap_dc_fate {
 } gap_dc_fate_t;
 
 gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t account,
-                          uint32_t ordinal, bool is_last, bool has_box);
+                          uint32_t ordinal, bool is_clean, bool has_box);
 /** What happens to a call: 0, 500 or 420. */
 int32_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index);
 

@@ -1,43 +1,42 @@
 /*
  * sequence/held.h - the updates that wait behind a hole, ordered by where they begin, then by where
- * they end, then by arrival. An intrusive pairing heap: insert O(1), taking the first O(log n)
- * amortised, so holding K updates costs O(K log K) in whatever order they came. No recursion.
+ * they end, then by arrival. A heap with four children a node in an array of keys, so that taking
+ * one of very many touches few cache lines; a handful needs no array of its own. Holding K updates
+ * costs O(K log K) in whatever order they came, O(K) to insert if they came in order.
  */
 #ifndef GAP_SEQUENCE_HELD_H
 #define GAP_SEQUENCE_HELD_H
 
 #include <gapless/base.h>
 
-typedef struct gap_held_node {
-    struct gap_held_node *child;
-    struct gap_held_node *sibling;
-    uint64_t key;   /* begin and end */
-    uint32_t order; /* of arrival */
-} gap_held_node_t;
+/** Updates held without memory of their own. */
+#define GAP_HELD_INLINE 8
+/** Most updates held: arrival numbers have 20 bits. */
+#define GAP_HELD_MAX (UINT32_C(1) << 20)
+
+typedef struct gap_held_slot {
+    uint64_t key;
+    void *value;
+} gap_held_slot_t;
 
 typedef struct gap_held {
-    gap_held_node_t *root;
+    const gap_alloc_t *alloc;
+    gap_held_slot_t *slots; /* NULL: `few` */
     uint32_t count;
+    uint32_t cap;
     uint32_t next_order;
+    gap_held_slot_t few[GAP_HELD_INLINE];
 } gap_held_t;
 
-/** @param position Where it ends, > 0. @param count 0 <= count <= position. */
-void gap_held_insert(gap_held_t *h, gap_held_node_t *node, int32_t position, int32_t count);
+void gap_held_init(gap_held_t *h, const gap_alloc_t *alloc);
+/** Values are the caller's. Safe twice. */
+void gap_held_fini(gap_held_t *h);
+/** @param position Where it ends, > 0. @param count 0 <= count <= position. @param value Not NULL.
+ * @return 0, GAP_E_NOMEM, GAP_E_LIMIT. */
+GAP_NODISCARD int gap_held_insert(gap_held_t *h, int32_t position, int32_t count, void *value);
 /** The first, not taken; NULL if there is none. */
-static inline gap_held_node_t *gap_held_first(const gap_held_t *h)
-{
-    return h->root;
-}
-/** Take the first; NULL if there is none. */
-gap_held_node_t *gap_held_take(gap_held_t *h);
-
-static inline int32_t gap_held_begin(const gap_held_node_t *node)
-{
-    return (int32_t)(node->key >> 32);
-}
-static inline int32_t gap_held_end(const gap_held_node_t *node)
-{
-    return (int32_t)(node->key & 0xffffffffU);
-}
+void *gap_held_first(const gap_held_t *h);
+/** Take the first; NULL if there is none. The array goes back with the last. */
+void *gap_held_take(gap_held_t *h);
 
 #endif

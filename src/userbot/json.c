@@ -111,6 +111,86 @@ void json_numbers(const json_member_t *m, void (*each)(void *arg, int64_t number
     }
 }
 
+/* Four hex digits; -1 if they are not. */
+static int32_t hex4(const uint8_t *p, const uint8_t *end)
+{
+    int32_t v = 0;
+
+    if (end - p < 4) return -1;
+    for (int i = 0; i < 4; i++) {
+        uint8_t c = p[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0) return -1;
+        v = v * 16 + digit;
+    }
+    return v;
+}
+
+static uint8_t *put_utf8(uint8_t *out, int32_t c)
+{
+    if (c < 0x80) {
+        *out++ = (uint8_t)c;
+    } else if (c < 0x800) {
+        *out++ = (uint8_t)(0xc0 | (c >> 6));
+        *out++ = (uint8_t)(0x80 | (c & 0x3f));
+    } else if (c < 0x10000) {
+        *out++ = (uint8_t)(0xe0 | (c >> 12));
+        *out++ = (uint8_t)(0x80 | ((c >> 6) & 0x3f));
+        *out++ = (uint8_t)(0x80 | (c & 0x3f));
+    } else {
+        *out++ = (uint8_t)(0xf0 | (c >> 18));
+        *out++ = (uint8_t)(0x80 | ((c >> 12) & 0x3f));
+        *out++ = (uint8_t)(0x80 | ((c >> 6) & 0x3f));
+        *out++ = (uint8_t)(0x80 | (c & 0x3f));
+    }
+    return out;
+}
+
+/* One \uXXXX, or a pair of them; @p p is behind the 'u'. */
+static const uint8_t *unescape_unicode(const uint8_t *p, const uint8_t *end, uint8_t **out)
+{
+    int32_t c = hex4(p, end);
+
+    if (c < 0) return p;
+    p += 4;
+    if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+        int32_t low = hex4(p + 2, end);
+        if (low >= 0xdc00 && low < 0xe000) {
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            p += 6;
+        }
+    }
+    *out = put_utf8(*out, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
+    return p;
+}
+
+size_t json_unescape(gap_bytes_t raw, uint8_t *out)
+{
+    static const char names[] = "bfnrt";
+    static const char values[] = "\b\f\n\r\t";
+    const uint8_t *p = raw.data;
+    const uint8_t *end = p + raw.len;
+    uint8_t *start = out;
+
+    while (p < end) {
+        if (*p != '\\' || p + 1 == end) {
+            *out++ = *p++;
+            continue;
+        }
+        const char *name = strchr(names, p[1]);
+        p += 2;
+        if (p[-1] == 'u') {
+            p = unescape_unicode(p, end, &out);
+        } else {
+            *out++ = name != NULL && p[-1] != 0 ? (uint8_t)values[name - names] : p[-1];
+        }
+    }
+    return (size_t)(out - start);
+}
+
 void json_put_string(FILE *out, gap_bytes_t text)
 {
     (void)fputc('"', out);

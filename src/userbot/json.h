@@ -30,6 +30,11 @@ bool json_key_is(const json_member_t *m, const char *key);
 int64_t json_number(const json_member_t *m);
 /** Call @p each for every number of an array value. */
 void json_numbers(const json_member_t *m, void (*each)(void *arg, int64_t number), void *arg);
+/**
+ * Undo the escapes of a string's raw text. Lone surrogates become U+FFFD.
+ * @param out  raw.len bytes of room. @return bytes written.
+ */
+size_t json_unescape(gap_bytes_t raw, uint8_t *out);
 /** Write a string with quotes and escapes. */
 void json_put_string(FILE *out, gap_bytes_t text);
 

@@ -18,6 +18,18 @@ static uint64_t hash_bytes(gap_bytes_t b)
     return h != 0 ? h : 1;
 }
 
+/* Of a string's value, whichever escapes its writer chose. @return 0 when out of memory. */
+static uint64_t hash_text(const json_member_t *m)
+{
+    if (memchr(m->value.data, '\\', m->value.len) == NULL) return hash_bytes(m->value);
+    uint8_t *plain = malloc(m->value.len);
+    if (plain == NULL) return 0;
+    gap_bytes_t text = {plain, json_unescape(m->value, plain)};
+    uint64_t hash = hash_bytes(text);
+    free(plain);
+    return hash;
+}
+
 static bool value_is(const json_member_t *m, const char *text)
 {
     return m->value.len == strlen(text) && memcmp(m->value.data, text, m->value.len) == 0;
@@ -84,15 +96,24 @@ static bool set_number(record_t *r, const json_member_t *m)
 {
     int64_t v = json_number(m);
 
-    if (json_key_is(m, "n")) r->n = v;
-    else if (json_key_is(m, "account")) r->account = v;
-    else if (json_key_is(m, "id")) r->id = v;
-    else if (json_key_is(m, "max_id")) r->max_id = v;
-    else if (json_key_is(m, "query_id")) r->query_id = v;
-    else if (json_key_is(m, "t_us")) r->t_us = v;
-    else if (json_key_is(m, "pts")) r->pts = (int32_t)v;
-    else if (json_key_is(m, "pts_count")) r->pts_count = (int32_t)v;
-    else return false;
+    if (json_key_is(m, "n"))
+        r->n = v;
+    else if (json_key_is(m, "account"))
+        r->account = v;
+    else if (json_key_is(m, "id"))
+        r->id = v;
+    else if (json_key_is(m, "max_id"))
+        r->max_id = v;
+    else if (json_key_is(m, "query_id"))
+        r->query_id = v;
+    else if (json_key_is(m, "t_us"))
+        r->t_us = v;
+    else if (json_key_is(m, "pts"))
+        r->pts = (int32_t)v;
+    else if (json_key_is(m, "pts_count"))
+        r->pts_count = (int32_t)v;
+    else
+        return false;
     return true;
 }
 
@@ -110,7 +131,8 @@ static void set_member(record_t *r, const json_member_t *m, struct id_list *ids)
     } else if (json_key_is(m, "chat")) {
         r->chat = m->is_string ? hash_bytes(m->value) : 0;
     } else if (json_key_is(m, "text")) {
-        r->text = m->is_string ? hash_bytes(m->value) : 0;
+        r->text = m->is_string ? hash_text(m) : 0;
+        ids->no_memory |= m->is_string && r->text == 0;
     } else if (json_key_is(m, "qts") || json_key_is(m, "method")) {
         r->name = hash_bytes(m->value);
         r->is_difference_call =
@@ -119,8 +141,8 @@ static void set_member(record_t *r, const json_member_t *m, struct id_list *ids)
         r->fate = fate_of(m);
     } else if (json_key_is(m, "pinned")) {
         r->pinned = value_is(m, "true");
-    } else if (json_key_is(m, "out")) {
-        r->out = value_is(m, "true");
+    } else if (json_key_is(m, "outbox")) {
+        r->outbox = value_is(m, "true");
     } else if (json_key_is(m, "maybe_repeated")) {
         r->maybe_repeated = value_is(m, "true");
     } else if (json_key_is(m, "via")) {

@@ -43,7 +43,7 @@ typedef struct record {
     uint8_t kind; /* enum record_kind */
     uint8_t fate; /* enum record_fate */
     bool pinned;
-    bool out;
+    bool outbox;
     bool is_channel_box;
     bool maybe_repeated;
     bool by_push; /* via push */

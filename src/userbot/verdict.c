@@ -102,7 +102,7 @@ static uint64_t message_key(const record_t *r, int64_t id)
 
 static uint64_t ids_hash(const record_t *r)
 {
-    uint64_t h = (uint64_t)r->id;
+    uint64_t h = r->id_count > 0 ? 0 : (uint64_t)r->id;
 
     for (uint32_t i = 0; i < r->id_count; i++) h = gap_hash64(h ^ (uint64_t)r->ids[i]);
     return h;
@@ -121,7 +121,7 @@ static uint64_t identity(const record_t *r, uint32_t i)
     case RECORD_PIN:
         return key_of(r->kind, r->chat, ids_hash(r), r->pinned);
     case RECORD_READ:
-        return key_of(r->kind, r->chat, (uint64_t)r->max_id, r->out);
+        return key_of(r->kind, r->chat, (uint64_t)r->max_id, r->outbox);
     case RECORD_QTS:
         return key_of(r->kind, r->name, r->chat, 0);
     default:
@@ -323,17 +323,28 @@ static void check_order(struct comparison *c, const record_t *d, const struct ev
     }
 }
 
+/* The event that a delivery is: the oldest one with this identity that is still open; one that the
+ * server says it folded only if there is no other. Else any that is ticked off. */
+static struct entry *find_open(const verdict_t *v, uint64_t key)
+{
+    void *first = gap_map_get(&v->first, key);
+    struct entry *found = NULL;
+    struct entry *en;
+
+    for (uint32_t at = first == NULL ? 0 : (uint32_t)as_index(first) + 1; at != 0; at = en->next) {
+        en = entry_at(v, at - 1);
+        if (!en->used && !event_at(v, en->event)->folded) return en;
+        if (found == NULL || (found->used && !en->used)) found = en;
+    }
+    return found;
+}
+
 /* Tick off one identity of a delivery. */
 static struct event *match(struct comparison *c, const record_t *d, uint32_t i, uint64_t position,
                            bool *doubled)
 {
-    void *first = gap_map_get(&c->v->first, identity(d, i));
-    struct entry *en = NULL;
+    struct entry *en = find_open(c->v, identity(d, i));
 
-    for (uint32_t at = first == NULL ? 0 : (uint32_t)as_index(first) + 1; at != 0; at = en->next) {
-        en = entry_at(c->v, at - 1);
-        if (!en->used) break;
-    }
     if (en == NULL) return NULL;
     struct event *e = event_at(c->v, en->event);
     if (en->used) {
@@ -410,7 +421,7 @@ static bool superseded(const verdict_t *v, size_t index)
     case RECORD_READ:
         for (size_t i = index + 1; i < v->events.count; i++) {
             const struct event *later = event_at(v, i);
-            if (kind_and_chat(e, later) && later->r.out == e->r.out &&
+            if (kind_and_chat(e, later) && later->r.outbox == e->r.outbox &&
                 later->r.max_id >= e->r.max_id)
                 return true;
         }

@@ -2,8 +2,8 @@
  * tests/loop/dc_client.h - a blocking client over a real socket, and a data centre that runs on a
  * loop in a thread of its own. For tests that want to see the bytes.
  */
-#ifndef GAP_TESTS_DC_CLIENT_H
-#define GAP_TESTS_DC_CLIENT_H
+#ifndef GAP_TESTS_LOOP_DC_CLIENT_H
+#define GAP_TESTS_LOOP_DC_CLIENT_H
 
 #include "dc/dc.h"
 #include "tests/unit/dc_peer.h"

@@ -618,8 +618,113 @@ START_TEST(affected_messages)
 }
 END_TEST
 
+/* ---- overload ---- */
+
+/* What does not fit is dropped on purpose and fetched: nothing is lost. */
+START_TEST(behind_but_not_lost)
+{
+    gap_engine_counters_t count;
+    gap_engine_config_t c = {0};
+    gap_engine_state_t state = {10, 5, 1, PACK_DATE, NULL, 0};
+    c.limits.inbox = 4;
+    c.state = &state;
+    world_init(&w, (uint64_t)_i, &c);
+    world_ready(&w);
+    for (int32_t pts = 11; pts <= 18; pts++) {
+        pack_message(&w.p, pts, 1, pts, PACK_USER);
+        ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 0)), pts <= 14 ? 0 : GAP_BEHIND);
+    }
+    for (int32_t id = 15; id <= 18; id++) pack_new(&w.p, id);
+    world_answer(&w, 20, pack_difference(&w.p, 18, 5, 1));
+    world_run(&w, 10);
+    world_expect(&w, "[   0] apply 11\n[   0] apply 12\n[   0] apply 13\n[   0] apply 14\n"
+                     "[   0] common behind\n[   0] difference from 14\n");
+    feed_message(19);
+    world_run(&w, 10000);
+    world_expect(&w, "[  20] apply 15\n[  20] apply 16\n[  20] apply 17\n[  20] apply 18\n"
+                     "[  20] apply 19\n");
+    gap_engine_counters(w.engine, &count);
+    ck_assert_uint_eq(count.behind, 4);
+    world_fini(&w);
+}
+END_TEST
+
+/* The same while the hole is still open: no need to wait for its end. */
+START_TEST(behind_a_gap)
+{
+    gap_engine_config_t c = {0};
+    gap_engine_state_t state = {10, 5, 1, PACK_DATE, NULL, 0};
+    c.limits.inbox = 3;
+    c.state = &state;
+    world_init(&w, (uint64_t)_i, &c);
+    world_ready(&w);
+    for (int32_t pts = 12; pts <= 16; pts++) {
+        pack_message(&w.p, pts, 1, pts, PACK_USER);
+        ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 0)), pts <= 14 ? 0 : GAP_BEHIND);
+    }
+    for (int32_t id = 11; id <= 16; id++) pack_new(&w.p, id);
+    world_answer(&w, 20, pack_difference(&w.p, 16, 5, 1));
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] common behind\n[   0] difference from 10\n[  20] apply 11\n"
+                     "[  20] apply 12\n[  20] apply 13\n[  20] apply 14\n[  20] apply 15\n"
+                     "[  20] apply 16\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* ---- state ---- */
+
+START_TEST(state_goes_out_and_in)
+{
+    gap_engine_state_t state;
+    gap_engine_channel_t channel;
+    gap_engine_config_t c = {0};
+    size_t it = 0;
+
+    begin(_i);
+    feed_message(11);
+    feed_channel(7, 50);
+    pack_qts(&w.p, 6, 6);
+    feed();
+    pack_query(&w.p, 1);
+    (void)world_feed(&w, pack_updates(&w.p, 2));
+    world_run(&w, 10);
+    ck_assert_int_eq(gap_engine_export(w.engine, &state), 0);
+    ck_assert_int_eq(state.pts, 11);
+    ck_assert_int_eq(state.qts, 6);
+    ck_assert_int_eq(state.seq, 2);
+    ck_assert_int_eq(state.date, PACK_DATE);
+    ck_assert(gap_engine_next_channel(w.engine, &it, &channel));
+    ck_assert_int_eq(channel.id, 7);
+    ck_assert_int_eq(channel.pts, 50);
+    ck_assert_int_eq(channel.access_hash, pack_hash(7));
+    ck_assert(!gap_engine_next_channel(w.engine, &it, &(gap_engine_channel_t){0}));
+    world_fini(&w);
+    state.channels = &channel;
+    state.channel_count = 1;
+    c.state = &state;
+    world_init(&w, (uint64_t)_i, &c);
+    gap_engine_start(w.engine);
+    world_answer(&w, 0, pack_empty(2));
+    world_run(&w, 0);
+    w.p.lonely = true; /* the hash is known */
+    pack_channel_edit(&w.p, 7, 52, 1, 50);
+    feed();
+    world_answer(&w, 0, channel_difference(7, 51, 51, true));
+    world_run(&w, 10000);
+    ck_assert_ptr_nonnull(strstr(w.trace, "[   0] difference from 11\n"));
+    ck_assert_ptr_nonnull(strstr(w.trace, "channel 7 difference from 50\n"));
+    ck_assert_ptr_nonnull(strstr(w.trace, "apply 7:51\n"));
+    ck_assert_ptr_nonnull(strstr(w.trace, "edit 7:50\n"));
+    world_fini(&w);
+}
+END_TEST
+
 static void add_first(TCase *t)
 {
+    tcase_add_loop_test(t, behind_but_not_lost, 0, SEEDS);
+    tcase_add_loop_test(t, behind_a_gap, 0, SEEDS);
+    tcase_add_loop_test(t, state_goes_out_and_in, 0, SEEDS);
     tcase_add_loop_test(t, qts_in_order, 0, SEEDS);
     tcase_add_loop_test(t, qts_gap_is_fetched_by_the_common_difference, 0, SEEDS);
     tcase_add_loop_test(t, qts_zero_has_no_place, 0, SEEDS);

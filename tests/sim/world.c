@@ -340,7 +340,7 @@ static bool poll_socket(struct world *w)
         memmove(&w->socket[i], &w->socket[i + 1], (w->socket_count - i - 1) * sizeof w->socket[0]);
         w->socket_count--;
         read = true;
-        if (w->engine != NULL && !w->closed)
+        if (w->engine != NULL && !w->closing)
             (void)world_feed(w, p);
         else
             gap_packet_unref(p);
@@ -415,6 +415,9 @@ void world_send(struct world *w, uint64_t at_ms, gap_packet_t *packet)
 static size_t choose(void *arg, size_t count)
 {
     struct world *w = arg;
+
+    w->batches++;
+    if (w->batches == w->close_at && !w->closing) world_close(w);
     return (size_t)gap_prng_below(&w->random, count);
 }
 
@@ -438,7 +441,7 @@ gap_engine_config_t world_config(struct world *w)
     return c;
 }
 
-static void world_start(struct world *w, uint64_t seed)
+void world_begin(struct world *w, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
     fault_alloc_init(&w->fault, 0);
@@ -468,7 +471,7 @@ int world_open(struct world *w, const gap_engine_config_t *config)
 
 void world_init(struct world *w, uint64_t seed, const gap_engine_config_t *config)
 {
-    world_start(w, seed);
+    world_begin(w, seed);
     ck_assert_int_eq(world_open(w, config), 0);
 }
 
@@ -489,6 +492,7 @@ static void on_closed(void *arg)
 
 void world_close(struct world *w)
 {
+    w->closing = true;
     gap_engine_close(w->engine, on_closed, w);
     ck_assert(!w->closed); /* never before it returns */
     for (size_t i = 0; i < WORLD_CALLS; i++) {
@@ -505,7 +509,7 @@ bool world_is_clean(const struct world *w)
 void world_fini(struct world *w)
 {
     if (w->engine != NULL) {
-        if (!w->closed) world_close(w);
+        if (!w->closing) world_close(w);
         world_run(w, w->now_us / 1000 + 1);
         ck_assert_msg(w->closed, "close did not end");
     }

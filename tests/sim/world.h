@@ -51,9 +51,12 @@ struct world {
     bool shuffle; /* choose at random among the ready loops */
     bool events;  /* trace every event of the engine */
     bool via;     /* tell how updates came */
+    bool closing;
     bool closed;
-    bool refuse; /* invoke fails */
-    int verdict; /* what the handler returns */
+    uint64_t batches;  /* of loops, with a seed */
+    uint64_t close_at; /* close before that batch; 0: never */
+    bool refuse;       /* invoke fails */
+    int verdict;       /* what the handler returns */
     gap_update_t *later[64];
     size_t later_count;
     uint64_t steps; /* ticks so far */
@@ -79,6 +82,8 @@ struct world {
 /** @param seed 0: first in, first out; else random choice. @param config May be NULL: gaps wait
  * 500 ms, no jitter, a user's account, state {10, 5, 1} at PACK_DATE. */
 void world_init(struct world *w, uint64_t seed, const gap_engine_config_t *config);
+/** The world without an engine. */
+void world_begin(struct world *w, uint64_t seed);
 /** The defaults of the above. */
 gap_engine_config_t world_config(struct world *w);
 /** Open the engine (world_init does). @return what gap_engine_open returned. */

@@ -18,6 +18,10 @@
 #define D(n, ids)                                                                                  \
     "{\"n\":" #n ",\"kind\":\"delete_messages\",\"account\":7,\"box\":\"common\",\"pts\":" #n      \
     ",\"pts_count\":2,\"ids\":" ids ",\"t_us\":1000}"
+#define P(n, msg)                                                                                  \
+    "{\"n\":" #n ",\"kind\":\"pin\",\"account\":7,\"box\":\"common\",\"pts\":" #n                  \
+    ",\"pts_count\":1,\"chat\":\"user:5\",\"id\":" #msg ",\"ids\":[" #msg                           \
+    "],\"pinned\":true,\"t_us\":10}"
 #define PUSH(n, fate, t)                                                                           \
     "{\"kind\":\"push\",\"n\":" #n ",\"account\":7,\"fate\":\"" fate "\",\"t_us\":" #t "}"
 #define FOLD(list)                                                                                 \
@@ -167,6 +171,26 @@ static const struct verdict_case cases[] = {
      0,
      1,
      0},
+    {"the same text, escaped in two ways",
+     {M(1, 5, 1, "a\\tb \\\"c\\\" \\u00fc \\ud83d\\ude00", 10)},
+     {M(0, 5, 1, "a\\u0009b \\\"c\\\" \xc3\xbc \xf0\x9f\x98\x80", 0), E(0, 5, 1, "x", 0)},
+     1,
+     0,
+     0,
+     0,
+     0,
+     1},
+    {"an edit's text, escaped in two ways",
+     {E(1, 5, 1, "a\\tb \\u00fc \\ud83d\\ude00", 10)},
+     {E(0, 5, 1, "a\\u0009b \xc3\xbc \xf0\x9f\x98\x80", 0)},
+     1,
+     0,
+     0,
+     0,
+     0,
+     0},
+    {"of two equal pins the folded one is the one that did not come",
+     {P(1, 9), P(2, 9), FOLD("[1]"), P(3, 9)}, {P(0, 9), P(0, 9)}, 2, 0, 0, 0, 1, 0},
     {"something nobody sent",
      {M(1, 5, 1, "a", 10)},
      {M(0, 5, 1, "a", 0), M(0, 5, 9, "z", 0)},

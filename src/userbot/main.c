@@ -1,0 +1,342 @@
+/*
+ * userbot/main.c - gapless-userbot: an account that writes down what it receives and answers /ping
+ * with pong.
+ *
+ * Owns the uv loop, the client, the signals and the output file. Ends in one place, app_end, which
+ * closes everything; the loop then runs empty and the status is returned.
+ */
+#include "userbot/app.h"
+
+#include "base/bytes.h"
+#include "userbot/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KEY_FILE_MAX 65536
+
+static int64_t wall_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+uint64_t app_elapsed_ms(const struct app *app)
+{
+    return uv_hrtime() / 1000000 - app->started_ms;
+}
+
+static void end_progress(struct app *app)
+{
+    if (app->progress_shown) (void)fputs("\r\033[K", stderr);
+    app->progress_shown = false;
+}
+
+void app_complain(struct app *app, const char *format, ...)
+{
+    va_list args;
+
+    end_progress(app);
+    va_start(args, format);
+    (void)fputs("gapless-userbot: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+}
+
+static void on_client_closed(void *data)
+{
+    struct app *app = data;
+
+    app->client = NULL;
+    child_stop(&app->child);
+}
+
+void app_end(struct app *app, int status)
+{
+    if (app->ending) return;
+    app->ending = true;
+    app->status = status;
+    uv_close((uv_handle_t *)&app->tick, NULL);
+    uv_close((uv_handle_t *)&app->interrupted, NULL);
+    uv_close((uv_handle_t *)&app->terminated, NULL);
+    if (app->client != NULL) {
+        gap_client_stop(app->client);
+        gap_client_close(app->client, on_client_closed, app);
+    } else {
+        child_stop(&app->child);
+    }
+}
+
+/* The line of an update, in memory first: a line is written whole or not at all. */
+static int make_line(struct app *app, gap_update_t *update, int64_t now_us)
+{
+    rewind(app->line_stream);
+    int r = output_update(app->line_stream, update, gap_client_self(app->client), now_us);
+    if (r < 0) return r;
+    return fflush(app->line_stream) == 0 ? 0 : -errno;
+}
+
+static int on_update(gap_update_t *update, void *data)
+{
+    struct app *app = data;
+    int64_t now_us = wall_us();
+    int r = make_line(app, update, now_us);
+
+    if (r < 0) return r;
+    if (app->out != NULL &&
+        (fwrite(app->line, 1, app->line_len, app->out) != app->line_len || fflush(app->out) != 0)) {
+        int error = -errno;
+        app_complain(app, "can't write to %s: %s", app->options.out, gap_strerror(error));
+        app_end(app, APP_FAILED);
+        return error;
+    }
+    app->delivered++;
+    app->last_news_ms = app_elapsed_ms(app);
+    if (app->verdict != NULL) {
+        r = embedded_delivered(app, app->line, app->line_len - 1, now_us);
+        if (r < 0) return r;
+    }
+    if (app->options.expect != 0 && app->delivered == app->options.expect) app_end(app, APP_DONE);
+    return 0;
+}
+
+static void on_pong(gap_client_t *client, const gap_result_t *result, void *data)
+{
+    (void)client;
+    if (result->status < 0 && result->status != GAP_E_CLOSED) {
+        app_complain(data, "a pong was not sent: %s%s%s", gap_strerror(result->status),
+                     result->rpc_name[0] != '\0' ? ": " : "", result->rpc_name);
+    }
+}
+
+static int on_message(gap_update_t *update, const gap_message_t *message, void *data)
+{
+    if (message->out || message->edit || message->service ||
+        !gap_bytes_equal(message->text, gap_str("/ping")))
+        return 0;
+    return gap_reply(update, "pong", on_pong, data);
+}
+
+static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
+{
+    struct app *app = data;
+
+    (void)client;
+    switch (event->kind) {
+    case GAP_CLIENT_FATAL:
+    case GAP_CLIENT_SIGNED_OUT:
+        app_complain(app, "%s", event->text);
+        app_end(app, APP_FAILED);
+        break;
+    case GAP_CLIENT_DISCONNECTED:
+    case GAP_CLIENT_RESYNCHRONISED:
+    case GAP_CLIENT_CHANNEL_LOST:
+    case GAP_CLIENT_HANDLER_FAILED:
+    case GAP_CLIENT_ERROR:
+        if (!app->ending) app_complain(app, "%s", event->text);
+        break;
+    default:
+        break;
+    }
+}
+
+void app_connect(struct app *app, const char *host, uint16_t port, int dc, const char *rsa_key)
+{
+    gap_client_config_t config;
+
+    memset(&config, 0, sizeof config);
+    config.network = host != NULL ? GAP_NETWORK_CUSTOM : GAP_NETWORK_PRODUCTION;
+    config.host = host;
+    config.port = port;
+    config.dc = dc;
+    config.rsa_key = rsa_key;
+    config.api_id = app->options.api_id;
+    config.api_hash = app->options.api_hash;
+    config.bot_token = app->options.bot_token;
+    config.device_model = "gapless-userbot";
+    int r = gap_client_open(&app->loop, &config, &app->client);
+    if (r == 0) {
+        gap_client_on_event(app->client, on_event, app);
+        gap_client_on_update(app->client, on_update, app);
+        gap_client_on_message(app->client, on_message, app);
+        r = gap_client_start(app->client);
+    }
+    if (r == 0) return;
+    if (r == GAP_E_PEM) {
+        app_complain(app,
+                     "%s holds no RSA public key in PEM form: give the file that the server "
+                     "wrote with --pubkey-out",
+                     app->options.server_key != NULL ? app->options.server_key : "the key");
+    } else {
+        app_complain(app, "can't start: %s", gap_strerror(r));
+    }
+    app_end(app, APP_FAILED);
+}
+
+static void show_progress(struct app *app)
+{
+    gap_client_stats_t s;
+
+    if (!app->terminal || app->client == NULL || app->ending) return;
+    gap_client_stats(app->client, &s);
+    (void)fprintf(stderr,
+                  "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates dropped, %" PRIu64
+                  " gaps (%" PRIu64 " healed, %" PRIu64 " fetched), %.1f s",
+                  app->delivered, s.duplicates, s.gaps, s.healed, s.fetched,
+                  (double)app_elapsed_ms(app) / 1000.0);
+    (void)fflush(stderr);
+    app->progress_shown = true;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct app *app = timer->data;
+
+    show_progress(app);
+    if (app->verdict != NULL) embedded_tick(app);
+    if (app->ending || app->options.timeout_s == 0) return;
+    if (app_elapsed_ms(app) < (uint64_t)app->options.timeout_s * 1000) return;
+    app_complain(app, "not complete after %u s: %" PRIu64 " updates came; --timeout allows more",
+                 app->options.timeout_s, app->delivered);
+    app_end(app, APP_NOT_MET);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct app *app = handle->data;
+    bool unmet = app->options.expect != 0 || app->verdict != NULL;
+
+    (void)number;
+    app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
+    app_end(app, unmet ? APP_NOT_MET : APP_DONE);
+}
+
+static char *read_file(struct app *app, const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = f == NULL ? NULL : malloc(KEY_FILE_MAX);
+
+    if (text == NULL) {
+        app_complain(app, "can't read the server's key %s: %s", path, strerror(errno));
+        if (f != NULL) (void)fclose(f);
+        return NULL;
+    }
+    size_t len = fread(text, 1, KEY_FILE_MAX - 1, f);
+    text[len] = '\0';
+    (void)fclose(f);
+    return text;
+}
+
+static void begin(struct app *app)
+{
+    struct options *o = &app->options;
+
+    if (o->mode == MODE_EMBEDDED) {
+        if (embedded_start(app) < 0) app_end(app, APP_FAILED);
+        return;
+    }
+    if (o->mode == MODE_TELEGRAM) {
+        app_connect(app, NULL, 0, 0, NULL);
+        return;
+    }
+    char *pem = read_file(app, o->server_key);
+    if (pem == NULL) {
+        app_end(app, APP_FAILED);
+        return;
+    }
+    app_connect(app, o->host, o->port, o->dc, pem);
+    free(pem);
+}
+
+static int open_files(struct app *app)
+{
+    app->line_stream = open_memstream(&app->line, &app->line_len);
+    if (app->line_stream == NULL) {
+        app_complain(app, "out of memory");
+        return -1;
+    }
+    if (app->options.out == NULL) return 0;
+    app->out = strcmp(app->options.out, "-") == 0 ? stdout : fopen(app->options.out, "w");
+    if (app->out != NULL) return 0;
+    app_complain(app, "can't write to %s: %s", app->options.out, strerror(errno));
+    return -1;
+}
+
+static int setup(struct app *app)
+{
+    int r = uv_loop_init(&app->loop);
+
+    if (r < 0) return r;
+    app->started_ms = uv_hrtime() / 1000000;
+    app->terminal = isatty(STDERR_FILENO) != 0 && !app->options.json;
+    app->tick.data = app->interrupted.data = app->terminated.data = app;
+    if ((r = uv_timer_init(&app->loop, &app->tick)) < 0) return r;
+    if ((r = uv_signal_init(&app->loop, &app->interrupted)) < 0) return r;
+    if ((r = uv_signal_init(&app->loop, &app->terminated)) < 0) return r;
+    if ((r = uv_timer_start(&app->tick, on_tick, APP_TICK_MS, APP_TICK_MS)) < 0) return r;
+    if ((r = uv_signal_start(&app->interrupted, on_signal, SIGINT)) < 0) return r;
+    return uv_signal_start(&app->terminated, on_signal, SIGTERM);
+}
+
+static int finish(struct app *app)
+{
+    int status = app->status;
+
+    end_progress(app);
+    if (app->verdict != NULL && (status == APP_DONE || status == APP_NOT_MET)) {
+        int verdict = embedded_verdict(app);
+        if (status == APP_DONE) status = verdict;
+    } else if (app->options.json) {
+        printf("{\"event\":\"end\",\"delivered\":%" PRIu64 ",\"status\":%d}\n", app->delivered,
+               status);
+    }
+    embedded_fini(app);
+    if (app->line_stream != NULL) (void)fclose(app->line_stream);
+    free(app->line);
+    if (app->out != NULL && app->out != stdout && fclose(app->out) != 0 && status == APP_DONE) {
+        app_complain(app, "writing %s failed: %s", app->options.out, strerror(errno));
+        status = APP_FAILED;
+    }
+    options_fini(&app->options);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct app app;
+
+    memset(&app, 0, sizeof app);
+    switch (options_parse(argc, argv, &app.options)) {
+    case OPTIONS_HELP:
+        return APP_DONE;
+    case OPTIONS_WRONG:
+        return APP_USAGE;
+    default:
+        break;
+    }
+    int r = setup(&app);
+    if (r < 0) {
+        app_complain(&app, "can't set the event loop up: %s", gap_strerror(r));
+        return APP_FAILED;
+    }
+    if (open_files(&app) < 0) {
+        app_end(&app, APP_FAILED);
+    } else {
+        begin(&app);
+    }
+    (void)uv_run(&app.loop, UV_RUN_DEFAULT);
+    r = uv_loop_close(&app.loop);
+    if (r < 0) {
+        app_complain(&app, "something was left open on the event loop: %s", gap_strerror(r));
+        app.status = APP_FAILED;
+    }
+    return finish(&app);
+}
