@@ -20,18 +20,20 @@
 #define GAP_LINK_RETRY_FIRST_US UINT64_C(100000)   /* after a connection that had worked */
 #define GAP_LINK_RETRY_MIN_US   UINT64_C(1000000)  /* then doubling */
 #define GAP_LINK_RETRY_MAX_US   UINT64_C(60000000) /* all with a quarter of jitter */
-#define GAP_LINK_PROVEN_US      UINT64_C(2000000) /* a working connection this old resets the doubling \
-                                                   */
-#define GAP_LINK_HANDSHAKE_US UINT64_C(30000000)  /* for the whole key exchange */
-#define GAP_LINK_PING_US      UINT64_C(60000000)  /* period */
-#define GAP_LINK_PING_BUSY_US UINT64_C(10000000)  /* silence while answers are due */
-#define GAP_LINK_PONG_US      UINT64_C(15000000)  /* silence after a ping: connection lost */
-#define GAP_LINK_DISCONNECT_S 75                  /* the server hangs up without a ping */
-#define GAP_LINK_JUMP_US      5000000             /* drift of the host's clocks that counts */
-#define GAP_LINK_SLOW_BYTES   ((size_t)256 << 10) /* decrypting more is slow work */
-#define GAP_LINK_BATCH_FRAMES 16
-#define GAP_LINK_BATCH_EVENTS 64
-#define GAP_LINK_BATCH_BYTES  ((size_t)128 << 10) /* decrypted in one batch */
+#define GAP_LINK_PROVEN_US                                                                         \
+    UINT64_C(2000000)              /* a working connection this old resets the doubling            \
+                                    */
+#define GAP_LINK_WORKED_FAILURES 2 /* most that count if it worked, but not so long */
+#define GAP_LINK_HANDSHAKE_US    UINT64_C(30000000)  /* for the whole key exchange */
+#define GAP_LINK_PING_US         UINT64_C(60000000)  /* period */
+#define GAP_LINK_PING_BUSY_US    UINT64_C(10000000)  /* silence while answers are due */
+#define GAP_LINK_PONG_US         UINT64_C(15000000)  /* silence after a ping: connection lost */
+#define GAP_LINK_DISCONNECT_S    75                  /* the server hangs up without a ping */
+#define GAP_LINK_JUMP_US         5000000             /* drift of the host's clocks that counts */
+#define GAP_LINK_SLOW_BYTES      ((size_t)256 << 10) /* decrypting more is slow work */
+#define GAP_LINK_BATCH_FRAMES    16
+#define GAP_LINK_BATCH_EVENTS    64
+#define GAP_LINK_BATCH_BYTES     ((size_t)128 << 10) /* decrypted in one batch */
 
 enum link_job_kind { LINK_JOB_NONE = 0, LINK_JOB_HANDSHAKE, LINK_JOB_OPEN, LINK_JOB_INFLATE };
 

@@ -68,9 +68,10 @@ static bool is_final(const gap_link_t *link, int status, int32_t code)
 static void count_failure(gap_link_t *link, int status, int32_t code)
 {
     bool worked = link->state == GAP_LINK_READY && link->received;
+    bool proven = worked && gap_rt_now_us(link->rt) - link->ready_us >= GAP_LINK_PROVEN_US;
+    uint32_t most = proven ? 0 : GAP_LINK_WORKED_FAILURES;
 
-    if (worked && gap_rt_now_us(link->rt) - link->ready_us >= GAP_LINK_PROVEN_US)
-        link->failures = 0;
+    if (worked && link->failures > most) link->failures = most;
     if (!worked && link->failures == 0) link->failures = 1;
     if (status != GAP_E_TRANSPORT) return;
     if (code == -429) link->failures += 2; /* too many connections: keep away for longer */
