@@ -252,12 +252,40 @@ void gap_session_connected(gap_session_t *s, uint64_t now_us)
     }
 }
 
+static void restore_ids(gap_session_t *s, const struct session_service *m)
+{
+    size_t count = gap_load32(m->body + 8);
+
+    if (session_ids_reserve(s, &s->acks, count) != 0) return;
+    memcpy(s->acks.ids + s->acks.count, m->body + 12, 8 * count);
+    s->acks.count += count;
+}
+
+/* Acks that may not have arrived are sent again: the last few, and those that had not gone out.
+ * Without memory for it the server repeats the messages, which are then acknowledged again. */
+static void restore_acks(gap_session_t *s)
+{
+    struct session_service *m;
+    unsigned sent = 0;
+
+    TAILQ_FOREACH_REVERSE(m, &s->services_sent, session_services, link)
+    {
+        if (m->kind != SERVICE_ACK) continue;
+        if (sent++ == GAP_SESSION_ACKS_RESTORED) break;
+        restore_ids(s, m);
+    }
+    TAILQ_FOREACH (m, &s->services, link) {
+        if (m->kind == SERVICE_ACK) restore_ids(s, m);
+    }
+}
+
 void gap_session_disconnected(gap_session_t *s)
 {
     struct session_request *r, *before;
 
     s->connected = false;
     s->check_us = UINT64_MAX;
+    restore_acks(s);
     session_services_clear(s, &s->services_sent, &s->service_sent_count);
     session_services_clear(s, &s->services, &s->service_count);
     for (r = TAILQ_LAST(&s->flight, session_requests); r != NULL; r = before) {

@@ -26,15 +26,16 @@
 #include "crypto/message.h"
 
 /* Limits. */
-#define GAP_SESSION_REQUESTS_MAX      16384U             /* requests without an answer */
-#define GAP_SESSION_REQUEST_BYTES_MAX (32U << 20)        /* bytes of their queries */
-#define GAP_SESSION_QUERY_MAX_BYTES   1000000U           /* one query; servers take about 1 MB */
-#define GAP_SESSION_CONTAINER_MAX     1000U              /* messages in a container we send */
-#define GAP_SESSION_CONTAINER_BYTES   32768U             /* bytes after which no more is added */
-#define GAP_SESSION_CONTAINER_ACCEPT  1024U              /* messages in a container we accept */
-#define GAP_SESSION_IDS_MAX           8192U              /* ids in one service message */
-#define GAP_SESSION_WINDOW            2048U              /* received ids remembered */
-#define GAP_SESSION_ACKS_MAX          100U               /* acks that go out at once ... */
+#define GAP_SESSION_REQUESTS_MAX      16384U      /* requests without an answer */
+#define GAP_SESSION_REQUEST_BYTES_MAX (32U << 20) /* bytes of their queries */
+#define GAP_SESSION_QUERY_MAX_BYTES   1000000U    /* one query; servers take about 1 MB */
+#define GAP_SESSION_CONTAINER_MAX     1000U       /* messages in a container we send */
+#define GAP_SESSION_CONTAINER_BYTES   32768U      /* bytes after which no more is added */
+#define GAP_SESSION_CONTAINER_ACCEPT  1024U       /* messages in a container we accept */
+#define GAP_SESSION_IDS_MAX           8192U       /* ids in one service message */
+#define GAP_SESSION_WINDOW            2048U       /* received ids remembered */
+#define GAP_SESSION_ACKS_MAX          100U        /* acks that go out at once ... */
+#define GAP_SESSION_ACKS_RESTORED     4U /* ack messages sent again after a lost connection */
 #define GAP_SESSION_ACK_DELAY_US      UINT64_C(30000000) /* ... or after this time */
 #define GAP_SESSION_GZIP_MIN_BYTES    256U               /* shorter queries are not packed */
 #define GAP_SESSION_GZIP_MAX_BYTES    65536U       /* nor longer ones: that would take too long */

@@ -324,6 +324,31 @@ START_TEST(after_a_reconnect_everything_goes_out_once)
 }
 END_TEST
 
+START_TEST(acks_of_a_lost_connection_go_out_again)
+{
+    struct world w;
+
+    world_init(&w);
+    world_warm(&w);
+    uint64_t answer = w.server_id;
+    w.now += 30 * SECOND;
+    world_flush(&w);
+    ck_assert_ptr_nonnull(world_sent(&w, GAP_MT_MSGS_ACK));
+    ck_assert_int_eq(world_say(&w, TOO_LONG, true), 0);
+    ck_assert_int_eq(world_next(&w), GAP_SESSION_UPDATES);
+    gap_session_disconnected(w.s);
+    gap_session_connected(w.s, w.now);
+    world_call(&w);
+    world_flush(&w);
+    struct sent *ack = world_sent(&w, GAP_MT_MSGS_ACK);
+    ck_assert_ptr_nonnull(ack);
+    ck_assert_uint_eq(gap_load32(ack->body + 8), 2);
+    ck_assert_uint_eq(gap_load64(ack->body + 12), w.server_id);
+    ck_assert_uint_eq(gap_load64(ack->body + 20), answer);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(an_old_id_is_not_used_again)
 {
     struct world w;
@@ -540,6 +565,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, the_first_session_is_no_news);
     tcase_add_test(tc, a_lost_session_is_news);
     tcase_add_test(tc, after_a_reconnect_everything_goes_out_once);
+    tcase_add_test(tc, acks_of_a_lost_connection_go_out_again);
     tcase_add_test(tc, an_old_id_is_not_used_again);
     tcase_add_test(tc, an_answer_before_the_repeat_counts);
     tcase_add_loop_test(tc, states_decide_what_goes_out_again, 0, GAP_ARRAY_LEN(state_cases));
