@@ -316,7 +316,7 @@ static void ask_plain(void *arg, gap_bytes_t body, gap_buf_t *answer)
 
 void client_shake_hands(struct client *c, const struct peer_style *style)
 {
-    peer_shake_hands(&c->peer, style, ask_plain, c);
+    ck_assert(peer_shake_hands(&c->peer, style, ask_plain, c));
 }
 
 int64_t client_send(struct client *c, gap_bytes_t body, bool is_content)

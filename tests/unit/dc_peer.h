@@ -158,7 +158,8 @@ struct peer_exchange {
     gap_buf_t inner;
 };
 
-static inline void peer_res_pq(struct peer *p, const struct peer_style *style,
+/* @return false: no answer came. */
+static inline bool peer_res_pq(struct peer *p, const struct peer_style *style,
                                struct peer_exchange *x, peer_ask_fn ask, void *arg)
 {
     ck_assert_int_eq(peer_random(p, x->nonce, 16), 0);
@@ -166,6 +167,7 @@ static inline void peer_res_pq(struct peer *p, const struct peer_style *style,
     put(&x->body, x->nonce, 16);
     ask(arg, gap_buf_view(&x->body), &x->answer);
     const uint8_t *a = gap_buf_view(&x->answer).data;
+    if (gap_buf_view(&x->answer).len == 0) return false;
     ck_assert_uint_eq(gap_buf_view(&x->answer).len, 4 + 32 + 12 + 8 + 8);
     ck_assert_uint_eq(gap_load32(a), GAP_MT_RES_PQ);
     ck_assert_mem_eq(a + 4, x->nonce, 16);
@@ -184,6 +186,7 @@ static inline void peer_res_pq(struct peer *p, const struct peer_style *style,
     ck_assert_int_eq((int64_t)gap_load64(a + 56), p->rsa.fingerprint);
     ck_assert_int_eq(peer_random(p, x->new_nonce, 32), 0);
     peer_inner_data(style, a, x->new_nonce, a + 37, x->p4, x->q4, &x->inner);
+    return true;
 }
 
 static inline void peer_req_dh(struct peer *p, bool legacy, struct peer_exchange *x,
@@ -204,14 +207,15 @@ static inline void peer_req_dh(struct peer *p, bool legacy, struct peer_exchange
     ask(arg, gap_buf_view(&x->body), &x->answer);
 }
 
-/* Open server_DH_inner_data. @return its g_a. */
-static inline void peer_read_dh(struct peer *p, struct peer_exchange *x, uint8_t g_a[256])
+/* Open server_DH_inner_data for its g_a. @return false: no answer came. */
+static inline bool peer_read_dh(struct peer *p, struct peer_exchange *x, uint8_t g_a[256])
 {
     const uint8_t *a = gap_buf_view(&x->answer).data;
     uint8_t plain[1024];
     const size_t data_len = 4 + 32 + 4 + 260 + 260 + 4;
     const size_t sealed = (20 + data_len + 15) / 16 * 16;
 
+    if (gap_buf_view(&x->answer).len == 0) return false;
     ck_assert_uint_eq(gap_load32(a), GAP_MT_SERVER_DH_PARAMS_OK);
     ck_assert_mem_eq(a + 4, x->nonce, 16);
     ck_assert_mem_eq(a + 20, x->server_nonce, 16);
@@ -229,6 +233,7 @@ static inline void peer_read_dh(struct peer *p, struct peer_exchange *x, uint8_t
     ck_assert_mem_eq(d + 44, gap_dh_known_prime, 256);
     memcpy(g_a, d + 304, 256);
     ck_assert_int_eq(gap_dh_check_public(gap_bytes(g_a, 256), gap_dh_known_prime), 0);
+    return true;
 }
 
 static inline void peer_client_dh(struct peer *p, struct peer_exchange *x, const uint8_t g_a[256],
@@ -291,21 +296,29 @@ static inline void peer_exchange_fini(struct peer_exchange *x)
     gap_buf_fini(&x->inner);
 }
 
-/* The whole exchange; p->key and p->salt afterwards. */
-static inline void peer_shake_hands(struct peer *p, const struct peer_style *style, peer_ask_fn ask,
+/* The whole exchange; p->key and p->salt afterwards. @return false: an answer did not come. */
+static inline bool peer_shake_hands(struct peer *p, const struct peer_style *style, peer_ask_fn ask,
                                     void *arg)
 {
     struct peer_exchange x;
     uint8_t g_a[256];
 
     peer_exchange_init(&x);
-    peer_res_pq(p, style, &x, ask, arg);
-    peer_req_dh(p, style->legacy, &x, ask, arg);
-    peer_read_dh(p, &x, g_a);
-    peer_client_dh(p, &x, g_a, 0, ask, arg);
-    peer_check_dh_gen(p, &x, GAP_MT_DH_GEN_OK, 1);
-    p->salt = gap_first_salt(x.new_nonce, x.server_nonce);
+    bool ok = peer_res_pq(p, style, &x, ask, arg);
+    if (ok) {
+        peer_req_dh(p, style->legacy, &x, ask, arg);
+        ok = peer_read_dh(p, &x, g_a);
+    }
+    if (ok) {
+        peer_client_dh(p, &x, g_a, 0, ask, arg);
+        ok = gap_buf_view(&x.answer).len > 0;
+    }
+    if (ok) {
+        peer_check_dh_gen(p, &x, GAP_MT_DH_GEN_OK, 1);
+        p->salt = gap_first_salt(x.new_nonce, x.server_nonce);
+    }
     peer_exchange_fini(&x);
+    return ok;
 }
 
 #endif

@@ -87,7 +87,7 @@ START_TEST(test_both_sides_get_the_same_key)
 
     server_init(&s, gap_alloc_default());
     peer_init(&p, vector_rsa_private_pem, 5);
-    peer_shake_hands(&p, &styles[_i].style, ask, &s);
+    ck_assert(peer_shake_hands(&p, &styles[_i].style, ask, &s));
     ck_assert_msg(s.result == GAP_DC_KEY_READY, "%s: %d", styles[_i].why, s.result);
     ck_assert_mem_eq(s.h.key.key, p.key.key, GAP_AUTH_KEY_BYTES);
     ck_assert_int_eq(s.h.key.id, p.key.id);
@@ -115,11 +115,11 @@ static void half_init(struct half *h, bool with_dh)
     peer_init(&h->p, vector_rsa_private_pem, 6);
     peer_exchange_init(&h->x);
     h->style = style;
-    peer_res_pq(&h->p, &h->style, &h->x, ask, &h->s);
+    ck_assert(peer_res_pq(&h->p, &h->style, &h->x, ask, &h->s));
     if (!with_dh) return;
     peer_req_dh(&h->p, false, &h->x, ask, &h->s);
     ck_assert_int_eq(h->s.result, 0);
-    peer_read_dh(&h->p, &h->x, h->g_a);
+    ck_assert(peer_read_dh(&h->p, &h->x, h->g_a));
 }
 
 static void half_fini(struct half *h)
@@ -204,7 +204,7 @@ START_TEST(test_wrong_dc)
     server_init(&s, gap_alloc_default());
     peer_init(&p, vector_rsa_private_pem, 5);
     peer_exchange_init(&x);
-    peer_res_pq(&p, &style, &x, ask, &s);
+    ck_assert(peer_res_pq(&p, &style, &x, ask, &s));
     peer_req_dh(&p, false, &x, ask, &s);
     ck_assert_int_eq(s.result, GAP_DC_WRONG_DC);
     peer_exchange_fini(&x);
@@ -223,7 +223,7 @@ START_TEST(test_the_same_question_gets_the_same_answer)
     for (int step = 0; step < 3; step++) {
         if (step == 1) peer_req_dh(&h.p, false, &h.x, ask, &h.s);
         if (step == 2) {
-            peer_read_dh(&h.p, &h.x, h.g_a);
+            ck_assert(peer_read_dh(&h.p, &h.x, h.g_a));
             peer_client_dh(&h.p, &h.x, h.g_a, 0, ask, &h.s);
             ck_assert_int_eq(h.s.result, GAP_DC_KEY_READY);
         }
