@@ -255,6 +255,7 @@ int gap_dc_cli_help(char *out, size_t cap)
     add(out, cap, &len,
         "\nKinds: new_message, edit_message, delete_messages, pin, read, qts, callback_query, "
         "status.\nFaults touch the traffic's pushes only; the last push of every sequence is "
-        "clean, and so is\nthe first of every channel.\nExit status: 0 ended by a signal, 1 failed, 2 wrong usage.\n");
+        "clean, and so is\nthe first of every channel.\n"
+        "Exit status: 0 ended by a signal, 1 failed, 2 wrong usage.\n");
     return (int)len;
 }
