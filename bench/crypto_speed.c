@@ -17,7 +17,7 @@ struct bench {
     gap_crypto_t crypto;
     bench_serial_limit_t limit;
     gap_auth_key_t key;
-    gap_message_t message;
+    gap_plaintext_t message;
     size_t padding;
     size_t plain; /* bytes of ciphertext */
     uint8_t body[PACKET_MAX];
@@ -41,7 +41,7 @@ static int run_limit(struct bench *b)
 
 static int run_open(struct bench *b)
 {
-    gap_message_t out;
+    gap_plaintext_t out;
 
     memcpy(b->work, b->sealed, GAP_ENVELOPE_BYTES + b->plain);
     return gap_message_open(&b->crypto, &b->key, GAP_TO_CLIENT, b->work,

@@ -65,7 +65,7 @@ static void choose_sizes(struct wire *w, size_t wanted)
 static void start_session(struct wire *w)
 {
     static const struct gap_session_device device = {227, 1, "bench", "1", "1", "en", "", "en"};
-    gap_message_t first;
+    gap_plaintext_t first;
     uint64_t ping;
 
     bench_must(gap_session_new(gap_alloc_default(), &fixed, &device, NOW_US, WALL_S * 1000000,
@@ -114,7 +114,7 @@ static void seal_round(struct wire *w)
 
     gap_buf_init(&body, gap_alloc_default());
     for (uint32_t i = 0; i < w->packets; i++) {
-        gap_message_t m = {1, w->session_id, 0, 1, {NULL, 0}};
+        gap_plaintext_t m = {1, w->session_id, 0, 1, {NULL, 0}};
         gap_buf_clear(&body);
         fixture_channel_updates(&body, FIXTURE_CHANNEL, w->pts + 1, w->messages, w->text_len);
         w->pts += (int32_t)w->messages;
@@ -133,7 +133,7 @@ static void seal_round(struct wire *w)
 static void receive(struct wire *w, gap_packet_t *packet)
 {
     struct gap_session_event event;
-    gap_message_t m;
+    gap_plaintext_t m;
     int r;
 
     bench_must(gap_message_open(&w->crypto, &w->key, GAP_TO_CLIENT, packet->data, packet->len, &m),
@@ -152,7 +152,7 @@ static void receive(struct wire *w, gap_packet_t *packet)
 /* Nanoseconds for the packets of a round. */
 static double measure_round(struct wire *w)
 {
-    gap_message_t acks;
+    gap_plaintext_t acks;
     uint64_t handled = w->account.handled;
     uint32_t batch = (uint32_t)(READ_BYTES / w->size);
     uint64_t start = bench_cpu_ns();

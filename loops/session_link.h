@@ -17,12 +17,10 @@
 #include "mtproto/session.h"
 
 /* Limits. */
-#define GAP_LINK_RETRY_FIRST_US UINT64_C(100000)   /* after a connection that had worked */
-#define GAP_LINK_RETRY_MIN_US   UINT64_C(1000000)  /* then doubling */
-#define GAP_LINK_RETRY_MAX_US   UINT64_C(60000000) /* all with a quarter of jitter */
-#define GAP_LINK_PROVEN_US                                                                         \
-    UINT64_C(2000000)              /* a working connection this old resets the doubling            \
-                                    */
+#define GAP_LINK_RETRY_FIRST_US  UINT64_C(100000)   /* after a connection that had worked */
+#define GAP_LINK_RETRY_MIN_US    UINT64_C(1000000)  /* then doubling */
+#define GAP_LINK_RETRY_MAX_US    UINT64_C(60000000) /* all with a quarter of jitter */
+#define GAP_LINK_PROVEN_US       UINT64_C(2000000)  /* working this long ends the doubling */
 #define GAP_LINK_WORKED_FAILURES 2 /* most that count if it worked, but not so long */
 #define GAP_LINK_HANDSHAKE_US    UINT64_C(30000000)  /* for the whole key exchange */
 #define GAP_LINK_PING_US         UINT64_C(60000000)  /* period */
@@ -43,11 +41,11 @@ struct link_job {
     enum link_job_kind kind;
     uint32_t generation; /* of the connection it belongs to */
     gap_handshake_job_t handshake;
-    gap_frame_t frame;     /* OPEN */
-    gap_message_t message; /* OPEN: what came out */
-    gap_bytes_t packed;    /* INFLATE */
-    gap_packet_t *owner;   /* INFLATE: of packed */
-    gap_packet_t *packet;  /* INFLATE: what came out */
+    gap_frame_t frame;       /* OPEN */
+    gap_plaintext_t message; /* OPEN: what came out */
+    gap_bytes_t packed;      /* INFLATE */
+    gap_packet_t *owner;     /* INFLATE: of packed */
+    gap_packet_t *packet;    /* INFLATE: what came out */
     int status;
     bool ended; /* to be used by the next batch */
 };
@@ -119,7 +117,8 @@ bool link_send(gap_link_t *link);
 bool link_events(gap_link_t *link);
 void link_ping(gap_link_t *link);
 void link_ping_plan(gap_link_t *link);
-void link_opened(gap_link_t *link, int status, const gap_message_t *message, gap_packet_t *packet);
+void link_opened(gap_link_t *link, int status, const gap_plaintext_t *message,
+                 gap_packet_t *packet);
 void link_answer(const struct gap_session_event *event, uint64_t call);
 
 /* session_key.c */

@@ -13,7 +13,7 @@
 /* ---- frames ---- */
 
 /* An opened message. */
-static void take_in(gap_link_t *link, const gap_message_t *message, gap_packet_t *packet)
+static void take_in(gap_link_t *link, const gap_plaintext_t *message, gap_packet_t *packet)
 {
     uint64_t now = gap_rt_now_us(link->rt);
     int r = gap_session_receive(link->session, now, message, packet);
@@ -27,7 +27,7 @@ static void take_in(gap_link_t *link, const gap_message_t *message, gap_packet_t
     link->refusals = 0;
 }
 
-void link_opened(gap_link_t *link, int status, const gap_message_t *message, gap_packet_t *packet)
+void link_opened(gap_link_t *link, int status, const gap_plaintext_t *message, gap_packet_t *packet)
 {
     if (status == 0)
         take_in(link, message, packet);
@@ -37,7 +37,7 @@ void link_opened(gap_link_t *link, int status, const gap_message_t *message, gap
 
 static void take_packet(gap_link_t *link, const gap_frame_t *frame)
 {
-    gap_message_t message;
+    gap_plaintext_t message;
 
     if (frame->len > GAP_LINK_SLOW_BYTES) {
         link->job.frame = *frame;
@@ -166,7 +166,7 @@ bool link_events(gap_link_t *link)
 /* @return 1 sent; 0 nothing to send; negative: give the connection up. */
 static int send_one(gap_link_t *link, gap_outgoing_t *o)
 {
-    gap_message_t message;
+    gap_plaintext_t message;
     int r = gap_session_poll(link->session, gap_rt_now_us(link->rt), &o->buf, &message);
 
     if (r != 1) {

@@ -58,7 +58,7 @@ size_t gap_message_padding(gap_padding_t policy, size_t body_len)
 }
 
 int gap_message_seal(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t direction,
-                     const gap_message_t *message, size_t padding_len, const gap_random_t *random,
+                     const gap_plaintext_t *message, size_t padding_len, const gap_random_t *random,
                      uint8_t *out, uint32_t *quick_ack)
 {
     const size_t body_len = message->body.len;
@@ -111,7 +111,7 @@ static int decrypt(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t d
 }
 
 int gap_message_open(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t direction,
-                     uint8_t *packet, size_t len, gap_message_t *out)
+                     uint8_t *packet, size_t len, gap_plaintext_t *out)
 {
     uint8_t large[GAP_SHA256_BYTES];
 

@@ -28,13 +28,13 @@ typedef enum gap_padding {
 } gap_padding_t;
 
 /** The plaintext of a packet. */
-typedef struct gap_message {
+typedef struct gap_plaintext {
     int64_t salt;
     int64_t session_id;
     int64_t msg_id;
     int32_t seqno;
     gap_bytes_t body; /* opened: a view into the packet */
-} gap_message_t;
+} gap_plaintext_t;
 
 /** Padding bytes for a body of @p body_len bytes (a multiple of 4): what fills up the cipher's
  * blocks, 12 to 1024. */
@@ -58,7 +58,7 @@ static inline size_t gap_message_size(size_t body_len, size_t padding_len)
  *         the random source returned. On failure @p out is wiped.
  */
 GAP_NODISCARD int gap_message_seal(gap_crypto_t *c, const gap_auth_key_t *key,
-                                   gap_direction_t direction, const gap_message_t *message,
+                                   gap_direction_t direction, const gap_plaintext_t *message,
                                    size_t padding_len, const gap_random_t *random, uint8_t *out,
                                    uint32_t *quick_ack);
 
@@ -74,7 +74,7 @@ GAP_NODISCARD int gap_message_seal(gap_crypto_t *c, const gap_auth_key_t *key,
  */
 GAP_NODISCARD int gap_message_open(gap_crypto_t *c, const gap_auth_key_t *key,
                                    gap_direction_t direction, uint8_t *packet, size_t len,
-                                   gap_message_t *out);
+                                   gap_plaintext_t *out);
 
 /** The key id a packet claims; 0 for an unencrypted message. @p packet has at least 8 bytes. */
 int64_t gap_message_key_id(const uint8_t *packet);

@@ -121,7 +121,7 @@ static void refuse(gap_dc_conn_t *conn, int32_t code)
     send_error(conn, code);
 }
 
-static int seal(gap_dc_conn_t *conn, gap_message_t *m)
+static int seal(gap_dc_conn_t *conn, gap_plaintext_t *m)
 {
     gap_dc_t *dc = conn->dc;
     const gap_dc_key_t *key = conn->session->key;
@@ -152,7 +152,7 @@ static void on_wake(gap_dc_t *dc, gap_dc_timer_t *t)
 void gap_dc_conn_flush(gap_dc_conn_t *conn)
 {
     gap_dc_t *dc = conn->dc;
-    gap_message_t m;
+    gap_plaintext_t m;
     int r = 0;
 
     if (conn->is_closing || conn->session == NULL) return;
@@ -355,7 +355,7 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len)
 {
     gap_dc_t *dc = conn->dc;
     gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, gap_message_key_id(payload));
-    gap_message_t m;
+    gap_plaintext_t m;
     int r;
 
     len = gap_dc_framer_trim(&conn->framer, payload, len);

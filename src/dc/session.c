@@ -293,7 +293,7 @@ static void sent(gap_dc_session_t *s, gap_dc_out_t *o)
     gap_free(s->alloc, o);
 }
 
-static void pack_one(gap_dc_session_t *s, gap_buf_t *body, gap_message_t *out)
+static void pack_one(gap_dc_session_t *s, gap_buf_t *body, gap_plaintext_t *out)
 {
     gap_dc_out_t *o = TAILQ_FIRST(&s->queue);
 
@@ -305,7 +305,7 @@ static void pack_one(gap_dc_session_t *s, gap_buf_t *body, gap_message_t *out)
 }
 
 static void pack_many(gap_dc_session_t *s, const gap_dc_now_t *now, uint32_t count, gap_buf_t *body,
-                      gap_message_t *out)
+                      gap_plaintext_t *out)
 {
     uint8_t *p = body->data;
     bool has_answer = false;
@@ -329,7 +329,7 @@ static void pack_many(gap_dc_session_t *s, const gap_dc_now_t *now, uint32_t cou
 }
 
 int gap_dc_session_pack(gap_dc_session_t *s, const gap_dc_now_t *now, gap_buf_t *body,
-                        gap_message_t *out)
+                        gap_plaintext_t *out)
 {
     size_t bytes;
     int r = queue_acks(s, now);

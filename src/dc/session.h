@@ -111,7 +111,7 @@ void gap_dc_session_free(gap_dc_session_t *s);
  * @return 0 (refused messages too: the answer says why); GAP_E_NOMEM.
  */
 GAP_NODISCARD int gap_dc_session_receive(gap_dc_session_t *s, const gap_dc_now_t *now,
-                                         const gap_message_t *m, gap_dc_inbox_t *in);
+                                         const gap_plaintext_t *m, gap_dc_inbox_t *in);
 
 /**
  * Queue a message.
@@ -142,7 +142,7 @@ GAP_NODISCARD int gap_dc_session_resume(gap_dc_session_t *s, const gap_dc_now_t 
  * @return 1 a message; 0 nothing is due; GAP_E_NOMEM (nothing was taken).
  */
 GAP_NODISCARD int gap_dc_session_pack(gap_dc_session_t *s, const gap_dc_now_t *now, gap_buf_t *body,
-                                      gap_message_t *out);
+                                      gap_plaintext_t *out);
 /** When the first queued message is due, or UINT64_MAX. */
 uint64_t gap_dc_session_due(const gap_dc_session_t *s);
 

@@ -129,7 +129,7 @@ static int reply_bad(const struct receive *r, int64_t msg_id, int32_t seqno, uin
     return reply(r, gap_bytes(b, sizeof b));
 }
 
-static int reply_bad_salt(const struct receive *r, const gap_message_t *m)
+static int reply_bad_salt(const struct receive *r, const gap_plaintext_t *m)
 {
     const gap_dc_key_t *key = r->s->key;
     uint64_t period = gap_dc_key_period(key, r->now->wall_us / 1000000);
@@ -475,7 +475,7 @@ static void take_member(gap_dc_cursor_t *c, struct member *m)
 }
 
 /* A container is taken or refused as a whole. @return its lowest msg_id; 0 it is malformed. */
-static int64_t check_container(const gap_message_t *m)
+static int64_t check_container(const gap_plaintext_t *m)
 {
     gap_dc_cursor_t c = gap_dc_cursor(m->body);
     int64_t lowest = m->msg_id;
@@ -512,7 +512,7 @@ static int greet(const struct receive *r, int64_t first_msg_id)
                                gap_bytes(b, sizeof b));
 }
 
-static int receive_container(const struct receive *r, const gap_message_t *m)
+static int receive_container(const struct receive *r, const gap_plaintext_t *m)
 {
     gap_dc_cursor_t c = gap_dc_cursor(m->body);
     int64_t lowest = check_container(m);
@@ -545,7 +545,7 @@ static uint32_t check_id(int64_t msg_id, uint64_t wall_us)
     return 0;
 }
 
-int gap_dc_session_receive(gap_dc_session_t *s, const gap_dc_now_t *now, const gap_message_t *m,
+int gap_dc_session_receive(gap_dc_session_t *s, const gap_dc_now_t *now, const gap_plaintext_t *m,
                            gap_dc_inbox_t *in)
 {
     struct receive r = {s, now, in};

@@ -182,7 +182,7 @@ GAP_NODISCARD int gap_session_ping(gap_session_t *s, int32_t delay_s, uint64_t *
  * @return 1 a packet; 0 nothing to send now; GAP_E_NOMEM nothing was sent, try again later.
  */
 GAP_NODISCARD int gap_session_poll(gap_session_t *s, uint64_t now_us, gap_buf_t *body,
-                                   gap_message_t *out);
+                                   gap_plaintext_t *out);
 
 /**
  * Take one opened message.
@@ -194,7 +194,7 @@ GAP_NODISCARD int gap_session_poll(gap_session_t *s, uint64_t now_us, gap_buf_t 
  *         sends it again.
  */
 GAP_NODISCARD int gap_session_receive(gap_session_t *s, uint64_t now_us,
-                                      const gap_message_t *message, gap_packet_t *packet);
+                                      const gap_plaintext_t *message, gap_packet_t *packet);
 
 /**
  * The next event.

@@ -148,7 +148,7 @@ static int check_time(gap_session_t *s, uint64_t now_us, uint64_t msg_id, uint32
     return 0;
 }
 
-static int check(gap_session_t *s, const gap_message_t *message)
+static int check(gap_session_t *s, const gap_plaintext_t *message)
 {
     uint64_t session_id = (uint64_t)message->session_id;
 
@@ -159,7 +159,7 @@ static int check(gap_session_t *s, const gap_message_t *message)
     return 0;
 }
 
-int gap_session_receive(gap_session_t *s, uint64_t now_us, const gap_message_t *message,
+int gap_session_receive(gap_session_t *s, uint64_t now_us, const gap_plaintext_t *message,
                         gap_packet_t *packet)
 {
     struct member m = {(uint64_t)message->msg_id, (uint32_t)message->seqno, message->body};

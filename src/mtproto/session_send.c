@@ -259,7 +259,7 @@ static int fill(gap_session_t *s, struct packet *p)
 }
 
 /* Close the packet: wrap its messages in a container if there are several. */
-static void finish(gap_session_t *s, struct packet *p, gap_message_t *out)
+static void finish(gap_session_t *s, struct packet *p, gap_plaintext_t *out)
 {
     uint8_t *first = p->body->data + SESSION_FRONT_BYTES;
     size_t len = p->body->len - SESSION_FRONT_BYTES;
@@ -293,7 +293,7 @@ static bool is_due(const gap_session_t *s, uint64_t now_us)
            now_us >= s->first_ack_us + GAP_SESSION_ACK_DELAY_US;
 }
 
-int gap_session_poll(gap_session_t *s, uint64_t now_us, gap_buf_t *body, gap_message_t *out)
+int gap_session_poll(gap_session_t *s, uint64_t now_us, gap_buf_t *body, gap_plaintext_t *out)
 {
     struct packet p = {.body = body, .now_us = now_us};
     int r;

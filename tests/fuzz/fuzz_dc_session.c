@@ -56,8 +56,8 @@ static void answer_calls(struct world *w)
 static void one_message(struct world *w, const uint8_t *head, gap_bytes_t body)
 {
     static const int64_t offsets[4] = {4, 0, 5, -((int64_t)86400 << 32)};
-    gap_message_t m = {(head[0] & 4) != 0 ? 0 : SALT, 7, w->last_id + offsets[head[0] & 3],
-                       w->seqno + head[1], body};
+    gap_plaintext_t m = {(head[0] & 4) != 0 ? 0 : SALT, 7, w->last_id + offsets[head[0] & 3],
+                         w->seqno + head[1], body};
 
     if ((head[0] & 3) == 0) w->last_id += 4;
     w->seqno += 2;

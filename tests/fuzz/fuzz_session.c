@@ -67,7 +67,7 @@ static void note_sent(struct fuzz *f, uint64_t id)
 
 static void poll_all(struct fuzz *f)
 {
-    gap_message_t m;
+    gap_plaintext_t m;
 
     for (int i = 0; i < 100 && gap_session_poll(f->s, f->now, &f->body, &m) == 1; i++) {
         GAP_ASSERT(m.body.len >= 4);
@@ -141,8 +141,8 @@ static void say(struct fuzz *f, const uint8_t *data, size_t len, bool content)
     f->server_id = f->server_id >> 32 >= second ? f->server_id + 4 : (second << 32) | 1;
     if (gap_packet_copy(&f->alloc, gap_bytes(data, len), &p) != 0) return;
     fill_in(f, p->data, p->len);
-    gap_message_t m = {0, f->session_id, (int64_t)f->server_id, content ? 1 : 0,
-                       gap_bytes(p->data, p->len)};
+    gap_plaintext_t m = {0, f->session_id, (int64_t)f->server_id, content ? 1 : 0,
+                         gap_bytes(p->data, p->len)};
     int r = gap_session_receive(f->s, f->now, &m, p);
     GAP_ASSERT(r <= 0 || r == GAP_SESSION_IGNORED);
     gap_packet_unref(p);

@@ -321,7 +321,7 @@ void client_shake_hands(struct client *c, const struct peer_style *style)
 
 int64_t client_send(struct client *c, gap_bytes_t body, bool is_content)
 {
-    gap_message_t m = {c->peer.salt, c->peer.session_id, next_id(c), 0, body};
+    gap_plaintext_t m = {c->peer.salt, c->peer.session_id, next_id(c), 0, body};
     size_t padding = gap_message_padding(GAP_PADDING_LEAST, body.len);
     size_t len = gap_message_size(body.len, padding);
     uint8_t *packet = malloc(len);
@@ -345,7 +345,7 @@ static void add_pending(struct client *c, int64_t msg_id, int32_t seqno, gap_byt
 
 static bool receive_packet(struct client *c)
 {
-    gap_message_t m;
+    gap_plaintext_t m;
     ssize_t n = client_receive_frame(c);
 
     if (n < 24) return false;

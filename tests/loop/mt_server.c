@@ -47,8 +47,8 @@ static uint64_t next_id(mt_server_t *s, bool answer)
 void mt_server_say(struct mt_conn *c, gap_bytes_t body, bool content, bool answer)
 {
     mt_server_t *s = c->server;
-    gap_message_t m = {MT_SALT, c->session_id, (int64_t)next_id(s, answer),
-                       (int32_t)(2 * s->content + (content ? 1 : 0)), body};
+    gap_plaintext_t m = {MT_SALT, c->session_id, (int64_t)next_id(s, answer),
+                         (int32_t)(2 * s->content + (content ? 1 : 0)), body};
     size_t padding = gap_message_padding(GAP_PADDING_LEAST, body.len);
     size_t len = gap_message_size(body.len, padding);
     uint8_t *packet = malloc(len);
@@ -195,7 +195,7 @@ static void greet(struct mt_conn *c, uint64_t msg_id)
     say_object(c, GAP_TL_OF(GAP_MT_NEW_SESSION_CREATED, &created), true);
 }
 
-static bool salt_is_right(struct mt_conn *c, const gap_message_t *m)
+static bool salt_is_right(struct mt_conn *c, const gap_plaintext_t *m)
 {
     gap_mt_bad_server_salt_t bad = {.bad_msg_id = m->msg_id,
                                     .bad_msg_seqno = m->seqno,
@@ -210,7 +210,7 @@ static bool salt_is_right(struct mt_conn *c, const gap_message_t *m)
 static void on_encrypted(struct mt_conn *c, uint8_t *data, size_t len)
 {
     mt_server_t *s = c->server;
-    gap_message_t m;
+    gap_plaintext_t m;
     uint8_t error[4];
 
     if (!s->keyed || s->error != 0 || gap_message_key_id(data) != s->key.id) {

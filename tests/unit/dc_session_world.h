@@ -77,7 +77,7 @@ static inline void put64(gap_buf_t *b, int64_t v)
 
 static inline int receive_at(struct world *w, int64_t msg_id, int32_t seqno, int64_t salt)
 {
-    gap_message_t m = {salt, 7, msg_id, seqno, gap_buf_view(&w->body)};
+    gap_plaintext_t m = {salt, 7, msg_id, seqno, gap_buf_view(&w->body)};
     return gap_dc_session_receive(w->s, &w->now, &m, &w->in);
 }
 
@@ -123,7 +123,7 @@ struct got {
 static inline size_t take_all(struct world *w, struct got *got, size_t cap)
 {
     size_t count = 0;
-    gap_message_t m;
+    gap_plaintext_t m;
     int r;
 
     while ((r = gap_dc_session_pack(w->s, &w->now, &w->out, &m)) > 0) {

@@ -38,7 +38,7 @@ struct world {
     gap_session_t *s;
     uint64_t now;
     gap_buf_t body;
-    gap_message_t packet; /* the last one sent */
+    gap_plaintext_t packet; /* the last one sent */
     struct sent sent[SENT_MAX];
     size_t sent_count;
     uint64_t server_id; /* last id the server used */
@@ -159,7 +159,7 @@ static inline int world_feed(struct world *w, uint64_t msg_id, uint32_t seqno, c
                              size_t len)
 {
     gap_packet_t *p;
-    gap_message_t m = {0, w->packet.session_id, (int64_t)msg_id, (int32_t)seqno, {NULL, 0}};
+    gap_plaintext_t m = {0, w->packet.session_id, (int64_t)msg_id, (int32_t)seqno, {NULL, 0}};
 
     if (w->server_session != 0) m.session_id = (int64_t)w->server_session;
     int r = gap_packet_copy(&w->alloc.alloc, gap_bytes(body, len), &p);

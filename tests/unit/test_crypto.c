@@ -201,7 +201,7 @@ START_TEST(test_dh_seal_and_open)
 }
 END_TEST
 
-static void message_of(const struct vector_packet *v, uint8_t *body, gap_message_t *m)
+static void message_of(const struct vector_packet *v, uint8_t *body, gap_plaintext_t *m)
 {
     m->salt = (int64_t)hex_u64(v->salt);
     m->session_id = (int64_t)hex_u64(v->session_id);
@@ -214,7 +214,7 @@ START_TEST(test_packet_vectors)
 {
     static uint8_t body[2048], want[2048], out[2048];
     gap_auth_key_t key;
-    gap_message_t m, opened;
+    gap_plaintext_t m, opened;
     struct scripted_random random;
     uint8_t large[32];
     uint32_t token;
@@ -251,7 +251,7 @@ START_TEST(test_packets_to_refuse)
 {
     static uint8_t packet[2048], zero[2048];
     gap_auth_key_t key;
-    gap_message_t m;
+    gap_plaintext_t m;
 
     gap_crypto_use_aesni(&c, _i == 1);
     load_key(&key);
@@ -270,7 +270,7 @@ START_TEST(test_packet_any_flipped_bit_is_refused)
 {
     uint8_t good[256], bad[256], body[2048];
     gap_auth_key_t key;
-    gap_message_t m;
+    gap_plaintext_t m;
 
     gap_crypto_use_aesni(&c, _i == 1);
     load_key(&key);
@@ -342,7 +342,7 @@ START_TEST(test_seal_refuses_what_cannot_be_sent)
     uint8_t body[64] = {0};
     static uint8_t out[2048];
     gap_auth_key_t key;
-    gap_message_t m = {.body = {body, 20}};
+    gap_plaintext_t m = {.body = {body, 20}};
 
     load_key(&key);
     for (size_t i = 0; i < GAP_ARRAY_LEN(table); i++) {

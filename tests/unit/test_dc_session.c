@@ -333,7 +333,7 @@ START_TEST(test_a_repetition_is_no_new_message)
     int64_t id = push(&w);
     ck_assert_int_eq(gap_dc_session_repeat(w.s, 0), 0);
     size_t unacked = w.s->unacked_count;
-    gap_message_t m;
+    gap_plaintext_t m;
     ck_assert_int_eq(gap_dc_session_pack(w.s, &w.now, &w.out, &m), 1);
     ck_assert_msg(m.msg_id == id, "both in one container would be an error, not a repetition");
     ck_assert_uint_eq(take_all(&w, got, 8), 1);
@@ -652,7 +652,7 @@ START_TEST(test_out_of_memory)
 {
     for (long at = 1; at < 40; at++) {
         struct world w;
-        gap_message_t m;
+        gap_plaintext_t m;
         world_init(&w);
         w.fault.fail_at = w.fault.calls + at;
         call(&w);

@@ -37,7 +37,7 @@ static void teardown(void)
 static int receive(const char *hex)
 {
     gap_packet_t *packet;
-    gap_message_t message;
+    gap_plaintext_t message;
 
     ck_assert_int_eq(gap_packet_new(&w.alloc.alloc, strlen(hex) / 2, &packet), 0);
     packet->len = (uint32_t)hex_to(hex, packet->data, packet->cap);

@@ -14,7 +14,7 @@ START_TEST(invalid_packets_are_refused)
     const struct vector_invalid *v = &vectors_invalid[_i];
     gap_auth_key_t key;
     gap_crypto_t crypto;
-    gap_message_t m;
+    gap_plaintext_t m;
     struct world w;
     gap_packet_t *p;
 
