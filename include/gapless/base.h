@@ -16,11 +16,13 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#define GAP_NODISCARD __attribute__((warn_unused_result))
+#define GAP_NODISCARD         __attribute__((warn_unused_result))
 #define GAP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define GAP_FALLTHROUGH       __attribute__((fallthrough))
 #else
 #define GAP_NODISCARD
 #define GAP_PRINTF(fmt, args)
+#define GAP_FALLTHROUGH (void)0
 #endif
 
 #if defined(GAP_BUILDING) && defined(__GNUC__)
@@ -45,7 +47,7 @@ typedef struct gap_bytes {
  * forwarded unchanged. Codes from -1 to -4999 are libuv's (on Unix a negated errno); the library's
  * own start below them.
  */
-#define GAP_OK 0
+#define GAP_OK      0
 #define GAP_E_NOMEM (-12) /* the allocator returned NULL; the same number as libuv's UV_ENOMEM */
 
 #define GAP_ERRORS(X)                                                                              \

@@ -33,6 +33,7 @@ static gap_log_level_t level_of(gap_event_kind_t kind)
     }
 }
 
+GAP_PRINTF(3, 0)
 static void emit(gap_client_t *c, gap_event_t *event, const char *format, va_list args)
 {
     gap_log_level_t level = level_of(event->kind);

@@ -137,7 +137,7 @@ gap_bytes_t gap_update_message_at(uint32_t id, gap_bytes_t bytes, bool *edit)
         break;
     case GAP_TL_UPDATE_BOT_EDIT_BUSINESS_MESSAGE:
         *edit = true;
-        /* fall through */
+        GAP_FALLTHROUGH;
     case GAP_TL_UPDATE_BOT_NEW_BUSINESS_MESSAGE:
         gap_walk_skip(&w, 4);
         (void)gap_walk_bytes(&w);

@@ -37,7 +37,7 @@ static bool pass_wrapper(struct gap_walk *w, uint32_t id)
     case GAP_TL_INVOKE_WITH_GOOGLE_PLAY_INTEGRITY:
     case GAP_TL_INVOKE_WITH_APNS_SECRET:
         (void)gap_walk_bytes(w);
-        /* fall through */
+        GAP_FALLTHROUGH;
     case GAP_TL_INVOKE_WITH_BUSINESS_CONNECTION:
     case GAP_TL_INVOKE_WITH_RE_CAPTCHA:
         (void)gap_walk_bytes(w);
@@ -281,7 +281,7 @@ static int sent_to(gap_tl_object_t input, int64_t self_id, gap_peer_t *out)
         break;
     case GAP_TL_INPUT_PEER_CHANNEL_FROM_MESSAGE:
         kind = GAP_PEER_CHANNEL;
-        /* fall through */
+        GAP_FALLTHROUGH;
     case GAP_TL_INPUT_PEER_USER_FROM_MESSAGE:
         gap_walk_skip(&w, input.len - 12); /* the id is the last field */
         id = gap_walk_i64(&w);

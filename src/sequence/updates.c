@@ -64,20 +64,20 @@ static void read_place(const uint8_t *p, size_t len, uint32_t place, struct gap_
     switch (place) {
     case P_PTS_DATE:
         if ((gap_load32(p + 4) & GAP_TL_UPDATE_READ_MESSAGES_CONTENTS_F_DATE) != 0) end -= 4;
-        /* fall through */
+        GAP_FALLTHROUGH;
     case P_PTS:
         out->pts = load_i32(end - 8);
         out->pts_count = load_i32(end - 4);
         break;
     case P_PTS_MAYBE:
         if ((gap_load32(p + 4) & GAP_TL_UPDATE_CHANNEL_TOO_LONG_F_PTS) == 0) break;
-        /* fall through */
+        GAP_FALLTHROUGH;
     case P_PTS_ALONE:
         out->pts = load_i32(end - 4);
         break;
     case P_QTS_QUERY:
         if ((gap_load32(p + 4) & GAP_TL_UPDATE_BOT_CHAT_INVITE_REQUESTER_F_QUERY_ID) != 0) end -= 8;
-        /* fall through */
+        GAP_FALLTHROUGH;
     case P_QTS:
         out->pts = load_i32(end - 4);
         out->pts_count = 1;

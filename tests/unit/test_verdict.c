@@ -20,7 +20,7 @@
     ",\"pts_count\":2,\"ids\":" ids ",\"t_us\":1000}"
 #define P(n, msg)                                                                                  \
     "{\"n\":" #n ",\"kind\":\"pin\",\"account\":7,\"box\":\"common\",\"pts\":" #n                  \
-    ",\"pts_count\":1,\"chat\":\"user:5\",\"id\":" #msg ",\"ids\":[" #msg                           \
+    ",\"pts_count\":1,\"chat\":\"user:5\",\"id\":" #msg ",\"ids\":[" #msg                          \
     "],\"pinned\":true,\"t_us\":10}"
 #define PUSH(n, fate, t)                                                                           \
     "{\"kind\":\"push\",\"n\":" #n ",\"account\":7,\"fate\":\"" fate "\",\"t_us\":" #t "}"

@@ -61,7 +61,7 @@ static inline void random_value(gap_buf_t *b, gap_prng_t *rng, uint8_t kind, uin
         break;
     case GAP_TL_K_INT256:
         for (int i = 0; i < 2; i++) ck_assert_int_eq(gap_buf_append64(b, 7), 0);
-        /* fall through */
+        GAP_FALLTHROUGH;
     case GAP_TL_K_INT128:
         for (int i = 0; i < 2; i++) ck_assert_int_eq(gap_buf_append64(b, 8), 0);
         break;
