@@ -83,7 +83,7 @@ static void send_bytes(struct client *c, gap_bytes_t a, gap_bytes_t b)
     ck_assert_ptr_nonnull(out);
     memset(&out->write, 0, sizeof out->write);
     memcpy(out->bytes, a.data, a.len);
-    memcpy(out->bytes + a.len, b.data, b.len);
+    if (b.len > 0) memcpy(out->bytes + a.len, b.data, b.len);
     out->client = c;
     out->write.bytes = gap_bytes(out->bytes, a.len + b.len);
     out->write.done = on_written;
