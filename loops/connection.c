@@ -96,6 +96,10 @@ static void on_read(gap_stream_t *stream, ssize_t nread)
         return;
     }
     gap_deframer_commit(&c->deframer, (size_t)nread);
+    if (nread > 0) {
+        c->read_us = gap_rt_now_us(c->rt);
+        c->reads++;
+    }
     while ((r = gap_deframer_next(&c->deframer, &frame)) == 1) {
         r = keep_frame(c, &frame);
         if (r == 0 && c->backlog > GAP_CONNECTION_BACKLOG_BYTES) r = GAP_E_LIMIT;
@@ -118,6 +122,7 @@ static void on_connected(gap_stream_t *stream, int status)
     }
     set_timeout(c, UINT64_MAX);
     c->state = GAP_CONNECTION_OPEN;
+    c->read_us = gap_rt_now_us(c->rt);
     gap_loop_signal(c->rt, c->owner);
 }
 

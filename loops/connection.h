@@ -61,8 +61,10 @@ typedef struct gap_connection {
     size_t frame_cap;
     size_t backlog; /* bytes in frames */
     gap_outgoing_t *spare;
-    size_t unsent; /* bytes */
-    bool tagged;   /* the transport tag went out */
+    size_t unsent;    /* bytes */
+    uint64_t read_us; /* when bytes last came, or the connection opened */
+    uint32_t reads;   /* times that bytes came */
+    bool tagged;      /* the transport tag went out */
 } gap_connection_t;
 
 /**

@@ -91,6 +91,7 @@ int link_handshake_start(gap_link_t *link)
     link->handshake = gap_calloc(link->rt->alloc, 1, sizeof *link->handshake);
     if (link->handshake == NULL) return GAP_E_NOMEM;
     gap_handshake_init(link->handshake, &config);
+    link->due_passed = false;
     link_arm(link->rt, &link->due, gap_rt_now_us(link->rt) + GAP_LINK_HANDSHAKE_US);
     return go_on(link, gap_handshake_start(link->handshake, plain_id(link)));
 }

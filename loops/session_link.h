@@ -84,9 +84,10 @@ struct gap_link {
     gap_timer_t retry; /* DOWN: the next attempt */
     gap_timer_t due;   /* the session's deadline, the handshake's time-out */
     gap_timer_t ping;
-    uint64_t last_read_us;
-    uint64_t ping_sent_us; /* 0: none is out */
-    int64_t clock_us;      /* wall clock - monotonic clock */
+    bool due_passed; /* to be acted on when everything that came has been taken in */
+    uint64_t ping_sent_us;
+    uint32_t ping_reads; /* connection.reads when it was sent */
+    int64_t clock_us;    /* wall clock - monotonic clock */
 
     void (*close_cb)(void *arg);
     void *close_arg;
@@ -100,6 +101,12 @@ static inline void link_arm(gap_rt_t *rt, gap_timer_t *timer, uint64_t deadline_
 {
     int r = gap_timer_start(rt, timer, deadline_us);
     GAP_ASSERT(r == 0);
+}
+
+/** Has nothing come since the last ping? */
+static inline bool link_is_silent(const gap_link_t *link)
+{
+    return link->connection.reads == link->ping_reads;
 }
 
 /* session_loop.c */

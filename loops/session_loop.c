@@ -88,7 +88,6 @@ void link_lost(gap_link_t *link, int status, int32_t code)
     link_handshake_end(link);
     gap_session_disconnected(link->session);
     link_arm(link->rt, &link->ping, UINT64_MAX);
-    link->ping_sent_us = 0;
     gap_rt_log(link->rt, GAP_LOG_INFO, "connection lost: %s (%d)", gap_strerror(status), (int)code);
     if (is_final(link, status, code)) {
         give_up(link, status, code);
@@ -102,7 +101,7 @@ void link_lost(gap_link_t *link, int status, int32_t code)
 
 void link_ready(gap_link_t *link)
 {
-    link->ready_us = link->last_read_us = gap_rt_now_us(link->rt);
+    link->ready_us = gap_rt_now_us(link->rt);
     link->received = false;
     gap_session_connected(link->session, link->ready_us);
     link_ping(link); /* says hello at once: the server sends what it still owes this session */
@@ -147,6 +146,16 @@ static int look_at_connection(gap_link_t *link)
     return r;
 }
 
+/* A deadline passed, and what had come by then is taken in: what has no answer now gets none in
+ * time. @return there is something to hand up. */
+static bool act_on_due(gap_link_t *link)
+{
+    link->due_passed = false;
+    if (link->handshake != NULL) link_lost(link, GAP_E_TIMEOUT, 0);
+    gap_session_expire(link->session, gap_rt_now_us(link->rt));
+    return true;
+}
+
 static void link_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     gap_link_t *link = GAP_CONTAINER_OF(loop, gap_link_t, loop);
@@ -169,6 +178,10 @@ static void link_run(gap_rt_t *rt, gap_loop_t *loop)
     if (gap_loop_is_closing(loop)) return;
     more = link_events(link) || more;
     if (gap_loop_is_closing(loop)) return;
+    if (link->due_passed && !more && link->job.kind == LINK_JOB_NONE) {
+        more = act_on_due(link);
+        if (gap_loop_is_closing(loop)) return;
+    }
     /* What came before the end was taken in first. */
     bool open = link->state == GAP_LINK_CONNECTING || link->state == GAP_LINK_HANDSHAKING ||
                 link->state == GAP_LINK_READY;
@@ -178,7 +191,7 @@ static void link_run(gap_rt_t *rt, gap_loop_t *loop)
     more = link_send(link) || more;
     if (gap_loop_is_closing(loop)) return;
     uint64_t due = gap_session_deadline_us(link->session);
-    if (link->handshake == NULL) link_arm(rt, &link->due, due);
+    if (link->handshake == NULL && !link->due_passed) link_arm(rt, &link->due, due);
     if (more) gap_loop_signal(rt, loop);
     gap_loop_wait(loop);
 }
@@ -202,9 +215,7 @@ static void on_due(gap_rt_t *rt, gap_timer_t *timer)
     gap_link_t *link = GAP_CONTAINER_OF(timer, gap_link_t, due);
 
     link_arm(rt, timer, UINT64_MAX);
-    if (gap_loop_is_closing(&link->loop)) return;
-    if (link->handshake != NULL) link_lost(link, GAP_E_TIMEOUT, 0);
-    gap_session_expire(link->session, gap_rt_now_us(rt));
+    link->due_passed = true;
     gap_loop_signal(rt, &link->loop);
 }
 
@@ -215,8 +226,7 @@ static void on_ping(gap_rt_t *rt, gap_timer_t *timer)
 
     link_arm(rt, timer, UINT64_MAX);
     if (gap_loop_is_closing(&link->loop) || link->state != GAP_LINK_READY) return;
-    if (link->ping_sent_us != 0 && now >= link->ping_sent_us + GAP_LINK_PONG_US &&
-        link->last_read_us < link->ping_sent_us) {
+    if (link_is_silent(link) && now >= link->ping_sent_us + GAP_LINK_PONG_US) {
         link_lost(link, GAP_E_TIMEOUT, 0);
     } else {
         link_ping_plan(link);

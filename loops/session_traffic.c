@@ -22,7 +22,6 @@ static void take_in(gap_link_t *link, const gap_plaintext_t *message, gap_packet
         link_lost(link, r, 0);
         return;
     }
-    link->last_read_us = now;
     link->received = true;
     link->refusals = 0;
 }
@@ -128,7 +127,7 @@ static void hand_up(gap_link_t *link, const struct gap_session_event *event)
         start_inflating(link, event);
         break;
     case GAP_SESSION_PONG:
-        break; /* last_read_us knows */
+        break; /* the connection knows when it was read */
     case GAP_SESSION_ERROR:
         if (event->unauthorized) e->unauthorized(link->arg, event->code, event->name);
         link_answer(event, event->call);
@@ -212,6 +211,7 @@ void link_ping(gap_link_t *link)
     uint64_t ping_id;
 
     link->ping_sent_us = gap_rt_now_us(link->rt);
+    link->ping_reads = link->connection.reads;
     /* Without memory for it there is none: silence then looks like a lost connection. */
     if (gap_session_ping(link->session, GAP_LINK_DISCONNECT_S, &ping_id) != 0)
         gap_rt_log(link->rt, GAP_LOG_WARN, "no memory for a ping");
@@ -225,13 +225,13 @@ void link_ping_plan(gap_link_t *link)
     uint64_t now = gap_rt_now_us(link->rt);
     uint64_t due = link->ping_sent_us + GAP_LINK_PING_US;
 
-    if (link->last_read_us < link->ping_sent_us) {
+    if (link_is_silent(link)) {
         due = link->ping_sent_us + GAP_LINK_PONG_US;
     } else if (gap_session_pending(link->session) > 0) {
-        uint64_t silent = link->last_read_us + GAP_LINK_PING_BUSY_US;
+        uint64_t silent = link->connection.read_us + GAP_LINK_PING_BUSY_US;
         if (silent < due) due = silent;
     }
-    if (due <= now && link->last_read_us >= link->ping_sent_us) {
+    if (due <= now && !link_is_silent(link)) {
         link_ping(link);
         return;
     }

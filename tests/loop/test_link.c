@@ -448,6 +448,43 @@ START_TEST(noise_ends_in_a_new_connection)
 }
 END_TEST
 
+/* In virtual time: seconds of silence cost nothing there. */
+START_TEST(silence_is_noticed)
+{
+    struct client *c = setup(WORLD_SIM_POLITE + _i);
+
+    ck_assert_int_eq(open_link(c, NULL, GAP_LINK_INTERMEDIATE), 0);
+    until(c, is_ready, "ready");
+    call(c, 0);
+    until_answers(c, 1);
+    c->server.mute = true;
+    call(c, 1);
+    /* 10 s of silence while an answer is due, 15 s without a pong. */
+    world_run(c->world, 24000);
+    ck_assert_int_eq(c->downs, 0);
+    world_run(c->world, 5000);
+    ck_assert_int_eq(c->downs, 1);
+    ck_assert_int_eq(c->down.status, GAP_E_TIMEOUT);
+    c->server.mute = false;
+    mt_server_hang_up(&c->server); /* what it did not hear is gone with the connection */
+    until_answers(c, 2);
+    ck_assert_int_eq(c->status[1], 0);
+    ck_assert_int_eq(c->server.executed[1], 1);
+
+    /* An idle one is looked at once a minute. */
+    int pings = c->server.pings;
+    world_run(c->world, 310000);
+    ck_assert_int_ge(c->server.pings - pings, 4);
+    ck_assert_int_le(c->server.pings - pings, 6);
+    c->server.mute = true;
+    int downs = c->downs;
+    world_run(c->world, 80000);
+    ck_assert_int_gt(c->downs, downs);
+    c->server.mute = false;
+    teardown(c);
+}
+END_TEST
+
 START_TEST(no_key_of_ours_is_final)
 {
     /* Another modulus: a key the server does not have. */
@@ -491,6 +528,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, slow_work_keeps_the_order, 0, WORLD_KINDS);
     tcase_add_loop_test(tc, a_wrong_salt_is_learned, 0, WORLD_KINDS);
     tcase_add_loop_test(tc, noise_ends_in_a_new_connection, 0, WORLD_KINDS);
+    tcase_add_loop_test(tc, silence_is_noticed, 0, 6);
     tcase_add_test(tc, no_key_of_ours_is_final);
     suite_add_tcase(suite, tc);
     return suite;

@@ -283,6 +283,31 @@ START_TEST(every_allocation_fails)
 }
 END_TEST
 
+/* The answer lies in the socket while the client's host does nothing: that is no time-out. */
+START_TEST(a_stalled_host_is_no_silence)
+{
+    static struct run r;
+
+    start(&r, (uint64_t)_i + 1, _i > 0);
+    share_key(&r);
+    ck_assert_int_eq(open_link(&r), 0);
+    for (size_t i = 0; i < CALLS; i++) {
+        gap_tl_auth_export_authorization_t query = {.dc_id = (int32_t)i};
+        struct gap_call_options options = {.timeout_us = 20000000};
+        ck_assert_int_eq(gap_link_call(r.link, GAP_TL_OF(GAP_TL_AUTH_EXPORT_AUTHORIZATION, &query),
+                                       &options, on_answer, (void *)(uintptr_t)i, NULL),
+                         0);
+        while (r.server.executed[i] == 0) ck_assert(sim_step(r.sim, LIMIT_US));
+        sim_stall(r.env[0], (30 + 60 * i) * UINT64_C(1000000)); /* longer than any time-out */
+        until_answered(&r, (int)i + 1, "stall", i);
+        ck_assert_msg(r.status[i] == 0, "world %d, call %zu: %d", _i, i, r.status[i]);
+        ck_assert_int_eq(r.server.connections, 1);
+    }
+    check_all(&r, "stall", (uint64_t)_i);
+    finish(&r, "stall", (uint64_t)_i);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("link_faults");
@@ -293,6 +318,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, a_cut_anywhere_in_the_key_exchange, 0, 2);
     tcase_add_loop_test(tc, closed_at_any_step, 0, 4);
     tcase_add_loop_test(tc, every_allocation_fails, 0, 2);
+    tcase_add_loop_test(tc, a_stalled_host_is_no_silence, 0, 30);
     suite_add_tcase(suite, tc);
     return suite;
 }
