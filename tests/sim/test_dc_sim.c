@@ -181,7 +181,7 @@ static bool shake_hands(struct client *c)
 
 static int64_t send_message(struct client *c, gap_bytes_t body)
 {
-    gap_message_t m = {c->peer.salt, c->peer.session_id, next_id(c), 0, body};
+    gap_plaintext_t m = {c->peer.salt, c->peer.session_id, next_id(c), 0, body};
     size_t padding = gap_message_padding(GAP_PADDING_LEAST, body.len);
     uint8_t packet[4096];
 
@@ -207,7 +207,7 @@ static bool look_at(struct client *c, int64_t req, int64_t msg_id, gap_bytes_t b
 static int take_packet(struct client *c, int64_t req)
 {
     gap_buf_t frame;
-    gap_message_t m;
+    gap_plaintext_t m;
     int found = -1;
 
     gap_buf_init(&frame, gap_alloc_default());
