@@ -81,9 +81,28 @@ static void head_text(struct gap_walk *w, struct gap_message_head *h)
     h->text = gap_walk_bytes(w);
 }
 
+/* Member by member: zeroing the struct as a whole costs as much as the walk. */
+static inline void head_init(struct gap_walk *w, struct gap_message_head *h)
+{
+    static const gap_peer_t nobody = {0, GAP_PEER_NONE};
+
+    h->id = gap_walk_u32(w);
+    h->flags = 0;
+    h->flags2 = 0;
+    h->message_id = 0;
+    h->date = 0;
+    h->reply_to = 0;
+    h->via_bot = 0;
+    h->from = nobody;
+    h->peer = nobody;
+    h->forward = nobody;
+    h->text.data = NULL;
+    h->text.len = 0;
+}
+
 int gap_message_head(struct gap_walk *w, struct gap_message_head *out)
 {
-    *out = (struct gap_message_head){.id = gap_walk_u32(w)};
+    head_init(w, out);
     switch (out->id) {
     case GAP_TL_MESSAGE:
         head_chat(w, out);
@@ -101,21 +120,28 @@ int gap_message_head(struct gap_walk *w, struct gap_message_head *out)
     return w->error;
 }
 
+int gap_message_start(struct gap_walk *w, struct gap_message_head *out)
+{
+    head_init(w, out);
+    if (out->id == GAP_TL_MESSAGE) {
+        head_chat(w, out);
+    } else if (out->id == GAP_TL_MESSAGE_SERVICE) {
+        head_service(w, out);
+    } else if (out->id == GAP_TL_MESSAGE_EMPTY) {
+        head_empty(w, out);
+    } else {
+        gap_walk_fail(w, GAP_E_TL);
+    }
+    return w->error;
+}
+
 int gap_message_peer(gap_bytes_t message, uint32_t *id, int32_t *message_id, gap_peer_t *peer)
 {
     struct gap_walk w = gap_walk(message, 0);
-    struct gap_message_head h = {.id = gap_walk_u32(&w)};
+    struct gap_message_head h;
 
-    if (h.id == GAP_TL_MESSAGE) {
-        head_chat(&w, &h);
-    } else if (h.id == GAP_TL_MESSAGE_SERVICE) {
-        head_service(&w, &h);
-    } else if (h.id == GAP_TL_MESSAGE_EMPTY) {
-        head_empty(&w, &h);
-    } else {
-        gap_walk_fail(&w, GAP_E_TL);
-    }
-    if (w.error < 0) return w.error;
+    int r = gap_message_start(&w, &h);
+    if (r < 0) return r;
     *id = h.id;
     *message_id = h.message_id;
     *peer = h.peer;
@@ -193,22 +219,25 @@ int gap_message_view(gap_bytes_t message, gap_message_t *out)
     int r = gap_message_head(&w, &h);
     if (r < 0) return r;
     if (h.id == GAP_TL_MESSAGE_EMPTY) return GAP_NO_MESSAGE;
+    out->chat = h.peer;
+    out->id = h.message_id;
+    out->date = h.date;
+    out->edit_date = 0;
+    out->reply_to = h.reply_to;
+    out->via_bot = h.via_bot;
+    out->text = h.text;
+    out->action = 0;
+    out->edit = false;
     /* These bits mean the same in message and messageService. */
-    *out = (gap_message_t){
-        .chat = h.peer,
-        .id = h.message_id,
-        .date = h.date,
-        .reply_to = h.reply_to,
-        .via_bot = h.via_bot,
-        .text = h.text,
-        .out = (h.flags & GAP_TL_MESSAGE_F_OUT) != 0,
-        .mentioned = (h.flags & GAP_TL_MESSAGE_F_MENTIONED) != 0,
-        .silent = (h.flags & GAP_TL_MESSAGE_F_SILENT) != 0,
-        .post = (h.flags & GAP_TL_MESSAGE_F_POST) != 0,
-        .service = h.id == GAP_TL_MESSAGE_SERVICE,
-        .object = message,
-        .tail = (uint32_t)(w.at - message.data),
-    };
+    out->out = (h.flags & GAP_TL_MESSAGE_F_OUT) != 0;
+    out->mentioned = (h.flags & GAP_TL_MESSAGE_F_MENTIONED) != 0;
+    out->silent = (h.flags & GAP_TL_MESSAGE_F_SILENT) != 0;
+    out->post = (h.flags & GAP_TL_MESSAGE_F_POST) != 0;
+    out->service = h.id == GAP_TL_MESSAGE_SERVICE;
+    out->has_media = false;
+    out->has_entities = false;
+    out->object = message;
+    out->tail = (uint32_t)(w.at - message.data);
     out->sender = sender_of(&h, out->out);
     if (out->service) {
         out->action = gap_walk_u32(&w);

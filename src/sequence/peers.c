@@ -371,6 +371,9 @@ static int check_entities(struct check *c, gap_bytes_t message, const uint8_t *t
     return w.error;
 }
 
+#define NAMES_MORE                                                                                 \
+    (GAP_TL_MESSAGE_F_FWD_FROM | GAP_TL_MESSAGE_F_VIA_BOT_ID | GAP_TL_MESSAGE_F_ENTITIES)
+
 int gap_peers_check(const gap_peers_t *p, const struct gap_item *item, gap_peer_t *who)
 {
     struct check c = {p, {0, GAP_PEER_NONE}, GAP_PEERS_KNOWN};
@@ -381,14 +384,17 @@ int gap_peers_check(const gap_peers_t *p, const struct gap_item *item, gap_peer_
     if ((item->flags & GAP_ITEM_MESSAGE) == 0)
         message = gap_bytes(message.data + 4, message.len - 4);
     struct gap_walk w = gap_walk(message, 0);
-    int r = gap_message_head(&w, &h);
+    /* Most messages name nobody but chat and sender: no need to walk on to the text. */
+    bool more = message.len >= 8 && gap_load32(message.data) == GAP_TL_MESSAGE &&
+                (gap_load32(message.data + 4) & NAMES_MORE) != 0;
+    int r = more ? gap_message_head(&w, &h) : gap_message_start(&w, &h);
     if (r < 0) return r;
     if (h.id == GAP_TL_MESSAGE_EMPTY) return GAP_PEERS_KNOWN;
     check_peer(&c, h.peer);
     check_peer(&c, h.from);
     check_peer(&c, h.forward);
     check_user(&c, h.via_bot);
-    if (h.id == GAP_TL_MESSAGE && (r = check_entities(&c, message, w.at, h.flags)) < 0) return r;
+    if (more && (r = check_entities(&c, message, w.at, h.flags)) < 0) return r;
     if (who != NULL) *who = c.who;
     return c.verdict;
 }

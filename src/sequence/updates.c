@@ -22,9 +22,13 @@
 #define CLASS_CHANNEL(c) ((c) >> 16 & 0xf)
 #define CLASS_FLAGS(c)   ((uint16_t)((c)&0xffff))
 
-/* 0: not an Update. */
+/* 0: not an Update. Most are new messages; the others are found by a search. */
 static uint32_t class_of(uint32_t id)
 {
+    if (id == GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE)
+        return CLASS(GAP_BOX_CHANNEL, P_PTS, C_MESSAGE, GAP_ITEM_HAS_MESSAGE);
+    if (id == GAP_TL_UPDATE_NEW_MESSAGE)
+        return CLASS(GAP_BOX_COMMON, P_PTS, C_NONE, GAP_ITEM_HAS_MESSAGE);
     switch (id) {
 #define X(name, box, place, channel, flags)                                                        \
     case GAP_TL_##name:                                                                            \

@@ -167,6 +167,10 @@ struct gap_message_head {
  */
 GAP_NODISCARD int gap_message_head(struct gap_walk *w, struct gap_message_head *out);
 
+/** The same without what stands between chat and text; enough of it to say whether somebody is
+ * named there. The walk is left standing behind the chat. */
+GAP_NODISCARD int gap_message_start(struct gap_walk *w, struct gap_message_head *out);
+
 /**
  * Constructor and chat of a boxed Message, reading no further than to its chat.
  * @param id    GAP_TL_MESSAGE, GAP_TL_MESSAGE_SERVICE or GAP_TL_MESSAGE_EMPTY.
