@@ -100,10 +100,15 @@ def step_clang_tidy():
 
 def step_cppcheck():
     """cppcheck: clean, or a reason beside each suppression."""
+    # Without their definitions the loops of <sys/queue.h> look like uses of unset pointers.
+    found = subprocess.run(["gcc", "-xc", "-E", "-"], input=b"#include <sys/queue.h>\n",
+                           stdout=subprocess.PIPE, check=True).stdout.decode()
+    queue = re.search(r'"(\S+/sys/queue\.h)"', found).group(1)
     status, output = run(
-        ["cppcheck", "--quiet", "--std=c11", "--enable=warning,performance,portability",
-         "--inline-suppr", "--error-exitcode=1", "-j", JOBS, "-Isrc", "-Iinclude", "-I.",
-         "-Ibuild/include", "-D__BYTE_ORDER__=1", "-D__ORDER_LITTLE_ENDIAN__=1",
+        ["cppcheck", "--quiet", "--include=" + queue, "--std=c11",
+         "--enable=warning,performance,portability", "--inline-suppr",
+         "--error-exitcode=1", "-j", JOBS, "-Isrc", "-Iinclude", "-I.", "-Ibuild/include",
+         "-D__BYTE_ORDER__=1", "-D__ORDER_LITTLE_ENDIAN__=1",
          "--suppress=missingIncludeSystem", "src", "loops", "bench"], 1800)
     return "" if status == 0 else output
 

@@ -216,6 +216,7 @@ static void open_items(struct gap_updates *u, struct gap_walk *w)
 
     u->at = (size_t)(w->at - u->bytes.data);
     for (; u->count < count; u->count++) {
+        /* cppcheck-suppress uninitvar ; only the address is taken, pass_item fills it */
         struct gap_item *item = u->count < GAP_UPDATES_INLINE ? &u->first[u->count] : &spare;
         const uint8_t *at = w->at;
         int r = pass_item(&at, w->end, 3, item);
