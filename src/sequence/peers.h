@@ -20,6 +20,12 @@ typedef struct gap_peers {
     struct gap_peer_slot *slots;
     size_t cap;   /* slots */
     size_t count; /* peers */
+    struct {
+        int64_t id; /* 0: none */
+        int64_t access_hash;
+    } last[4]; /* by gap_peer_kind_t: the peer learned last from a full object with a hash. Most
+                  containers name the users and chats of the one before, or ask at once about
+                  those they brought */
 } gap_peers_t;
 
 /** What is known about a peer. */

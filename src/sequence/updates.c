@@ -192,20 +192,10 @@ static void reset(struct gap_updates *u, gap_bytes_t bytes, uint32_t id)
 /* Pass a boxed vector of boxed objects of the type that @p sample constructs. */
 int gap_walk_objects(struct gap_walk *w, uint32_t sample, gap_tl_vector_t *out)
 {
-    uint16_t type = gap_tl_slot(sample)->type;
-    uint32_t count = gap_walk_vector(w);
-    const uint8_t *start = w->at;
-
-    for (uint32_t i = 0; i < count; i++) {
-        int r = gap_tl_pass(&w->at, w->end, type, 3);
-        if (r < 0) {
-            gap_walk_fail(w, r);
-            break;
-        }
-    }
     if (w->error < 0) return w->error;
-    *out = (gap_tl_vector_t){start, (size_t)(w->at - start), NULL, count};
-    return 0;
+    int r = gap_tl_pass_typed(&w->at, w->end, gap_tl_slot(sample)->type, 2, out);
+    if (r < 0) gap_walk_fail(w, r);
+    return r;
 }
 
 /* The items, the first ones remembered. Stops at the first one that can't be decoded. */

@@ -126,6 +126,18 @@ int gap_tl_pass_vector(const gap_tl_field_t *field, const uint8_t **at, const ui
     return 0;
 }
 
+int gap_tl_pass_typed(const uint8_t **at, const uint8_t *end, uint16_t type, uint32_t depth,
+                      gap_tl_vector_t *out)
+{
+    gap_tl_state_t state = {depth - 1, GAP_E_TL};
+    const uint8_t *p = gap_tl_pass_objects(*at, end, &state, type);
+
+    if (p == NULL) return state.error;
+    *out = (gap_tl_vector_t){*at + 8, (size_t)(p - *at) - 8, NULL, gap_load32(*at + 4)};
+    *at = p;
+    return 0;
+}
+
 int64_t gap_tl_skip(gap_bytes_t in)
 {
     gap_tl_state_t state = {0, GAP_E_TL};

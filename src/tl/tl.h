@@ -121,6 +121,16 @@ static inline size_t gap_tl_fixed_size(uint8_t kind, uint16_t target)
 GAP_NODISCARD int gap_tl_pass(const uint8_t **at, const uint8_t *end, uint32_t type,
                               uint32_t depth);
 
+/**
+ * Pass a boxed vector of boxed objects of one type and make a view of it.
+ *
+ * @param type   Type number.
+ * @param depth  Nesting of the vector.
+ * @return as gap_tl_pass.
+ */
+GAP_NODISCARD int gap_tl_pass_typed(const uint8_t **at, const uint8_t *end, uint16_t type,
+                                    uint32_t depth, gap_tl_vector_t *out);
+
 /** Pass a string and make a view of its bytes. @return 0, GAP_E_TL. */
 GAP_NODISCARD static inline int gap_tl_pass_bytes(const uint8_t **at, const uint8_t *end,
                                                   gap_bytes_t *out)

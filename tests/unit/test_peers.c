@@ -82,6 +82,37 @@ START_TEST(test_forbidden_and_empty)
 }
 END_TEST
 
+/* The peer learned last is remembered apart from the table: what comes between must not be lost. */
+START_TEST(test_learning_the_same_again)
+{
+    gap_tl_channel_forbidden_t f = {.id = 5, .access_hash = 50, .title = gap_str("x")};
+    gap_peer_t channel = {5, GAP_PEER_CHANNEL};
+    struct gap_peer_info set = {.access_hash = 54, .has_hash = true};
+    gap_peers_t p;
+
+    gap_peers_init(&p, gap_alloc_default());
+    for (int i = 0; i < 3; i++) learn(&p, build_channel(5, 51, 0));
+    ck_assert_int_eq(known(&p, GAP_PEER_CHANNEL, 5).access_hash, 51);
+    learn(&p, build(GAP_TL_OF(GAP_TL_CHANNEL_FORBIDDEN, &f)));
+    ck_assert(known(&p, GAP_PEER_CHANNEL, 5).forbidden);
+    learn(&p, build_channel(5, 51, 0));
+    ck_assert_msg(!known(&p, GAP_PEER_CHANNEL, 5).forbidden, "as it was before is news again");
+    ck_assert_int_eq(known(&p, GAP_PEER_CHANNEL, 5).access_hash, 51);
+    learn(&p, build_channel(5, 52, 0));
+    ck_assert_msg(known(&p, GAP_PEER_CHANNEL, 5).access_hash == 52, "another hash counts");
+    learn(&p, build_channel(6, 52, 0));
+    ck_assert_msg(known(&p, GAP_PEER_CHANNEL, 6).access_hash == 52, "another id too");
+    ck_assert_int_eq(gap_peers_set(&p, channel, &set), 0);
+    learn(&p, build_channel(5, 52, 0));
+    ck_assert_msg(known(&p, GAP_PEER_CHANNEL, 5).access_hash == 52, "and what was set between");
+    learn(&p, build_user(5, 53, 0, NULL));
+    ck_assert_msg(known(&p, GAP_PEER_USER, 5).access_hash == 53, "kinds do not mix");
+    ck_assert_int_eq(known(&p, GAP_PEER_CHANNEL, 5).access_hash, 52);
+    ck_assert_uint_eq(p.count, 3);
+    gap_peers_fini(&p);
+}
+END_TEST
+
 START_TEST(test_ids_out_of_range_are_passed_over)
 {
     static const int64_t ids[] = {0, -1, INT64_MIN, INT64_MAX, ((int64_t)1 << 53) + 1};
@@ -279,6 +310,7 @@ static Suite *peers_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_partial_objects_never_replace_full_ones);
     tcase_add_test(t, test_forbidden_and_empty);
+    tcase_add_test(t, test_learning_the_same_again);
     tcase_add_test(t, test_ids_out_of_range_are_passed_over);
     tcase_add_test(t, test_many_peers_cost_24_bytes_each);
     tcase_add_test(t, test_out_of_memory_keeps_what_is_known);
