@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""gapless-userbot as a user meets it: the demo, a server of one's own, mistakes, signals.
+
+Usage: test_userbot.py BUILD_DIR. Ends with "N passed, N failed".
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+USERBOT = os.path.join(BUILD, "gapless-userbot")
+DC = os.path.join(BUILD, "gapless-dc")
+CREDENTIALS = ["--api-id", "1", "--api-hash", "x", "--bot-token", "7000001:test"]
+SANITISED = os.environ.get("GAP_SANITISED") == "1"
+VERDICT = re.compile(r"^delivered (\d+)/(\d+), lost (\d+), doubled (\d+), out of order (\d+), "
+                     r"superseded (\d+), differences (\d+), p50 [\d.]+ ms, p99 [\d.]+ ms$")
+
+passed = 0
+failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("userbot: " + what)
+
+
+def userbot(args, timeout=60):
+    done = subprocess.run([USERBOT] + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+class Dc:
+    """A gapless-dc of its own, ended by its own pid."""
+
+    def __init__(self, folder, *args):
+        self.key = os.path.join(folder, "key.pem")
+        self.ledger = os.path.join(folder, "ledger")
+        self.process = subprocess.Popen(
+            [DC, "--pubkey-out", self.key, "--ledger", self.ledger] + list(args),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        ready = json.loads(self.process.stdout.readline())
+        self.port = ready["port"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.terminate()
+        self.status = self.process.wait(30)
+        self.process.stdout.close()
+
+    def server_args(self):
+        return ["--server", f"127.0.0.1:{self.port}", "--server-key", self.key] + CREDENTIALS
+
+
+def test_demo():
+    events = "1500" if SANITISED else "6000"
+    status, out, err = userbot(["--embedded", "--seed", "4", "--events", events, "--channels", "60"])
+    lines = out.strip().splitlines()
+    found = VERDICT.match(lines[-1]) if lines else None
+    check(status == 0 and found is not None, f"demo: status {status}, {out!r} {err!r}")
+    if found:
+        delivered, expected, lost, doubled, disorder = (int(found.group(i)) for i in range(1, 6))
+        check(delivered == expected and delivered > 1000, f"demo: {lines[-1]}")
+        check((lost, doubled, disorder) == (0, 0, 0), f"demo: {lines[-1]}")
+        check(int(found.group(7)) > 0, "demo: no difference was needed: were there faults at all?")
+    check(err == "", f"demo: a pipe should be quiet: {err!r}")
+
+
+def test_demo_json():
+    status, out, _ = userbot(["--seed", "9", "--events", "500", "--channels", "10", "--json"])
+    verdict = json.loads(out.strip().splitlines()[-1])
+    check(status == 0 and verdict["lost"] == 0 and verdict["delivered"] > 300, f"json: {verdict}")
+
+
+def test_output_lines(folder):
+    out_path = os.path.join(folder, "out")
+    with Dc(folder, "--events", "300", "--channels", "5", "--kinds", "new_message") as dc:
+        status, _, err = userbot(dc.server_args() + ["--out", out_path, "--expect", "300",
+                                                      "--timeout", "30"])
+    check(status == 0, f"--expect: status {status}: {err!r}")
+    check(dc.status == 0, f"gapless-dc ended with {dc.status}")
+    with open(out_path, encoding="utf-8") as f:
+        got = [json.loads(line) for line in f]
+    with open(dc.ledger, encoding="utf-8") as f:
+        ledger = [json.loads(line) for line in f]
+    events = [e for e in ledger if e["kind"] == "new_message"]
+    check(len(got) == 300 and len(events) == 300, f"--out: {len(got)} lines of {len(events)}")
+    want = {(e["chat"], e["id"]): e["text"] for e in events}
+    check(all(want.get((g["chat"], g["id"])) == g["text"] for g in got), "--out: texts differ")
+    check(all(g["via"] in ("push", "difference", "result", "journal") for g in got), "--out: via")
+    check(all(g["box"] == ("channel:" + g["chat"].split(":")[1] if g["chat"].startswith("channel")
+                           else "common") for g in got), "--out: box")
+    check(all((g["pts"] is None) == (g["via"] == "difference") for g in got), "--out: pts")
+
+
+def test_expectation_not_met(folder):
+    with Dc(folder, "--events", "5") as dc:
+        status, _, err = userbot(dc.server_args() + ["--expect", "500", "--timeout", "3"])
+    check(status == 3 and err.count("\n") == 1, f"unmet: status {status}: {err!r}")
+
+
+def test_signals(folder):
+    for number, extra, wanted in ((signal.SIGTERM, [], 0), (signal.SIGINT, [], 0),
+                                  (signal.SIGINT, ["--expect", "99999"], 3)):
+        with Dc(folder, "--events", "100000", "--rate", "200") as dc:
+            bot = subprocess.Popen([USERBOT] + dc.server_args() + extra, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(1.5)
+            bot.send_signal(number)
+            try:
+                _, err = bot.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                bot.kill()
+                _, err = bot.communicate()
+        check(bot.returncode == wanted and b"interrupted after" in err,
+              f"signal {number} {extra}: status {bot.returncode}: {err!r}")
+
+
+def test_wrong_usage():
+    for args in (["--nonsense"], ["--server", "nowhere"], ["--server", "127.0.0.1:1"], ["word"],
+                 ["--events", "many"], ["--timeout"], ["--telegram", "--server", "127.0.0.1:1"],
+                 ["--telegram"], ["--embedded", "--expect", "5"],
+                 ["--server", "127.0.0.1:1", "--server-key", "k"]):
+        status, out, err = userbot(args)
+        check(status == 2 and err.count("\n") == 1 and out == "",
+              f"usage {args}: status {status}: {err!r}")
+    status, out, err = userbot(["--help"])
+    check(status == 0 and err == "" and "--embedded" in out, "--help")
+
+
+def test_wrong_keys_and_addresses(folder):
+    base = CREDENTIALS + ["--timeout", "20"]
+    missing = os.path.join(folder, "no-such-key")
+    status, _, err = userbot(["--server", "127.0.0.1:1", "--server-key", missing] + base)
+    check(status == 1 and missing in err and err.count("\n") == 1, f"no key file: {status} {err!r}")
+    broken = os.path.join(folder, "broken.pem")
+    with open(broken, "w", encoding="ascii") as f:
+        f.write("-----BEGIN RSA PUBLIC KEY-----\nnonsense\n-----END RSA PUBLIC KEY-----\n")
+    status, _, err = userbot(["--server", "127.0.0.1:1", "--server-key", broken] + base)
+    check(status == 1 and broken in err and err.count("\n") == 1, f"broken key: {status} {err!r}")
+    with tempfile.TemporaryDirectory() as other_folder, Dc(folder) as dc, Dc(other_folder) as other:
+        args = dc.server_args()
+        args[args.index("--server-key") + 1] = other.key
+        status, _, err = userbot(args + ["--timeout", "20"])
+        check(status == 1 and "key" in err, f"another server's key: status {status}: {err!r}")
+        args = dc.server_args()
+        args[args.index("--bot-token") + 1] = "no token"
+        status, _, err = userbot(args + ["--timeout", "20"])
+        check(status == 1 and "token" in err, f"a bad token: status {status}: {err!r}")
+        status, _, err = userbot(dc.server_args() + ["--dc", "4", "--timeout", "20"])
+        check(status == 1 and "data centre" in err.lower(), f"a wrong --dc: {status}: {err!r}")
+    status, _, err = userbot(["--server", f"127.0.0.1:{dc.port}", "--server-key", dc.key]
+                             + CREDENTIALS + ["--timeout", "3"])
+    check(status in (1, 3) and err != "", f"nobody listens: status {status}: {err!r}")
+
+
+def main():
+    test_wrong_usage()
+    test_demo()
+    test_demo_json()
+    for test in (test_output_lines, test_expectation_not_met, test_signals,
+                 test_wrong_keys_and_addresses):
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
