@@ -34,9 +34,14 @@ void bench_hash(struct bench *b, uint64_t value);
 uint64_t bench_cpu_ns(void);
 /** The median of @p count values; sorts them. */
 double bench_median(double *values, size_t count);
-/** End the program with a message if @p status is negative: a benchmark that fails measures
- * nothing. */
-void bench_must(int status, const char *what);
+/** End the program with a message. */
+_Noreturn void bench_fail(int status, const char *what);
+
+/** End the program if @p status is negative: a benchmark that fails measures nothing. */
+static inline void bench_must(int status, const char *what)
+{
+    if (status < 0) bench_fail(status, what);
+}
 
 /* The benchmarks. */
 void bench_order(struct bench *b);

@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 {
     static const size_t sizes[] = {64, 256, 1024, 4096, 65536};
     static struct bench b;
-    int rounds = argc > 1 ? atoi(argv[1]) : 25;
+    long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 25;
 
     if (rounds < 1 || rounds > ROUNDS_MAX) {
         fprintf(stderr, "rounds: 1 to %d\n", ROUNDS_MAX);
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
            "bytes", "limit, ns", "open", "seal", "open", "seal", "", "portable", "AES-NI");
     size_t done = 0;
     for (; r == 0 && done < GAP_ARRAY_LEN(sizes); done += r == 0)
-        r = one_size(&b, sizes[done], rounds);
+        r = one_size(&b, sizes[done], (int)rounds);
     bench_serial_limit_fini(&b.limit);
     gap_crypto_fini(&b.crypto);
     if (r < 0) fprintf(stderr, "crypto_speed: %s\n", gap_strerror(r));

@@ -6,6 +6,7 @@
  *
  * Owns: nothing. Never: calls back, judges an order, asks.
  */
+#include "base/assert.h"
 #include "base/packet.h"
 #include "loops/engine_internal.h"
 
@@ -39,6 +40,7 @@ static void shed(gap_engine_t *e, uint16_t flags)
 /* Out of memory: what has a sequence is fetched later, the rest is gone. */
 static void starved(struct intake *in, struct gap_track *track)
 {
+    GAP_ASSERT(in->e != NULL);
     in->result = GAP_E_NOMEM;
     if (track == NULL) {
         shed(in->e, 0);

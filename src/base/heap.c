@@ -28,6 +28,7 @@ int gap_heap_reserve(gap_heap_t *h, size_t count)
     if (count <= h->cap) return 0;
     size_t cap = h->cap == 0 ? 16 : h->cap;
     while (cap < count) cap *= 2;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the heap is an array of pointers */
     gap_heap_node_t **nodes = gap_realloc(h->alloc, h->nodes, cap * sizeof *nodes);
     if (nodes == NULL) return GAP_E_NOMEM;
     h->nodes = nodes;

@@ -52,11 +52,12 @@ static int grow(gap_pool_t *p)
     if (slab == NULL) return GAP_E_NOMEM;
     slab->next = p->slabs;
     p->slabs = slab;
-    for (size_t i = p->per_slab; i > 0; i--) {
-        struct free_node *node = (void *)(slab->nodes + (i - 1) * p->node_size);
+    size_t i = p->per_slab; /* never 0 */
+    do {
+        struct free_node *node = (void *)(slab->nodes + --i * p->node_size);
         node->next = p->free_list;
         p->free_list = node;
-    }
+    } while (i > 0);
     return 0;
 }
 

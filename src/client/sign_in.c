@@ -163,7 +163,7 @@ static int address_of(gap_bytes_t value, int32_t dc, gap_tl_dc_option_t *out)
 static void on_config(void *arg, gap_call_id_t call, const struct gap_call_result *result)
 {
     gap_client_t *c = arg;
-    gap_tl_dc_option_t option;
+    gap_tl_dc_option_t option = {0};
 
     (void)call;
     if (c->closing || c->state != CLIENT_LOOKING_UP) return;
