@@ -131,12 +131,25 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
 
     (void)client;
     switch (event->kind) {
+    case GAP_CLIENT_CONNECTED:
+        app->connected = true;
+        break;
     case GAP_CLIENT_FATAL:
     case GAP_CLIENT_SIGNED_OUT:
         app_complain(app, "%s", event->text);
         app_end(app, APP_FAILED);
         break;
     case GAP_CLIENT_DISCONNECTED:
+        if (app->ending) break;
+        if (app->connected) {
+            app_complain(app, "%s", event->text);
+        } else {
+            /* Never once connected: more likely a wrong address than a bad day. */
+            app_complain(app, "can't connect to %s: %s; check address, port and network",
+                         app->target, gap_strerror(event->error));
+            app_end(app, APP_FAILED);
+        }
+        break;
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
@@ -152,6 +165,11 @@ void app_connect(struct app *app, const char *host, uint16_t port, int dc, const
 {
     gap_client_config_t config;
 
+    if (host != NULL) {
+        (void)snprintf(app->target, sizeof app->target, "%s:%u", host, (unsigned)port);
+    } else {
+        (void)snprintf(app->target, sizeof app->target, "Telegram");
+    }
     memset(&config, 0, sizeof config);
     config.network = host != NULL ? GAP_NETWORK_CUSTOM : GAP_NETWORK_PRODUCTION;
     config.host = host;

@@ -149,7 +149,7 @@ def test_wrong_keys_and_addresses(folder):
         f.write("-----BEGIN RSA PUBLIC KEY-----\nnonsense\n-----END RSA PUBLIC KEY-----\n")
     status, _, err = userbot(["--server", "127.0.0.1:1", "--server-key", broken] + base)
     check(status == 1 and broken in err and err.count("\n") == 1, f"broken key: {status} {err!r}")
-    with tempfile.TemporaryDirectory() as other_folder, Dc(folder) as dc, Dc(other_folder) as other:
+    with Dc(folder) as dc, tempfile.TemporaryDirectory() as other_folder, Dc(other_folder) as other:
         args = dc.server_args()
         args[args.index("--server-key") + 1] = other.key
         status, _, err = userbot(args + ["--timeout", "20"])
@@ -160,9 +160,11 @@ def test_wrong_keys_and_addresses(folder):
         check(status == 1 and "token" in err, f"a bad token: status {status}: {err!r}")
         status, _, err = userbot(dc.server_args() + ["--dc", "4", "--timeout", "20"])
         check(status == 1 and "data centre" in err.lower(), f"a wrong --dc: {status}: {err!r}")
-    status, _, err = userbot(["--server", f"127.0.0.1:{dc.port}", "--server-key", dc.key]
-                             + CREDENTIALS + ["--timeout", "3"])
-    check(status in (1, 3) and err != "", f"nobody listens: status {status}: {err!r}")
+    for address in (f"127.0.0.1:{dc.port}", "no-such-host.invalid:443"):
+        status, _, err = userbot(["--server", address, "--server-key", dc.key]
+                                 + CREDENTIALS + ["--timeout", "30"])
+        check(status == 1 and address in err and err.count("\n") == 1,
+              f"nobody listens at {address}: status {status}: {err!r}")
 
 
 def main():
