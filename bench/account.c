@@ -68,7 +68,7 @@ void account_run(struct account *a)
 
 void account_open(struct account *a, uint32_t channels, uint32_t inbox_max)
 {
-    gap_engine_channel_t *known = calloc(channels, sizeof *known);
+    gap_engine_channel_t *known = calloc(channels + 1, sizeof *known);
     gap_engine_config_t config;
     gap_engine_state_t state = {1, 1, 1, 1800000000, known, channels};
 
@@ -89,9 +89,11 @@ void account_open(struct account *a, uint32_t channels, uint32_t inbox_max)
     config.handler = handle;
     config.handler_data = a;
     config.state = &state;
+    uint64_t start = bench_cpu_ns();
     bench_must(gap_engine_open(&config, &a->engine), "opening the engine");
     gap_engine_start(a->engine);
     account_run(a);
+    a->open_ns = bench_cpu_ns() - start;
     free(known);
 }
 

@@ -14,6 +14,7 @@ struct account {
     uint64_t handled;
     uint64_t sum; /* of what the handler read */
     uint64_t now_us;
+    uint64_t open_ns; /* processor time from the state in memory to ready */
     struct {
         gap_answer_cb cb;
         void *arg;

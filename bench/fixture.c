@@ -43,6 +43,11 @@ static gap_tl_user_t user_of(int64_t id)
     return u;
 }
 
+static uint64_t hash_of(int64_t channel)
+{
+    return (uint64_t)channel * 31;
+}
+
 static gap_tl_channel_t channel_of(int64_t id, const gap_tl_chat_photo_empty_t *photo)
 {
     gap_tl_channel_t c;
@@ -50,7 +55,7 @@ static gap_tl_channel_t channel_of(int64_t id, const gap_tl_chat_photo_empty_t *
     memset(&c, 0, sizeof c);
     c.flags = GAP_TL_CHANNEL_F_MEGAGROUP | GAP_TL_CHANNEL_F_ACCESS_HASH;
     c.id = id;
-    c.access_hash = id * 31;
+    c.access_hash = (int64_t)hash_of(id);
     c.title = gap_str("A supergroup");
     c.photo = GAP_TL_OF(GAP_TL_CHAT_PHOTO_EMPTY, photo);
     c.date = DATE;
@@ -111,6 +116,19 @@ static void find_pts(struct fixture_stream *s, uint32_t text_len)
     gap_buf_fini(&other);
 }
 
+static void find_channel(struct fixture_stream *s)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i + 8 <= s->size; i += 4) {
+        if (gap_load64(s->bytes.data + i) != FIXTURE_CHANNEL) continue;
+        GAP_ASSERT(found < GAP_ARRAY_LEN(s->channel_at));
+        s->channel_at[found++] = i;
+    }
+    GAP_ASSERT(found == GAP_ARRAY_LEN(s->channel_at));
+    GAP_ASSERT(gap_load64(s->bytes.data + s->channel_at[1] + 8) == hash_of(FIXTURE_CHANNEL));
+}
+
 void fixture_stream_init(struct fixture_stream *s, uint32_t count, uint32_t channels,
                          uint32_t text_len)
 {
@@ -123,6 +141,7 @@ void fixture_stream_init(struct fixture_stream *s, uint32_t count, uint32_t chan
     GAP_ASSERT(s->bytes.len == s->size * count);
     s->count = count;
     find_pts(s, text_len);
+    find_channel(s);
     bench_must(gap_packet_copy(gap_alloc_default(), gap_buf_view(&s->bytes), &s->packet),
                "a packet for the fixture");
 }
@@ -144,4 +163,13 @@ void fixture_stream_set_pts(struct fixture_stream *s, uint32_t i, int32_t pts)
 
     gap_store32(object + s->pts_at[0], (uint32_t)pts);
     gap_store32(object + s->pts_at[1], (uint32_t)pts);
+}
+
+void fixture_stream_set_channel(struct fixture_stream *s, uint32_t i, int64_t channel)
+{
+    uint8_t *object = s->packet->data + s->size * i;
+
+    gap_store64(object + s->channel_at[0], (uint64_t)channel);
+    gap_store64(object + s->channel_at[1], (uint64_t)channel);
+    gap_store64(object + s->channel_at[1] + 8, hash_of(channel));
 }

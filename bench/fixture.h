@@ -28,7 +28,9 @@ struct fixture_stream {
     gap_packet_t *packet; /* a copy of them: what is fed */
     size_t size;
     uint32_t count;
-    size_t pts_at[2]; /* where an object holds its pts: as message id and as pts */
+    size_t pts_at[2];     /* where an object holds its pts: as message id and as pts */
+    size_t channel_at[2]; /* where it holds its channel: of the message, and the channel itself,
+                             whose access hash follows */
 };
 
 /** Build @p count objects for channels FIXTURE_CHANNEL + i % channels. */
@@ -39,6 +41,8 @@ void fixture_stream_fini(struct fixture_stream *s);
 const uint8_t *fixture_stream_at(const struct fixture_stream *s, uint32_t i);
 /** Set the pts (and message id) of object @p i. */
 void fixture_stream_set_pts(struct fixture_stream *s, uint32_t i, int32_t pts);
+/** Set the channel of object @p i. */
+void fixture_stream_set_channel(struct fixture_stream *s, uint32_t i, int64_t channel);
 
 #define FIXTURE_CHANNEL INT64_C(1000000001)
 
