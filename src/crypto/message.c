@@ -11,9 +11,10 @@
 #include "base/bytes.h"
 #include "crypto/ige.h"
 
-#define BLOCK       16
-#define HEADER      32 /* salt, session_id, msg_id, seqno, length */
-#define MSG_KEY_LEN 16
+#define BLOCK         16
+#define QUICK_ACK_BIT 0x80000000U /* what tells a token from a length */
+#define HEADER        32          /* salt, session_id, msg_id, seqno, length */
+#define MSG_KEY_LEN   16
 
 struct packet_keys {
     uint8_t key[32];
@@ -87,7 +88,7 @@ int gap_message_seal(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t
     memcpy(out + 8, large + 8, MSG_KEY_LEN);
     r = derive(c, key, direction, out + 8, &keys);
     if (r == 0) r = gap_ige_encrypt(c, keys.key, keys.iv, plain, plain, plain_len);
-    if (r == 0 && quick_ack != NULL) *quick_ack = gap_load32(large) | 0x80000000U;
+    if (r == 0 && quick_ack != NULL) *quick_ack = gap_load32(large) | QUICK_ACK_BIT;
     gap_wipe(&keys, sizeof keys);
 out:
     if (r < 0) gap_wipe(out, GAP_ENVELOPE_BYTES + plain_len);
@@ -142,6 +143,18 @@ int gap_message_open(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t
     out->body = gap_bytes(plain + HEADER, body_len);
 out:
     if (r < 0) gap_wipe(packet, len);
+    return r;
+}
+
+int gap_message_quick_ack(gap_crypto_t *c, const gap_auth_key_t *key, gap_direction_t direction,
+                          const uint8_t *packet, size_t len, uint32_t *out)
+{
+    const gap_bytes_t pieces[2] = {{key->key + 88 + direction, 32},
+                                   {packet + GAP_ENVELOPE_BYTES, len - GAP_ENVELOPE_BYTES}};
+    uint8_t large[GAP_SHA256_BYTES];
+    int r = gap_sha256(c, pieces, 2, large);
+
+    if (r == 0) *out = gap_load32(large) | QUICK_ACK_BIT;
     return r;
 }
 

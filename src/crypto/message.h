@@ -76,6 +76,14 @@ GAP_NODISCARD int gap_message_open(gap_crypto_t *c, const gap_auth_key_t *key,
                                    gap_direction_t direction, uint8_t *packet, size_t len,
                                    gap_plaintext_t *out);
 
+/**
+ * The token by which receipt of a packet is acknowledged at once, computed from its plaintext.
+ * @param packet  Opened by gap_message_open. @return 0; GAP_E_LIBCRYPTO.
+ */
+GAP_NODISCARD int gap_message_quick_ack(gap_crypto_t *c, const gap_auth_key_t *key,
+                                        gap_direction_t direction, const uint8_t *packet,
+                                        size_t len, uint32_t *out);
+
 /** The key id a packet claims; 0 for an unencrypted message. @p packet has at least 8 bytes. */
 int64_t gap_message_key_id(const uint8_t *packet);
 

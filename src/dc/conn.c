@@ -74,6 +74,41 @@ static struct packet *packet_new(gap_dc_conn_t *conn, size_t len)
     return packet;
 }
 
+/* Hand it to the environment. */
+static void write_out(struct packet *packet)
+{
+    gap_dc_conn_t *conn = packet->conn;
+    gap_dc_t *dc = conn->dc;
+
+    packet->size = packet->write.bytes.len;
+    if (conn->unsent == 0) conn->progress_us = dc->now.mono_us;
+    conn->unsent += packet->size;
+    count_unsent(conn);
+    dc->env->ops->write(conn->stream, &packet->write);
+}
+
+/* Receipt of a message, told before anything is done about it. */
+static int send_quick_ack(gap_dc_conn_t *conn, const gap_dc_key_t *key, const uint8_t *opened,
+                          size_t opened_len)
+{
+    gap_dc_t *dc = conn->dc;
+    struct packet *packet = packet_new(conn, 0);
+    uint32_t token = 0;
+    size_t len;
+    int r;
+
+    if (packet == NULL) return GAP_E_NOMEM;
+    r = gap_message_quick_ack(&dc->crypto, &key->auth, GAP_TO_SERVER, opened, opened_len, &token);
+    if (r == 0) r = gap_dc_framer_quick_ack(&conn->framer, token, packet->bytes, &len);
+    if (r < 0) {
+        gap_free(dc->alloc, packet);
+        return r;
+    }
+    packet->write.bytes = gap_bytes(packet->bytes, len);
+    write_out(packet);
+    return 0;
+}
+
 /* Frame the payload and hand it to the environment. */
 static int packet_send(struct packet *packet, size_t len)
 {
@@ -88,13 +123,13 @@ static int packet_send(struct packet *packet, size_t len)
             return r;
         }
     }
-    packet->write.bytes =
-        gap_dc_framer_wrap(&conn->framer, packet->bytes + GAP_DC_FRAME_HEAD, len, filler);
-    packet->size = packet->write.bytes.len;
-    if (conn->unsent == 0) conn->progress_us = dc->now.mono_us;
-    conn->unsent += packet->size;
-    count_unsent(conn);
-    dc->env->ops->write(conn->stream, &packet->write);
+    int r = gap_dc_framer_wrap(&conn->framer, packet->bytes + GAP_DC_FRAME_HEAD, len, filler,
+                               &packet->write.bytes);
+    if (r < 0) {
+        gap_free(dc->alloc, packet);
+        return r;
+    }
+    write_out(packet);
     return 0;
 }
 
@@ -351,7 +386,7 @@ static bool has_expired(const gap_dc_key_t *key, uint64_t now_s)
     return key->expires_in > 0 && now_s > key->made_s + (uint64_t)key->expires_in;
 }
 
-static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len)
+static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len, bool quick_ack)
 {
     gap_dc_t *dc = conn->dc;
     gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, gap_message_key_id(payload));
@@ -370,6 +405,7 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len)
     }
     if (conn->deadline_us != GAP_ENV_NEVER && conn->session == NULL)
         conn->deadline_us = GAP_ENV_NEVER;
+    if (r == 0 && quick_ack) r = send_quick_ack(conn, key, payload, len);
     if (r == 0) r = attach(conn, key, m.session_id);
     gap_dc_inbox_clear(&dc->inbox);
     if (r == 0) r = gap_dc_session_receive(conn->session, &dc->now, &m, &dc->inbox);
@@ -383,17 +419,25 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len)
 
 /* --- the stream ------------------------------------------------------------------------------ */
 
+/* Did the client ask a proxy for another data centre than this one? */
+static bool is_elsewhere(const gap_dc_conn_t *conn)
+{
+    const gap_dc_framer_t *f = &conn->framer;
+
+    return f->is_obfuscated && f->obfuscation.is_secret &&
+           !gap_dc_is_named(conn->dc->options.dc, f->obfuscation.dc);
+}
+
 static void handle_payload(gap_dc_conn_t *conn, uint8_t *payload, size_t len, bool quick_ack)
 {
-    /* Quick acknowledgements are optional: the client gets msgs_ack and its results all the same.
-     */
-    (void)quick_ack;
-    if (len < 8)
+    if (is_elsewhere(conn))
+        refuse(conn, ERROR_WRONG_DC);
+    else if (len < 8)
         refuse(conn, ERROR_NO_KEY);
     else if (gap_load64(payload) == 0)
         handle_plain(conn, payload, len);
     else
-        handle_encrypted(conn, payload, len);
+        handle_encrypted(conn, payload, len, quick_ack);
 }
 
 static void on_alloc(gap_stream_t *stream, uint8_t **buf, size_t *cap)
@@ -493,6 +537,8 @@ void gap_dc_conn_accept(gap_dc_t *dc, gap_stream_t *stream)
     conn->wake.fire = on_wake;
     conn->deadline_us = dc->now.mono_us + GAP_DC_GREETING_US;
     gap_dc_framer_init(&conn->framer, dc->alloc, GAP_DC_FRAME_PLAIN_MAX_BYTES);
+    gap_dc_framer_obfuscated(&conn->framer, &dc->crypto,
+                             dc->options.has_secret ? dc->options.secret : NULL);
     stream->events = &conn_events;
     stream->arg = conn;
     LIST_INSERT_HEAD(&dc->conns, conn, link);

@@ -8,6 +8,7 @@
 
 #include "crypto/rsa.h"
 #include "dc/model.h"
+#include "dc/obfuscate.h"
 #include "dc/traffic.h"
 #include "env/env.h"
 
@@ -18,7 +19,9 @@ typedef struct gap_dc_options {
     gap_addr_t listen;        /* default 127.0.0.1, a free port */
     int32_t dc;               /* id, default 2 */
     const gap_rsa_key_t *rsa; /* whole key; pinned until closed; required */
-    dc_options_t world;       /* the model's */
+    bool has_secret;          /* obfuscated connections may use the secret, as with a proxy */
+    uint8_t secret[GAP_DC_SECRET_BYTES];
+    dc_options_t world; /* the model's */
     dc_traffic_options_t traffic;
     uint64_t seed;          /* of the faults */
     double reorder;         /* probability that a push comes late */

@@ -2,9 +2,10 @@
  * dc/frame.c - framing of the server's side.
  *
  *   UNKNOWN --first bytes--> ABRIDGED | INTERMEDIATE | PADDED | FULL, for the connection's life
+ *           --64 bytes of an obfuscated connection--> one of the first three, through ciphers
  *
- * Owns the bytes received and not yet consumed. Never looks into a payload, except for the length
- * of an encrypted one behind which padding may lie.
+ * Owns the bytes received and not yet consumed, decrypted as they come, and the ciphers. Never
+ * looks into a payload, except for the length of an encrypted one behind which padding may lie.
  */
 #include "dc/frame.h"
 
@@ -23,8 +24,15 @@ void gap_dc_framer_init(gap_dc_framer_t *f, const gap_alloc_t *alloc, uint32_t m
     f->max_bytes = max_bytes;
 }
 
+void gap_dc_framer_obfuscated(gap_dc_framer_t *f, gap_crypto_t *crypto, const uint8_t *secret)
+{
+    f->crypto = crypto;
+    f->secret = secret;
+}
+
 void gap_dc_framer_fini(gap_dc_framer_t *f)
 {
+    gap_dc_obfuscation_fini(&f->obfuscation);
     gap_buf_fini(&f->in);
 }
 
@@ -48,7 +56,46 @@ int gap_dc_framer_room(gap_dc_framer_t *f, uint8_t **buf, size_t *cap)
 void gap_dc_framer_filled(gap_dc_framer_t *f, size_t n)
 {
     GAP_ASSERT(n <= f->in.cap - f->in.len);
+    if (f->is_obfuscated && f->failure == 0)
+        f->failure = gap_ctr_crypt(&f->obfuscation.rx, f->in.data + f->in.len, n);
     f->in.len += n;
+}
+
+/* Does a connection of another protocol begin so? None of ours does: clients draw again. */
+static bool is_foreign(uint32_t first)
+{
+    static const uint32_t foreign[] = {
+        0x44414548U, /* HEAD */
+        0x54534f50U, /* POST */
+        0x20544547U, /* GET */
+        0x4954504fU, /* OPTI */
+        0x02010316U, /* TLS */
+    };
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(foreign); i++)
+        if (first == foreign[i]) return true;
+    return false;
+}
+
+/* @return 1 decided, 64 bytes consumed and the rest decrypted; 0 too few bytes; negative. */
+static int detect_obfuscated(gap_dc_framer_t *f)
+{
+    gap_bytes_t b = gap_buf_view(&f->in);
+    int r = 0;
+
+    if (f->crypto == NULL) return GAP_E_PROTOCOL;
+    if (b.len < GAP_DC_OBFUSCATED_HEAD) return 0;
+    if (f->secret != NULL)
+        r = gap_dc_obfuscation_begin(&f->obfuscation, f->crypto, b.data, f->secret);
+    if (r == 0) r = gap_dc_obfuscation_begin(&f->obfuscation, f->crypto, b.data, NULL);
+    if (r <= 0) return r < 0 ? r : GAP_E_PROTOCOL;
+    f->is_obfuscated = true;
+    f->transport = f->obfuscation.tag == 0xefefefefU   ? GAP_DC_ABRIDGED
+                   : f->obfuscation.tag == 0xeeeeeeeeU ? GAP_DC_INTERMEDIATE
+                                                       : GAP_DC_PADDED;
+    gap_buf_consume(&f->in, GAP_DC_OBFUSCATED_HEAD);
+    r = gap_ctr_crypt(&f->obfuscation.rx, f->in.data + f->in.head, f->in.len - f->in.head);
+    return r < 0 ? r : 1;
 }
 
 /* Decide on the transport. @return 1 decided, its tag consumed; 0 too few bytes; GAP_E_PROTOCOL. */
@@ -67,13 +114,15 @@ static int detect(gap_dc_framer_t *f)
         f->transport = GAP_DC_INTERMEDIATE;
     } else if (gap_load32(b.data) == 0xddddddddU) {
         f->transport = GAP_DC_PADDED;
+    } else if (is_foreign(gap_load32(b.data))) {
+        return GAP_E_PROTOCOL;
     } else if (b.len < 8) {
         return 0;
     } else if (gap_load32(b.data + 4) == 0) {
         f->transport = GAP_DC_FULL;
         tag = 0;
     } else {
-        return GAP_E_PROTOCOL;
+        return detect_obfuscated(f);
     }
     gap_buf_consume(&f->in, tag);
     return 1;
@@ -133,6 +182,7 @@ int gap_dc_framer_next(gap_dc_framer_t *f, uint8_t **payload, size_t *len, bool 
     int r = 1;
 
     drop_handed(f);
+    if (f->failure < 0) return f->failure;
     if (f->transport == GAP_DC_UNKNOWN && (r = detect(f)) <= 0) return r;
     gap_bytes_t b = gap_buf_view(&f->in);
     if (f->transport == GAP_DC_ABRIDGED)
@@ -153,8 +203,9 @@ int gap_dc_framer_next(gap_dc_framer_t *f, uint8_t **payload, size_t *len, bool 
     return 1;
 }
 
-gap_bytes_t gap_dc_framer_wrap(gap_dc_framer_t *f, uint8_t *payload, size_t len,
-                               const uint8_t filler[GAP_DC_FRAME_TAIL])
+/* The frame, in clear. */
+static gap_bytes_t frame(gap_dc_framer_t *f, uint8_t *payload, size_t len,
+                         const uint8_t filler[GAP_DC_FRAME_TAIL])
 {
     uint8_t *head = payload - 4;
 
@@ -180,6 +231,42 @@ gap_bytes_t gap_dc_framer_wrap(gap_dc_framer_t *f, uint8_t *payload, size_t len,
     memcpy(payload + len, filler + 1, pad);
     gap_store32(head, (uint32_t)(len + pad));
     return gap_bytes(head, len + pad + 4);
+}
+
+/* What goes on the wire is passed through the cipher. */
+static int obfuscate(gap_dc_framer_t *f, uint8_t *bytes, size_t len)
+{
+    if (f->is_obfuscated && f->failure == 0)
+        f->failure = gap_ctr_crypt(&f->obfuscation.tx, bytes, len);
+    return f->failure;
+}
+
+int gap_dc_framer_wrap(gap_dc_framer_t *f, uint8_t *payload, size_t len,
+                       const uint8_t filler[GAP_DC_FRAME_TAIL], gap_bytes_t *out)
+{
+    gap_bytes_t b = frame(f, payload, len, filler);
+    int r = obfuscate(f, payload - (payload - b.data), b.len);
+
+    if (r == 0) *out = b;
+    return r;
+}
+
+int gap_dc_framer_quick_ack(gap_dc_framer_t *f, uint32_t token, uint8_t out[GAP_DC_QUICK_ACK_MAX],
+                            size_t *len)
+{
+    *len = 4;
+    if (f->transport == GAP_DC_PADDED) {
+        /* An ordinary frame here: a length in clear would be mistaken for one. */
+        gap_store32(out, 8);
+        gap_store32(out + 4, UINT32_MAX);
+        gap_store32(out + 8, token);
+        *len = 12;
+    } else if (f->transport == GAP_DC_ABRIDGED) {
+        for (unsigned i = 0; i < 4; i++) out[i] = (uint8_t)(token >> (24 - 8 * i));
+    } else {
+        gap_store32(out, token);
+    }
+    return obfuscate(f, out, *len);
 }
 
 size_t gap_dc_framer_trim(const gap_dc_framer_t *f, const uint8_t *payload, size_t len)

@@ -113,6 +113,13 @@ static bool is_view_of(gap_bytes_t b, const void *bytes, size_t len)
     return gap_bytes_equal(b, gap_bytes(bytes, len));
 }
 
+bool gap_dc_is_named(int32_t dc, int32_t named)
+{
+    int64_t id = named < 0 ? -(int64_t)named : named;
+
+    return id % 10000 == dc % 10000;
+}
+
 /* Read p_q_inner_data in any of its four forms. @return 0, GAP_DC_WRONG_DC, GAP_E_PROTOCOL. */
 static int read_inner(gap_dc_handshake_t *h, const gap_dc_secrets_t *s, gap_bytes_t data)
 {
@@ -137,9 +144,7 @@ static int read_inner(gap_dc_handshake_t *h, const gap_dc_secrets_t *s, gap_byte
         return GAP_E_PROTOCOL;
     if (!gap_secret_equal(nonce, h->nonce, 16)) return GAP_E_PROTOCOL;
     if (!gap_secret_equal(server_nonce, h->server_nonce, 16)) return GAP_E_PROTOCOL;
-    /* Media-only connections negate the id, test data centres add 10000. */
-    int64_t named = dc < 0 ? -(int64_t)dc : dc;
-    return named % 10000 == s->dc % 10000 ? 0 : GAP_DC_WRONG_DC;
+    return gap_dc_is_named(s->dc, dc) ? 0 : GAP_DC_WRONG_DC;
 }
 
 /* Undo whichever padding the client used. */

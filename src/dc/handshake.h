@@ -60,6 +60,10 @@ typedef struct gap_dc_handshake {
     int64_t salt;       /* and its first salt */
 } gap_dc_handshake_t;
 
+/** Does a client mean the data centre @p dc when it writes @p named? Media-only connections negate
+ * the id, test data centres add 10000. */
+bool gap_dc_is_named(int32_t dc, int32_t named);
+
 void gap_dc_handshake_init(gap_dc_handshake_t *h, const gap_alloc_t *alloc);
 /** Wipe and free; safe twice. */
 void gap_dc_handshake_fini(gap_dc_handshake_t *h);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { ADDRESS, TEXT, NUMBER, SEED, CHANCE, KINDS, SWITCH };
+enum kind { ADDRESS, TEXT, NUMBER, SEED, CHANCE, KINDS, SECRET, SWITCH };
 
 struct option {
     const char *name;
@@ -60,6 +60,8 @@ static const struct option options[] = {
     {"--slice", "N", NUMBER, IN_DC(world.slice), 1, 1000000, "events in one difference"},
     {"--await-clients", "N", NUMBER, IN_DC(await_clients), 1, 1000000,
      "accounts that must be ready before traffic starts"},
+    {"--secret", "HEX32", SECRET, IN_CLI(dc), 0, 0,
+     "let clients in that use this secret as with a proxy"},
     {"--help", NULL, SWITCH, IN_CLI(help), 0, 0, "print this"},
 };
 
@@ -102,6 +104,26 @@ static bool read_chance(const char *text, double *out)
     return true;
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool read_secret(const char *text, gap_dc_options_t *o)
+{
+    if (strlen(text) != 2 * sizeof o->secret) return false;
+    for (size_t i = 0; i < sizeof o->secret; i++) {
+        int high = hex_digit(text[2 * i]);
+        int low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        o->secret[i] = (uint8_t)(high << 4 | low);
+    }
+    o->has_secret = true;
+    return true;
+}
+
 /* Store a value. @return NULL, or what is expected instead. */
 static const char *store(const struct option *o, const char *value, gap_dc_cli_t *cli, char *hint,
                          size_t hint_cap)
@@ -130,6 +152,8 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
         if (!read_chance(value, &p)) return "a probability from 0 to 1";
         memcpy(at, &p, sizeof p);
         return NULL;
+    case SECRET:
+        return read_secret(value, &cli->dc) ? NULL : "32 hexadecimal digits";
     case KINDS:
         if (dc_kinds_parse(value, &narrow) < 0)
             return "a list of new_message, edit_message, delete_messages, pin, read, qts, "

@@ -1,6 +1,7 @@
 /*
  * tests/fuzz/fuzz_dc_frame.c - the data centre's frame reader. Byte 0 says into pieces of how many
- * bytes the rest is cut; the outcome must not depend on it.
+ * bytes the rest is cut; the outcome must not depend on it. Obfuscated connections may use a
+ * secret.
  */
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -17,6 +18,8 @@ struct outcome {
     uint32_t crc;
     uint32_t frames;
 };
+
+static gap_crypto_t crypto;
 
 static void take(gap_dc_framer_t *f, struct outcome *o)
 {
@@ -37,7 +40,12 @@ static struct outcome read_all(const uint8_t *data, size_t size, size_t step)
     struct outcome o = {0, 0, 0};
     gap_dc_framer_t f;
 
+    static const uint8_t secret[GAP_DC_SECRET_BYTES] = {0x40, 0xa5, 0x75, 0xd9, 0xf3, 0x8a,
+                                                        0x8b, 0xc0, 0x3e, 0x64, 0x44, 0x37,
+                                                        0xef, 0x55, 0xe7, 0x5f};
+
     gap_dc_framer_init(&f, gap_alloc_default(), MAX_BYTES);
+    gap_dc_framer_obfuscated(&f, &crypto, secret);
     for (size_t at = 0; at < size && o.result == 0;) {
         uint8_t *buf;
         size_t cap;
@@ -55,7 +63,11 @@ static struct outcome read_all(const uint8_t *data, size_t size, size_t step)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static bool is_ready;
+
     if (size == 0) return 0;
+    if (!is_ready && gap_crypto_init(&crypto) < 0) return 0;
+    is_ready = true;
     struct outcome whole = read_all(data + 1, size - 1, size);
     struct outcome pieces = read_all(data + 1, size - 1, (size_t)data[0] + 1);
     GAP_ASSERT(whole.result == pieces.result);

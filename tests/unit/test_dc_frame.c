@@ -133,7 +133,8 @@ static size_t write_stream(gap_dc_transport_t transport, const char *tag, uint8_
         expected->frames++;
         expected->bytes += lengths[i];
         expected->crc = (uint32_t)crc32(expected->crc, payload, (uInt)lengths[i]);
-        gap_bytes_t frame = gap_dc_framer_wrap(&f, payload, lengths[i], filler);
+        gap_bytes_t frame;
+        ck_assert_int_eq(gap_dc_framer_wrap(&f, payload, lengths[i], filler, &frame), 0);
         ck_assert(frame.data >= room);
         ck_assert(frame.data + frame.len <= room + sizeof room);
         memcpy(out + n, frame.data, frame.len);
@@ -210,7 +211,8 @@ START_TEST(test_an_error_stays_short_in_the_padded_transport)
     f.transport = GAP_DC_PADDED;
     for (unsigned i = 0; i < 256; i++) {
         filler[0] = (uint8_t)i;
-        gap_bytes_t frame = gap_dc_framer_wrap(&f, room + GAP_DC_FRAME_HEAD, 4, filler);
+        gap_bytes_t frame;
+        ck_assert_int_eq(gap_dc_framer_wrap(&f, room + GAP_DC_FRAME_HEAD, 4, filler, &frame), 0);
         ck_assert_uint_lt(frame.len - 4, 16);
         ck_assert_uint_eq(gap_load32(frame.data), frame.len - 4);
     }
