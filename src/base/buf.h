@@ -28,7 +28,9 @@ void gap_buf_clear(gap_buf_t *b);
 
 static inline gap_bytes_t gap_buf_view(const gap_buf_t *b)
 {
-    gap_bytes_t v = {b->data == NULL ? NULL : b->data + b->head, b->len - b->head};
+    gap_bytes_t v = {NULL, 0};
+
+    if (b->data != NULL) v = (gap_bytes_t){b->data + b->head, b->len - b->head};
     return v;
 }
 

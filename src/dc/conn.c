@@ -224,6 +224,7 @@ static int send_plain(gap_dc_conn_t *conn, gap_bytes_t body)
     int64_t id = (int64_t)(((now->wall_us / 1000000) << 32 | fraction) & ~(uint64_t)3) | 1;
 
     if (packet == NULL) return GAP_E_NOMEM;
+    GAP_ASSERT(body.data != NULL);
     if (id <= conn->plain_id) id = conn->plain_id + 4;
     conn->plain_id = id;
     uint8_t *p = packet->bytes + GAP_DC_FRAME_HEAD;

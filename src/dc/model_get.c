@@ -131,7 +131,7 @@ int dc_channel_get_messages(dc_call_t *c)
 {
     gap_tl_channels_get_messages_t q;
     int32_t ids[DC_IDS_MAX];
-    uint32_t count;
+    uint32_t count = 0;
     uint32_t chat;
 
     if (gap_tl_read(c->method, GAP_TL_CHANNELS_GET_MESSAGES, &q, sizeof q) < 0)

@@ -109,13 +109,13 @@ static void put_name(dc_writer_t *w, const char *prefix, int64_t number, const c
     size_t count = 0;
     size_t len = strlen(prefix);
 
-    memcpy(name, prefix, len);
+    memcpy(name, prefix, len); /* NOLINT(bugprone-not-null-terminated-result): has a length */
     do {
         digits[count++] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
     while (count > 0) name[len++] = digits[--count];
-    memcpy(name + len, suffix, strlen(suffix));
+    memcpy(name + len, suffix, strlen(suffix)); /* NOLINT: as above */
     dc_put_string(w, gap_bytes(name, len + strlen(suffix)));
 }
 
