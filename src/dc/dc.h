@@ -9,6 +9,7 @@
 #include "crypto/rsa.h"
 #include "dc/model.h"
 #include "dc/obfuscate.h"
+#include "dc/script.h"
 #include "dc/traffic.h"
 #include "env/env.h"
 
@@ -36,6 +37,10 @@ typedef struct gap_dc_options {
     uint32_t await_clients; /* accounts that must be ready before traffic starts, at
                                least and by default 1 */
 
+    const gap_dc_script_t *script; /* instead of traffic; pinned. May be NULL */
+
+    /** What a script expects was met or not, with its line and what was found. May be NULL. */
+    void (*expected)(void *data, uint32_t line, bool is_met, const char *what);
     /** One line of the ledger, newline included; borrowed. May be NULL. @return 0 or negative: the
      * data centre fails with it. */
     int (*ledger)(void *data, const char *line, size_t len);

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "dc/dc.h"
 #include "dc/options.h"
+#include "dc/script.h"
 #include "uv/uv_env.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ struct program {
     gap_crypto_t crypto;
     gap_rsa_key_t rsa;
     FILE *ledger;
+    gap_dc_script_t script;
+    bool is_disappointed; /* a script expected something else */
     bool is_closing;
     int status;
 };
@@ -90,6 +93,27 @@ out:
     return failed;
 }
 
+static int read_script(struct program *p, const char *name)
+{
+    static char text[GAP_DC_SCRIPT_BYTES + 1];
+    char error[256];
+    FILE *f = fopen(name, "rb");
+
+    if (f == NULL)
+        return complain("can't read the script '%s': %s; give another --script", name,
+                        strerror(errno));
+    size_t len = fread(text, 1, sizeof text, f);
+    bool failed = ferror(f) != 0;
+    (void)fclose(f);
+    if (failed) return complain("can't read the script '%s'; give another --script", name);
+    int r = gap_dc_script_read(gap_alloc_default(), gap_bytes(text, len), &p->script, error,
+                               sizeof error);
+    if (r == GAP_E_ARGUMENT) return complain("%s: %s", name, error);
+    if (r < 0) return complain("can't take the script '%s': %s", name, gap_strerror(r));
+    p->cli.dc.script = &p->script;
+    return 0;
+}
+
 static int prepare_key(struct program *p)
 {
     if (gap_crypto_init(&p->crypto) < 0)
@@ -127,6 +151,16 @@ static void on_done(void *data, uint32_t events)
     if (p->ledger != NULL && fflush(p->ledger) != 0)
         p->status = complain("can't write the ledger: %s", strerror(errno));
     (void)printf("{\"event\":\"done\",\"events\":%lu}\n", (unsigned long)events);
+    (void)fflush(stdout);
+}
+
+static void on_expected(void *data, uint32_t line, bool is_met, const char *what)
+{
+    struct program *p = data;
+
+    p->is_disappointed = p->is_disappointed || !is_met;
+    (void)printf("{\"event\":\"expect\",\"line\":%lu,\"met\":%s,\"what\":\"%s\"}\n",
+                 (unsigned long)line, is_met ? "true" : "false", what);
     (void)fflush(stdout);
 }
 
@@ -222,6 +256,7 @@ static int serve(struct program *p)
     o->data = p;
     o->done = on_done;
     o->failed = on_failed;
+    o->expected = on_expected;
     if (p->ledger != NULL) {
         o->ledger = on_ledger;
         o->ledger_flush = on_ledger_flush;
@@ -257,7 +292,12 @@ int main(int argc, char **argv)
         (void)fputs(text, stdout);
         return 0;
     }
+    if (p.cli.script_help) {
+        (void)fputs(gap_dc_script_help(), stdout);
+        return 0;
+    }
     (void)signal(SIGPIPE, SIG_IGN);
+    if (p.cli.script != NULL && read_script(&p, p.cli.script) != 0) goto out;
     if (prepare_key(&p) != 0) goto out;
     if (p.cli.ledger != NULL && (p.ledger = fopen(p.cli.ledger, "wb")) == NULL) {
         complain("can't write the ledger '%s': %s; choose another --ledger", p.cli.ledger,
@@ -265,9 +305,11 @@ int main(int argc, char **argv)
         goto out;
     }
     status = serve(&p);
+    if (status == 0 && p.is_disappointed) status = 3;
 out:
     if (p.ledger != NULL && fclose(p.ledger) != 0)
         status = complain("can't write the ledger '%s': %s", p.cli.ledger, strerror(errno));
+    gap_dc_script_fini(&p.script);
     gap_rsa_fini(&p.rsa);
     gap_crypto_fini(&p.crypto);
     return status;

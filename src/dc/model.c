@@ -33,6 +33,7 @@ void dc_options_init(dc_options_t *o)
     o->channel_slice = 100;
     o->difference_max = 1000000;
     o->channel_diff_max = 100000;
+    o->timeout_s = 30;
     o->text_min = 20;
     o->text_max = TEXT_CHARS_DEFAULT;
 }

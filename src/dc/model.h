@@ -88,6 +88,8 @@ typedef struct dc_options {
     uint32_t channel_slice;  /* events in one channel difference, default 100, at least 1 */
     uint32_t difference_max; /* further behind than this many pts is too long; default 1000000 */
     uint32_t channel_diff_max; /* the same for channels, whatever limit is asked; default 100000 */
+    uint32_t timeout_s;        /* of a channel difference: when to poll an open channel again;
+                                  default 30 */
     uint32_t text_min;         /* characters of invented texts, default 20 */
     uint32_t text_max;         /* default 120, at most DC_TEXT_CHARS_MAX */
     uint32_t short_percent;    /* of private texts of a user seen before: pushed as
@@ -111,6 +113,19 @@ GAP_NODISCARD int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, 
 void dc_model_free(dc_model_t *m);
 /** The options it was made with. */
 const dc_options_t *dc_model_options(const dc_model_t *m);
+
+/** Limits on differences that may be changed at any time; the same as in the options, but the
+ * _max may be 0: whoever is behind is too far behind. */
+typedef struct dc_limits {
+    uint32_t slice;
+    uint32_t channel_slice;
+    uint32_t difference_max;
+    uint32_t channel_diff_max;
+    uint32_t timeout_s;
+} dc_limits_t;
+
+void dc_model_limits(const dc_model_t *m, dc_limits_t *out);
+void dc_model_limit(dc_model_t *m, const dc_limits_t *limits);
 
 /* --- accounts ------------------------------------------------------------------------------ */
 
@@ -221,6 +236,15 @@ GAP_NODISCARD int dc_model_push(dc_model_t *m, const dc_view_t *view, const uint
  * @return 0; GAP_E_NOT_FOUND; GAP_E_NOMEM. */
 GAP_NODISCARD int dc_model_push_too_long(dc_model_t *m, const dc_view_t *view, int64_t channel,
                                          int64_t now_us, gap_buf_t *out);
+/** The same with updateChannel: something about the account's place in it has changed. */
+GAP_NODISCARD int dc_model_push_channel(dc_model_t *m, const dc_view_t *view, int64_t channel,
+                                        int64_t now_us, gap_buf_t *out);
+/** Append updatePtsChanged, as updateShort. @return 0; GAP_E_NOT_FOUND; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_push_reset(dc_model_t *m, const dc_view_t *view, int64_t now_us,
+                                      gap_buf_t *out);
+/** Forget the events of a box (a channel's, or with 0 the common one of @p account) and let it go
+ * on from @p pts. @return 0; GAP_E_NOT_FOUND; GAP_E_ARGUMENT pts below 1. */
+GAP_NODISCARD int dc_model_reset(dc_model_t *m, int64_t account, int64_t channel, int32_t pts);
 /** Append the account's own User object (for auth.authorization). @return 0; GAP_E_NOT_FOUND;
  * GAP_E_NOMEM. */
 GAP_NODISCARD int dc_model_self(dc_model_t *m, const dc_view_t *view, gap_buf_t *out);

@@ -20,7 +20,6 @@
 #include <gapless/tl_api.h>
 #include <string.h>
 
-#define TIMEOUT_S         30 /* when to poll an open channel again */
 #define TOO_LONG_MESSAGES 10 /* newest messages in channelDifferenceTooLong */
 
 /** The part of a log that an answer covers: events first..end, leading from pts `from` to `to`. */
@@ -330,7 +329,7 @@ static int answer_channel_empty(dc_call_t *c, const struct window *win)
     dc_put32(&w, GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL |
                      GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_TIMEOUT);
     dc_put32(&w, (uint32_t)win->log->pts);
-    dc_put32(&w, TIMEOUT_S);
+    dc_put32(&w, c->m->options.timeout_s);
     return dc_writer_end(&w);
 }
 
@@ -350,7 +349,7 @@ static int answer_channel_difference(dc_call_t *c, struct window *win)
     dc_put32(&w, (final ? GAP_TL_UPDATES_CHANNEL_DIFFERENCE_F_FINAL : 0) |
                      GAP_TL_UPDATES_CHANNEL_DIFFERENCE_F_TIMEOUT);
     dc_put32(&w, (uint32_t)win->to);
-    dc_put32(&w, TIMEOUT_S);
+    dc_put32(&w, c->m->options.timeout_s);
     put_new_messages(&w, win);
     size_t at = dc_vector_begin(&w);
     uint32_t count = put_message_ids(&w, win);
@@ -387,7 +386,7 @@ static int answer_channel_too_long(dc_call_t *c, uint32_t index, const struct wi
     dc_put32(&w, GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG);
     dc_put32(&w, GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG_F_FINAL |
                      GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG_F_TIMEOUT);
-    dc_put32(&w, TIMEOUT_S);
+    dc_put32(&w, c->m->options.timeout_s);
     dc_put_dialog(&w, index);
     size_t at = dc_vector_begin(&w);
     for (int32_t id = (int32_t)store->count; id > 0 && count < TOO_LONG_MESSAGES; id--) {

@@ -62,6 +62,8 @@ static const struct option options[] = {
      "accounts that must be ready before traffic starts"},
     {"--secret", "HEX32", SECRET, IN_CLI(dc), 0, 0,
      "let clients in that use this secret as with a proxy"},
+    {"--script", "FILE", TEXT, IN_CLI(script), 0, 0, "play this sequence instead of traffic"},
+    {"--script-help", NULL, SWITCH, IN_CLI(script_help), 0, 0, "print what a script may say"},
     {"--help", NULL, SWITCH, IN_CLI(help), 0, 0, "print this"},
 };
 
@@ -175,6 +177,7 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
 
 int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size_t error_cap)
 {
+    static const bool yes = true;
     char name[64];
     char hint[64];
 
@@ -189,7 +192,7 @@ int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size
             return GAP_E_ARGUMENT;
         }
         if (o->kind == SWITCH) {
-            out->help = true;
+            memcpy((uint8_t *)out + o->offset, &yes, sizeof yes);
             continue;
         }
         const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
@@ -280,6 +283,7 @@ int gap_dc_cli_help(char *out, size_t cap)
         "\nKinds: new_message, edit_message, delete_messages, pin, read, qts, callback_query, "
         "status.\nFaults touch the traffic's pushes only; the last push of every sequence is "
         "clean, and so is\nthe first of every channel.\n"
-        "Exit status: 0 ended by a signal, 1 failed, 2 wrong usage.\n");
+        "Exit status: 0 ended by a signal, 1 failed, 2 wrong usage, 3 a script expected\n"
+        "something that did not come.\n");
     return (int)len;
 }

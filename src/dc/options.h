@@ -9,7 +9,9 @@ typedef struct gap_dc_cli {
     const char *key; /* file names, or NULL */
     const char *pubkey_out;
     const char *ledger;
+    const char *script;
     bool help;
+    bool script_help;
 } gap_dc_cli_t;
 
 /**

@@ -9,7 +9,7 @@
  */
 #include "base/alloc.h"
 #include "base/bytes.h"
-#include "dc/server.h"
+#include "dc/script_run.h"
 
 #define CONGESTED_WAIT_US 2000U
 
@@ -133,7 +133,7 @@ static int build(gap_dc_t *dc, gap_dc_key_t *key, uint32_t n)
 
 /* Queue bytes for the session that gets the key's pushes. A session that can take no more loses
  * its connection; what it misses it will fetch. */
-static int deliver(gap_dc_t *dc, gap_dc_key_t *key, gap_bytes_t body, bool twice)
+int gap_dc_push_deliver(gap_dc_t *dc, gap_dc_key_t *key, gap_bytes_t body, bool twice)
 {
     const uint32_t flags = GAP_DC_CONTENT | GAP_DC_PUSH;
     gap_dc_session_t *s = key->subscribed;
@@ -168,7 +168,7 @@ static void on_held(gap_dc_t *dc, gap_dc_timer_t *t)
 
     if (key != NULL) {
         r = dc_ledger_push(&dc->ledger, held->n, key->account, DC_LATE, (int64_t)dc->now.wall_us);
-        if (r == 0) r = deliver(dc, key, gap_bytes(held->body, held->len), false);
+        if (r == 0) r = gap_dc_push_deliver(dc, key, gap_bytes(held->body, held->len), false);
     }
 
     release(dc, held);
@@ -213,7 +213,7 @@ static int push_to(gap_dc_t *dc, gap_dc_key_t *key, const dc_event_t *e, gap_dc_
     gap_free(dc->alloc, gap_map_remove(&dc->missed, missed_key(key, e)));
     if ((r = build(dc, key, e->n)) < 0) return r;
     if (fate.fate == DC_LATE) return hold(dc, key, e->n, gap_buf_view(&dc->push), fate.late_us);
-    return deliver(dc, key, gap_buf_view(&dc->push), fate.fate == DC_TWICE);
+    return gap_dc_push_deliver(dc, key, gap_buf_view(&dc->push), fate.fate == DC_TWICE);
 }
 
 /* --- one event ------------------------------------------------------------------------------ */
@@ -279,6 +279,7 @@ static int start(gap_dc_t *dc)
 
     dc->phase = GAP_DC_PUSHING;
     dc->start_us = dc->now.mono_us;
+    if (dc->run != NULL) return 0;
     return is_faulty && has_accounts && o->traffic.events > 0 ? find_clean(dc) : 0;
 }
 
@@ -312,6 +313,17 @@ static int go_on(gap_dc_t *dc)
     return 0;
 }
 
+static int go_on_script(gap_dc_t *dc)
+{
+    int r = gap_dc_script_turn(dc);
+
+    if (r == GAP_DC_SCRIPT_OVER) {
+        dc->phase = GAP_DC_DRAINING;
+        r = 0;
+    }
+    return r;
+}
+
 /* Everything happened: make up for last pushes that were dropped after all. */
 static int make_up(gap_dc_t *dc)
 {
@@ -327,7 +339,7 @@ static int make_up(gap_dc_t *dc)
         if (!dc_model_receives(dc->model, missed->n, key->account)) continue;
         r = dc_ledger_push(&dc->ledger, missed->n, key->account, DC_LATE, (int64_t)dc->now.wall_us);
         if (r == 0) r = build(dc, key, missed->n);
-        if (r == 0) r = deliver(dc, key, gap_buf_view(&dc->push), false);
+        if (r == 0) r = gap_dc_push_deliver(dc, key, gap_buf_view(&dc->push), false);
     }
     it = 0;
     while (gap_map_next(&dc->missed, &it, &map_key, &value)) gap_free(dc->alloc, value);
@@ -345,7 +357,9 @@ static int drain(gap_dc_t *dc)
     dc->phase = GAP_DC_DONE;
     /* What the ledger says of the last pushes must be there before anybody reads "done". */
     gap_dc_settle(dc);
-    if (dc->options.done != NULL) dc->options.done(dc->options.data, dc->traffic.made);
+    if (dc->options.done != NULL)
+        dc->options.done(dc->options.data,
+                         dc->run != NULL ? gap_dc_script_events(dc) : dc->traffic.made);
     return 0;
 }
 
@@ -362,7 +376,7 @@ void gap_dc_push_turn(gap_dc_t *dc)
         }
         r = start(dc);
     }
-    if (r == 0 && dc->phase == GAP_DC_PUSHING) r = go_on(dc);
+    if (r == 0 && dc->phase == GAP_DC_PUSHING) r = dc->run != NULL ? go_on_script(dc) : go_on(dc);
     if (r == 0 && dc->phase == GAP_DC_DRAINING) r = drain(dc);
     if (r < 0) {
         dc->more = false;

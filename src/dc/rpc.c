@@ -6,7 +6,7 @@
  *
  * Owns nothing. Every call is answered; never with silence.
  */
-#include "dc/rpc.h"
+#include "dc/script_run.h"
 
 #include "base/alloc.h"
 #include "base/packet.h"
@@ -18,6 +18,8 @@
 #define LAYER_MIN 1
 #define LAYER_MAX 9999
 
+#define NO_CONSTRUCTOR 0x0bad0badU /* is in no schema */
+
 /** One call while it is answered. */
 struct call {
     gap_dc_t *dc;
@@ -27,6 +29,7 @@ struct call {
     gap_dc_query_t query;
     gap_dc_error_t error; /* code 0: none */
     int64_t account;      /* who called, for the ledger */
+    gap_dc_rule_t rule;   /* what a script says */
 };
 
 static int fail(struct call *c, int32_t code, const char *text)
@@ -168,30 +171,111 @@ static int call_model(struct call *c)
     return r;
 }
 
-/* The result, or an error, in dc->answer.body. @return 0 or negative. */
-static int execute(struct call *c)
+static int dispatch(struct call *c)
 {
     gap_dc_t *dc = c->dc;
     gap_buf_t *out = &dc->answer.body;
-    int r = check(c);
+    int r;
 
-    if (r == 0) r = chance(c);
-    if (r != 0) return r;
     switch (c->query.id) {
     case GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION:
-        r = import_bot(c, out);
-        break;
+        return import_bot(c, out);
     case GAP_TL_AUTH_LOG_OUT:
-        r = log_out(c, out);
-        break;
+        return log_out(c, out);
     default:
         r = gap_dc_help(dc, &c->query, out);
         if (r == DC_NOT_MINE) r = call_model(c);
-        if (r == DC_NOT_MINE) r = fail(c, 501, "METHOD_NOT_IMPLEMENTED");
-        break;
+        return r == DC_NOT_MINE ? fail(c, 501, "METHOD_NOT_IMPLEMENTED") : r;
     }
+}
+
+/* As dispatch, but as a script has it. */
+static int follow_rule(struct call *c)
+{
+    int r;
+
+    switch (c->rule.act) {
+    case GAP_DC_ACT_ERROR:
+        return fail(c, c->rule.code, c->rule.text);
+    case GAP_DC_ACT_NOTHING:
+    case GAP_DC_ACT_HANG_UP:
+        return 0;
+    case GAP_DC_ACT_STUCK:
+        r = gap_dc_script_stuck(&c->query, &c->dc->answer.body);
+        return r == DC_NOT_MINE ? dispatch(c) : r;
+    default:
+        gap_dc_script_limit(c->dc, &c->rule);
+        r = dispatch(c);
+        gap_dc_script_limit(c->dc, NULL);
+        return r;
+    }
+}
+
+/* The result, or an error, in dc->answer.body. @return 0 or negative. */
+static int execute(struct call *c)
+{
+    int r = check(c);
+
+    if (r == 0) r = chance(c);
+    if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
+    if (r == 0) r = follow_rule(c);
     if (r == 0) subscribe(c);
     return r;
+}
+
+/* Make an answer that nobody can read. */
+static int spoil(gap_buf_t *body, gap_dc_act_t act)
+{
+    if (act == GAP_DC_ACT_CUT) {
+        body->len = (body->len / 2 + 3) & ~(size_t)3;
+        return 0;
+    }
+    gap_buf_clear(body);
+    return gap_buf_append32(body, NO_CONSTRUCTOR);
+}
+
+/* Send what is in dc->answer.body, or what a script wants instead. */
+static int send_answer(struct call *c)
+{
+    gap_dc_t *dc = c->dc;
+    gap_buf_t *body = &dc->answer.body;
+    uint64_t delay_us = (uint64_t)dc->options.delay_ms * 1000;
+    uint64_t due_us = delay_us == 0 ? 0 : dc->now.mono_us + delay_us;
+    bool failed = c->error.code != 0;
+    int r = 0;
+
+    switch (c->rule.act) {
+    case GAP_DC_ACT_NOTHING:
+    case GAP_DC_ACT_HANG_UP:
+        gap_dc_script_unsee(c->s, c->msg_id);
+        if (c->rule.act == GAP_DC_ACT_HANG_UP && c->s->conn != NULL) gap_dc_conn_close(c->s->conn);
+        return 0;
+    case GAP_DC_ACT_LATE:
+        return gap_dc_script_delay(dc, c->s, c->msg_id, c->rule.number, gap_buf_view(body), failed);
+    case GAP_DC_ACT_GARBAGE:
+    case GAP_DC_ACT_CUT:
+        r = spoil(body, c->rule.act);
+        break;
+    default:
+        break;
+    }
+    if (r < 0) return r;
+    return gap_dc_session_answer(c->s, &dc->now, c->msg_id, due_us, gap_buf_view(body), failed);
+}
+
+/* What the ledger says of a call: its error, or why it has no answer. */
+static const char *outcome(const struct call *c)
+{
+    switch (c->rule.act) {
+    case GAP_DC_ACT_NOTHING:
+    case GAP_DC_ACT_HANG_UP:
+        return "NOT_ANSWERED";
+    case GAP_DC_ACT_GARBAGE:
+    case GAP_DC_ACT_CUT:
+        return "ANSWERED_WITH_GARBAGE";
+    default:
+        return c->error.code == 0 ? NULL : c->error.text;
+    }
 }
 
 /* Tell the ledger, then everybody else. */
@@ -199,10 +283,11 @@ static int aftermath(struct call *c)
 {
     gap_dc_t *dc = c->dc;
     const dc_answer_t *a = &dc->answer;
-    int r = dc_ledger_call(&dc->ledger, c->account, gap_tl_name(c->query.id), a->channel,
-                           c->error.code == 0 ? NULL : c->error.text, (int64_t)dc->now.wall_us);
+    const char *error = outcome(c);
+    int r = dc_ledger_call(&dc->ledger, c->account, gap_tl_name(c->query.id), a->channel, error,
+                           (int64_t)dc->now.wall_us);
 
-    if (r == 0 && c->error.code == 0) r = dc_ledger_difference(&dc->ledger, c->account, a);
+    if (r == 0 && error == NULL) r = dc_ledger_difference(&dc->ledger, c->account, a);
     for (uint32_t i = 0; i < a->count && r == 0; i++)
         r = gap_dc_push_clean(dc, a->first_n + i, c->key);
     if (r == 0 && c->error.code == 0 && c->account != 0 &&
@@ -226,8 +311,6 @@ static void clear_answer(dc_answer_t *a)
 int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
 {
     struct call c = {.dc = dc, .s = s, .key = s->key, .msg_id = call->msg_id};
-    uint64_t delay_us = (uint64_t)dc->options.delay_ms * 1000;
-    uint64_t due_us = delay_us == 0 ? 0 : dc->now.mono_us + delay_us;
     gap_packet_t *inflated = NULL;
     int r;
 
@@ -239,9 +322,7 @@ int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
         gap_buf_clear(&dc->answer.body);
         r = put_error(&dc->answer.body, &c.error);
     }
-    if (r == 0)
-        r = gap_dc_session_answer(s, &dc->now, c.msg_id, due_us, gap_buf_view(&dc->answer.body),
-                                  c.error.code != 0);
+    if (r == 0) r = send_answer(&c);
     if (r == 0) r = aftermath(&c);
     gap_packet_unref(inflated);
     return r;

@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "dc/server.h"
+#include "dc/script_run.h"
 
 #define TICK_US 1000000U
 
@@ -207,6 +207,7 @@ static void free_parts(gap_dc_t *dc)
     const gap_alloc_t *alloc = dc->alloc;
 
     gap_dc_push_fini(dc);
+    gap_dc_script_close(dc);
     gap_dc_keys_fini(&dc->keys);
     gap_dc_accounts_fini(dc);
     gap_heap_fini(&dc->timers);
@@ -233,6 +234,7 @@ int gap_dc_open(gap_env_t *env, const gap_alloc_t *alloc, const gap_dc_options_t
     init_parts(dc, env, alloc, options);
     if ((r = gap_crypto_init(&dc->crypto)) < 0) goto fail;
     if ((r = dc_model_new(alloc, &options->world, &dc->model)) < 0) goto fail;
+    if ((r = gap_dc_script_open(dc)) < 0) goto fail;
     gap_dc_look_at_clock(dc);
     r = env->ops->listen(env, &options->listen, dc, on_accepted, on_listener_closed, &dc->listener);
     if (r < 0) goto fail;

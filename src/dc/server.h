@@ -101,6 +101,7 @@ struct gap_dc {
     gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
+    struct gap_dc_run *run; /* the script's; NULL: there is none */
     gap_prng_t chance; /* of disconnects */
     bool more;         /* there is work left for the next turn */
     bool has_failed;
@@ -162,6 +163,10 @@ void gap_dc_push_turn(gap_dc_t *dc);
 /** Write an event into the ledger and push it without faults to all keys but @p except (may be
  * NULL). @return 0 or negative. */
 GAP_NODISCARD int gap_dc_push_clean(gap_dc_t *dc, uint32_t n, const gap_dc_key_t *except);
+/** Queue a built Updates object for the session that gets the key's pushes, if there is one.
+ * @return 0 or negative. */
+GAP_NODISCARD int gap_dc_push_deliver(gap_dc_t *dc, gap_dc_key_t *key, gap_bytes_t body,
+                                      bool twice);
 void gap_dc_push_fini(gap_dc_t *dc);
 
 /* fate.c */
