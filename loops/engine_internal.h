@@ -252,6 +252,9 @@ struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_pack
 void gap_node_fill(struct gap_node *node, const struct gap_item *item, gap_tl_vector_t users,
                    gap_tl_vector_t chats, gap_via_t via);
 void gap_node_free(struct gap_node *node);
+/** Have the processor fetch a node that will be needed soon; once it is there, its bytes. */
+void gap_node_prefetch(const struct gap_node *node);
+void gap_node_prefetch_bytes(const struct gap_node *node);
 /** Is a peer that it names still not known? */
 bool gap_node_is_unknown(const struct gap_node *node);
 /** Make its bytes its own, so that it pins no packet; out of memory: it goes on pinning. */

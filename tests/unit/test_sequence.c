@@ -216,6 +216,44 @@ START_TEST(test_held_comes_out_in_order)
 }
 END_TEST
 
+/* Takes between inserts, some of which belong before what was ready to be taken: against the least
+ * of a plain array. */
+START_TEST(test_held_takes_between_inserts)
+{
+    enum { N = 2000 };
+    struct fault_alloc f;
+    gap_held_t h;
+    gap_prng_t rng = {(uint64_t)_i};
+    static int32_t positions[N];
+    static bool in[N];
+    uint32_t count = 0;
+
+    fault_alloc_init(&f, 0);
+    gap_held_init(&h, &f.alloc);
+    for (int i = 0; i < N; i++) {
+        positions[i] = 1 + (int32_t)gap_prng_below(&rng, i % 500 < 400 ? 100000 : 300);
+        in[i] = true;
+        count++;
+        ck_assert_int_eq(gap_held_insert(&h, positions[i], 1, &positions[i]), 0);
+        bool more_out = i / 200 % 2 == 1;
+        for (uint64_t k = gap_prng_below(&rng, more_out ? 4 : 2); k > 0 && count > 0; k--) {
+            int least = -1;
+            for (int j = 0; j <= i; j++)
+                if (in[j] && (least < 0 || positions[j] < positions[least])) least = j;
+            void *next = gap_held_ahead(&h, 1);
+            ck_assert_ptr_eq(gap_held_first(&h), &positions[least]);
+            ck_assert_ptr_eq(gap_held_take(&h), &positions[least]);
+            if (next != NULL) ck_assert_ptr_eq(gap_held_first(&h), next);
+            in[least] = false;
+            ck_assert_uint_eq(h.count, --count);
+        }
+    }
+    while (count-- > 0) ck_assert_ptr_nonnull(gap_held_take(&h));
+    ck_assert_ptr_null(gap_held_first(&h));
+    ck_assert_int_eq(f.live, 0);
+}
+END_TEST
+
 START_TEST(test_held_out_of_memory)
 {
     struct fault_alloc f;
@@ -296,6 +334,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_move);
     tcase_add_loop_test(t, test_window, 0, 20);
     tcase_add_loop_test(t, test_held_comes_out_in_order, 0, 30);
+    tcase_add_loop_test(t, test_held_takes_between_inserts, 0, 20);
     tcase_add_test(t, test_held_out_of_memory);
     tcase_add_test(t, test_refusals);
     tcase_add_test(t, test_pauses);
