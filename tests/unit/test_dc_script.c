@@ -2,7 +2,8 @@
  * and that memory may run out at any moment. */
 #include "tests/check_main.h"
 
-#include "base/prng.h"
+#include "base/bytes.h"
+#include "base/map.h"
 #include "dc/script.h"
 
 #include <gapless/tl_api.h>
