@@ -290,6 +290,7 @@ static void engine_free(gap_engine_t *e)
     gap_peers_fini(&e->peers);
     gap_map_fini(&e->channels);
     gap_pool_fini(&e->nodes);
+    gap_copies_fini(&e->copies);
     gap_pool_fini(&e->tracks);
     gap_pool_fini(&e->actives);
     if (e->owns_rt) gap_rt_fini(&e->own_rt);
@@ -425,6 +426,7 @@ static void init_parts(gap_engine_t *e)
     STAILQ_INIT(&e->hashless);
     gap_map_init(&e->channels, alloc);
     gap_peers_init(&e->peers, alloc);
+    gap_copies_init(&e->copies, alloc);
     gap_pool_init(&e->nodes, alloc, sizeof(struct gap_node), GAP_NODE_SLAB);
     gap_pool_init(&e->tracks, alloc, sizeof(struct gap_track), TRACK_SLAB);
     gap_pool_init(&e->actives, alloc, sizeof(struct gap_active), ACTIVE_SLAB);

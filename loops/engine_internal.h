@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/prng.h"
+#include "loops/copies.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
 #include "sequence/ask.h"
@@ -196,6 +197,7 @@ struct gap_engine {
     struct gap_track *last_track;
     gap_peers_t peers;
     gap_pool_t nodes;
+    gap_copies_t copies; /* of what is held */
     gap_pool_t tracks;
     gap_pool_t actives;
     struct gap_active_list idle;   /* active records that may have become idle */

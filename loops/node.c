@@ -134,7 +134,7 @@ static void detach(struct gap_node *n)
     size_t len = u->bytes.len + (peers == NULL ? peers_len : 0);
     /* A packet that holds little else may as well stay. */
     if (n->packet->cap <= 2 * len) return;
-    if (gap_packet_new(e->alloc, len, &copy) < 0) return;
+    if (gap_copies_get(&e->copies, len, &copy) < 0) return;
     copy->len = (uint32_t)len;
     memcpy(copy->data, u->bytes.data, u->bytes.len);
     if (peers != NULL) {
