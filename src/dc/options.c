@@ -58,6 +58,8 @@ static const struct option options[] = {
     {"--disconnect", "P", CHANCE, IN_DC(disconnect), 0, 0,
      "chance per second of a connection to be dropped"},
     {"--slice", "N", NUMBER, IN_DC(world.slice), 1, 1000000, "events in one difference"},
+    {"--text-length", "N", NUMBER, IN_CLI(text_length), 0, DC_TEXT_CHARS_MAX,
+     "characters of invented texts; 0: 20 to 120"},
     {"--await-clients", "N", NUMBER, IN_DC(await_clients), 1, 1000000,
      "accounts that must be ready before traffic starts"},
     {"--secret", "HEX32", SECRET, IN_CLI(dc), 0, 0,
@@ -210,6 +212,7 @@ int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size
     out->dc.world.seed = out->dc.seed;
     out->dc.traffic.seed = out->dc.seed;
     out->dc.world.channel_slice = out->dc.world.slice;
+    if (out->text_length > 0) out->dc.world.text_min = out->dc.world.text_max = out->text_length;
     return 0;
 }
 

@@ -10,6 +10,7 @@ typedef struct gap_dc_cli {
     const char *pubkey_out;
     const char *ledger;
     const char *script;
+    uint32_t text_length; /* 0: as the world has it */
     bool help;
     bool script_help;
 } gap_dc_cli_t;
