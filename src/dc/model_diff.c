@@ -121,7 +121,7 @@ static void put_new_messages(dc_writer_t *w, const struct window *win)
         const struct dc_rec *rec = dc_rec_at(m, n);
         if (rec->kind != DC_NEW_MESSAGE || folds(m, win, n)) continue;
         const struct dc_msg *msg = dc_msg_at(dc_store_of(m, &m->chats[rec->chat]), rec->id);
-        dc_put_message(w, n, dc_msg_text_n(msg));
+        dc_put_message(w, n, dc_msg_text_n(msg), msg->pin_n);
         count++;
     }
     dc_vector_end(w, at, count);

@@ -129,6 +129,15 @@ struct dc_msg *dc_msg_in(dc_model_t *m, uint32_t chat, int32_t id)
     return dc_rec_at(m, msg->new_n)->chat == chat ? msg : NULL;
 }
 
+int32_t dc_top_message(dc_model_t *m, const struct dc_chat *chat)
+{
+    const struct dc_store *store = dc_store_of(m, chat);
+    int32_t id = chat->top_id;
+
+    while (id > 0 && dc_msg_at(store, id)->del_n != 0) id = dc_msg_at(store, id)->prev;
+    return id;
+}
+
 uint32_t dc_log_after(const dc_model_t *m, const struct dc_log *log, int32_t pts)
 {
     uint32_t lo = 0;

@@ -204,7 +204,7 @@ int dc_get_users(dc_call_t *c)
 
 /* --- dialogs ------------------------------------------------------------------------------- */
 
-/** The chats of the account that have a message: groups, private chats, channels. */
+/** The chats of the account that hold a message: groups, private chats, channels. */
 static uint32_t list_dialogs(const dc_call_t *c, uint32_t limit, uint32_t *out)
 {
     const dc_model_t *m = c->m;
@@ -212,14 +212,14 @@ static uint32_t list_dialogs(const dc_call_t *c, uint32_t limit, uint32_t *out)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < m->options.groups && count < limit; i++) {
-        if (m->chats[a->groups + i].top_id > 0) out[count++] = a->groups + i;
+        if (dc_top_message(c->m, &m->chats[a->groups + i]) > 0) out[count++] = a->groups + i;
     }
     for (uint32_t i = 0; i < a->dialog_count && count < limit; i++) {
-        if (m->chats[a->dialogs[i]].top_id > 0) out[count++] = a->dialogs[i];
+        if (dc_top_message(c->m, &m->chats[a->dialogs[i]]) > 0) out[count++] = a->dialogs[i];
     }
     for (uint32_t i = 0; i < m->options.channels && count < limit; i++) {
         const struct dc_chat *chat = &m->chats[i];
-        if (chat->top_id > 0 && dc_is_member(chat, c->account)) out[count++] = i;
+        if (dc_is_member(chat, c->account) && dc_top_message(c->m, chat) > 0) out[count++] = i;
     }
     return count;
 }
@@ -243,7 +243,7 @@ int dc_get_dialogs(dc_call_t *c)
     dc_put32(&w, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct dc_chat *chat = &c->m->chats[chats[i]];
-        dc_put_message_now(&w, dc_store_of(c->m, chat), chat->top_id);
+        dc_put_message_now(&w, dc_store_of(c->m, chat), dc_top_message(c->m, chat));
     }
     dc_put_chats(&w);
     dc_put_users(&w);

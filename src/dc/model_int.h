@@ -209,6 +209,8 @@ struct dc_store *dc_store_of(dc_model_t *m, const struct dc_chat *chat);
 struct dc_msg *dc_msg_at(const struct dc_store *store, int32_t id);
 /** @return the message if it is alive and in that chat, or NULL. */
 struct dc_msg *dc_msg_in(dc_model_t *m, uint32_t chat, int32_t id);
+/** The last message of a chat that is still there; 0 none. */
+int32_t dc_top_message(dc_model_t *m, const struct dc_chat *chat);
 /** The event that holds the present text of a message. */
 static inline uint32_t dc_msg_text_n(const struct dc_msg *msg)
 {
@@ -271,8 +273,9 @@ void dc_put_chat(dc_writer_t *w, uint32_t chat);
 void dc_put_users(dc_writer_t *w);
 void dc_put_chats(dc_writer_t *w);
 void dc_put_peer(dc_writer_t *w, uint32_t chat);
-/** A message as it was after event @p text_n (its new_message event or one of its edits). */
-void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n);
+/** A message as it was after event @p text_n (its new_message event or one of its edits).
+ * @param pin_n The pin or unpin that it shows; 0 none. */
+void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n, uint32_t pin_n);
 /** A message as it is now, or messageEmpty. */
 void dc_put_message_now(dc_writer_t *w, const struct dc_store *store, int32_t id);
 /** updateMessageID. */

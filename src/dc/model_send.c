@@ -171,7 +171,7 @@ static int answer_sent_before(dc_call_t *c, uint32_t n, int64_t random_id)
     dc_put_message_id(&w, rec->id, random_id);
     if (alive) {
         dc_put32(&w, channel ? GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE : GAP_TL_UPDATE_NEW_MESSAGE);
-        dc_put_message(&w, n, dc_msg_text_n(msg));
+        dc_put_message(&w, n, dc_msg_text_n(msg), msg->pin_n);
         dc_put32(&w, (uint32_t)(channel ? chat->log.pts : c->m->accounts[c->account].common.pts));
         dc_put32(&w, 0);
     }

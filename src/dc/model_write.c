@@ -272,13 +272,15 @@ void dc_put_peer(dc_writer_t *w, uint32_t index)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n)
+void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n, uint32_t pin_n)
 {
     const struct dc_rec *rec = dc_rec_at(w->m, new_n);
     bool post = w->m->chats[rec->chat].broadcast;
     bool out = (rec->flags & DC_R_OUT) != 0 && rec->from == w->m->options.users + w->account;
+    bool pinned = pin_n != 0 && (dc_rec_at(w->m, pin_n)->flags & DC_R_PINNED) != 0;
     uint32_t flags = (out ? GAP_TL_MESSAGE_F_OUT : 0) |
                      (post ? GAP_TL_MESSAGE_F_POST : GAP_TL_MESSAGE_F_FROM_ID) |
+                     (pinned ? GAP_TL_MESSAGE_F_PINNED : 0) |
                      (text_n != new_n ? GAP_TL_MESSAGE_F_EDIT_DATE : 0);
 
     dc_put32(w, w->layer->message);
@@ -297,7 +299,7 @@ void dc_put_message_now(dc_writer_t *w, const struct dc_store *store, int32_t id
     const struct dc_msg *msg = dc_msg_at(store, id);
 
     if (msg != NULL && msg->del_n == 0) {
-        dc_put_message(w, msg->new_n, dc_msg_text_n(msg));
+        dc_put_message(w, msg->new_n, dc_msg_text_n(msg), msg->pin_n);
         return;
     }
     dc_put32(w, GAP_TL_MESSAGE_EMPTY);
@@ -328,7 +330,7 @@ void dc_put_dialog(dc_writer_t *w, uint32_t index)
     dc_put32(w, w->layer->dialog);
     dc_put32(w, channel ? GAP_TL_DIALOG_F_PTS : 0);
     dc_put_peer(w, index);
-    dc_put32(w, (uint32_t)chat->top_id);
+    dc_put32(w, (uint32_t)dc_top_message(w->m, chat));
     dc_put32(w, (uint32_t)chat->read_in);
     dc_put32(w, (uint32_t)chat->read_out);
     dc_put32(w, unread(w, index, chat->read_in));
@@ -501,12 +503,12 @@ static void put_content(dc_writer_t *w, uint32_t n, const struct dc_rec *rec)
 
     if (rec->kind == DC_NEW_MESSAGE) {
         dc_put32(w, channel ? GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE : GAP_TL_UPDATE_NEW_MESSAGE);
-        dc_put_message(w, n, n);
+        dc_put_message(w, n, n, 0);
         return;
     }
     const struct dc_msg *msg = dc_msg_at(dc_store_of(w->m, &w->m->chats[rec->chat]), rec->id);
     dc_put32(w, channel ? GAP_TL_UPDATE_EDIT_CHANNEL_MESSAGE : GAP_TL_UPDATE_EDIT_MESSAGE);
-    dc_put_message(w, msg->new_n, n);
+    dc_put_message(w, msg->new_n, n, msg->pin_n < n ? msg->pin_n : 0);
 }
 
 void dc_put_update(dc_writer_t *w, uint32_t n, int32_t pts, int32_t pts_count)

@@ -618,6 +618,77 @@ START_TEST(test_layers_differ_in_ids_and_second_flag_words_only)
 }
 END_TEST
 
+/* The message that stands first in a vector, with its pinned flag. */
+static gap_tl_message_t first_of(gap_tl_vector_t messages)
+{
+    gap_tl_iter_t it = gap_tl_iter(messages);
+    gap_tl_object_t one;
+    gap_tl_message_t msg;
+
+    ck_assert_int_eq(gap_tl_next(&it, &one), 1);
+    ck_assert_int_gt(GAP_TL_READ(one, GAP_TL_MESSAGE, &msg), 0);
+    return msg;
+}
+
+/* Who has to ask for the present state after a difference that was too long gets no update for a
+ * pin: the message itself must tell. */
+START_TEST(test_a_message_shows_its_pin)
+{
+    gap_tl_updates_state_t state;
+    gap_tl_update_edit_message_t update;
+    gap_tl_message_t msg;
+    gap_tl_updates_t pushed;
+    gap_tl_object_t one;
+    gap_buf_t out;
+
+    new_message(in_private, "a");
+    add((dc_spec_t){.kind = DC_PIN, .chat = in_private, .id = 1, .pinned = true});
+    uint32_t n = edit(in_private, 1, "b");
+    ck_assert_uint_eq(difference(1, 1, START_S), GAP_TL_UPDATES_DIFFERENCE);
+    ck_assert(first_of(read_difference(&state).new_messages).flags & GAP_TL_MESSAGE_F_PINNED);
+
+    gap_buf_init(&out, gap_alloc_default());
+    ck_assert_int_eq(dc_model_push(m, &view, &n, 1, &out), 0);
+    ck_assert_int_gt(gap_tl_read(gap_buf_view(&out), GAP_TL_UPDATES, &pushed, sizeof pushed), 0);
+    gap_tl_iter_t it = gap_tl_iter(pushed.updates);
+    ck_assert_int_eq(gap_tl_next(&it, &one), 1);
+    ck_assert_int_gt(GAP_TL_READ(one, GAP_TL_UPDATE_EDIT_MESSAGE, &update), 0);
+    ck_assert_int_gt(GAP_TL_READ(update.message, GAP_TL_MESSAGE, &msg), 0);
+    ck_assert_msg(msg.flags & GAP_TL_MESSAGE_F_PINNED, "an edit hides the pin before it");
+    gap_buf_fini(&out);
+
+    add((dc_spec_t){.kind = DC_PIN, .chat = in_private, .id = 1, .pinned = false});
+    ck_assert_uint_eq(difference(1, 1, START_S), GAP_TL_UPDATES_DIFFERENCE);
+    ck_assert(!(first_of(read_difference(&state).new_messages).flags & GAP_TL_MESSAGE_F_PINNED));
+}
+END_TEST
+
+/* A dialog ends in a message that is there, and is gone with its last one. */
+START_TEST(test_a_dialog_ends_in_a_living_message)
+{
+    gap_tl_input_peer_empty_t empty = {0};
+    gap_tl_messages_get_dialogs_t q = {.offset_peer = GAP_TL_OF(GAP_TL_INPUT_PEER_EMPTY, &empty),
+                                       .limit = 20};
+    gap_tl_messages_dialogs_t d;
+    gap_tl_dialog_t dialog;
+    gap_tl_object_t one;
+
+    new_message(in_group, "a");
+    new_message(in_private, "b");
+    new_message(in_group, "c");
+    delete_one(in_group, 3);
+    delete_one(in_private, 2);
+    ck_assert_int_eq(call(GAP_TL_MESSAGES_GET_DIALOGS, &q), 0);
+    ck_assert_int_gt(gap_tl_read(body(), GAP_TL_MESSAGES_DIALOGS, &d, sizeof d), 0);
+    ck_assert_uint_eq(d.dialogs.count, 1);
+    gap_tl_iter_t it = gap_tl_iter(d.dialogs);
+    ck_assert_int_eq(gap_tl_next(&it, &one), 1);
+    ck_assert_int_gt(GAP_TL_READ(one, GAP_TL_DIALOG, &dialog), 0);
+    ck_assert_int_eq(dialog.top_message, 1);
+    ck_assert_int_eq(first_of(d.messages).id, 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("dc_model");
@@ -637,6 +708,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_channel_difference);
     tcase_add_test(tc, test_pushes_and_seq);
     tcase_add_test(tc, test_layers_differ_in_ids_and_second_flag_words_only);
+    tcase_add_test(tc, test_a_message_shows_its_pin);
+    tcase_add_test(tc, test_a_dialog_ends_in_a_living_message);
     suite_add_tcase(s, tc);
     return s;
 }
