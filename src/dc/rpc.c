@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/packet.h"
+#include "dc/layer.h"
 #include "dc/wire.h"
 
 #include <gapless/tl_api.h>
@@ -19,6 +20,9 @@
 #define LAYER_MAX 9999
 
 #define NO_CONSTRUCTOR 0x0bad0badU /* is in no schema */
+
+/* auth.authorization before GAP_DC_LAYER_LATER; the same fields. */
+#define OLD_AUTHORIZATION 0x33fb7bb8U
 
 /** One call while it is answered. */
 struct call {
@@ -72,10 +76,22 @@ static int check_after(struct call *c)
     return 0;
 }
 
+/* The method as the schema has it, whatever layer it came in. */
+static int translate(struct call *c)
+{
+    int r =
+        gap_dc_layer_method(c->key->layer, c->query.method, &c->dc->translated, &c->query.method);
+
+    if (r == GAP_DC_NO_METHOD) return fail(c, 400, "INPUT_METHOD_INVALID");
+    if (r == GAP_E_TL) return fail(c, 400, "INPUT_FETCH_ERROR");
+    c->query.id = gap_load32(c->query.method.data);
+    return r;
+}
+
 static int check(struct call *c)
 {
     gap_dc_key_t *key = c->key;
-    const char *name = gap_tl_name(c->query.id);
+    int r;
 
     if (c->query.layer != 0) {
         if (c->query.layer < LAYER_MIN || c->query.layer > LAYER_MAX)
@@ -83,6 +99,8 @@ static int check(struct call *c)
         key->layer = c->query.layer;
     }
     if (c->query.has_init) key->inited = true;
+    if (key->layer != 0 && (r = translate(c)) != 0) return r;
+    const char *name = gap_tl_name(c->query.id);
     if (name == NULL || !gap_tl_is_method(c->query.id)) return fail(c, 400, "INPUT_METHOD_INVALID");
     if (gap_tl_skip(c->query.method) < 0) return fail(c, 400, "INPUT_FETCH_ERROR");
     if (!key->inited || key->layer == 0) return fail(c, 400, "CONNECTION_NOT_INITED");
@@ -127,7 +145,8 @@ static int authorization(struct call *c, gap_buf_t *out)
     gap_buf_init(&self, c->dc->alloc);
     int r = dc_model_self(c->dc->model, &view, &self);
     /* The user may be of another layer than the schema's: bytes, not an object. */
-    if (r == 0) r = gap_buf_append32(out, GAP_TL_AUTH_AUTHORIZATION);
+    bool is_later = c->key->layer >= GAP_DC_LAYER_LATER;
+    if (r == 0) r = gap_buf_append32(out, is_later ? GAP_TL_AUTH_AUTHORIZATION : OLD_AUTHORIZATION);
     if (r == 0) r = gap_buf_append32(out, 0);
     if (r == 0) r = gap_buf_append(out, self.data, self.len);
     gap_buf_fini(&self);
@@ -183,7 +202,7 @@ static int dispatch(struct call *c)
     case GAP_TL_AUTH_LOG_OUT:
         return log_out(c, out);
     default:
-        r = gap_dc_help(dc, &c->query, out);
+        r = gap_dc_help(dc, &c->query, c->key->layer, out);
         if (r == DC_NOT_MINE) r = call_model(c);
         return r == DC_NOT_MINE ? fail(c, 501, "METHOD_NOT_IMPLEMENTED") : r;
     }

@@ -3,11 +3,19 @@
  * are read by hand: what they wrap may be a method that the schema's layer no longer has.
  */
 #include "base/packet.h"
+#include "dc/layer.h"
 #include "dc/rpc.h"
 #include "dc/wire.h"
 
 #include <gapless/tl_api.h>
 #include <gapless/tl_mt.h>
+
+/* config as it was, and what it held that is gone since. */
+#define OLD_CONFIG           0x330b4067U
+#define OLD_SAVED_GIFS       200
+#define OLD_STICKERS_FAVED   5
+#define OLD_PINNED_DIALOGS   5
+#define OLD_PINNED_IN_FOLDER 100
 
 static const gap_dc_error_t fetch_error = {400, "INPUT_FETCH_ERROR"};
 
@@ -154,7 +162,54 @@ int gap_dc_put_object(gap_buf_t *out, gap_tl_object_t object)
     return 0;
 }
 
-static int get_config(const gap_dc_t *dc, gap_buf_t *out)
+/* config of the layers before GAP_DC_LAYER_LATER: more limits, in another order. */
+static int put_old_config(gap_buf_t *out, const gap_tl_config_t *c,
+                          const gap_tl_object_t options[1])
+{
+    const uint32_t head[] = {OLD_CONFIG,        0,
+                             (uint32_t)c->date, (uint32_t)c->expires,
+                             GAP_MT_BOOL_FALSE, (uint32_t)c->this_dc,
+                             GAP_TL_VECTOR,     1};
+    const int32_t limits[] = {c->chat_size_max,
+                              c->megagroup_size_max,
+                              c->forwarded_count_max,
+                              c->online_update_period_ms,
+                              c->offline_blur_timeout_ms,
+                              c->offline_idle_timeout_ms,
+                              c->online_cloud_timeout_ms,
+                              c->notify_cloud_delay_ms,
+                              c->notify_default_delay_ms,
+                              c->push_chat_period_ms,
+                              c->push_chat_limit,
+                              OLD_SAVED_GIFS,
+                              c->edit_time_limit,
+                              c->revoke_time_limit,
+                              c->revoke_pm_time_limit,
+                              c->rating_e_decay,
+                              c->stickers_recent_limit,
+                              OLD_STICKERS_FAVED,
+                              c->channels_read_media_period,
+                              OLD_PINNED_DIALOGS,
+                              OLD_PINNED_IN_FOLDER,
+                              c->call_receive_timeout_ms,
+                              c->call_ring_timeout_ms,
+                              c->call_connect_timeout_ms,
+                              c->call_packet_timeout_ms};
+    const int32_t tail[] = {c->caption_length_max, c->message_length_max, c->webfile_dc_id};
+    int r = 0;
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(head) && r == 0; i++) r = gap_buf_append32(out, head[i]);
+    if (r == 0) r = gap_dc_put_object(out, options[0]);
+    if (r == 0) r = gap_dc_put_bytes(out, c->dc_txt_domain_name);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(limits) && r == 0; i++)
+        r = gap_buf_append32(out, (uint32_t)limits[i]);
+    if (r == 0) r = gap_dc_put_bytes(out, c->me_url_prefix);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(tail) && r == 0; i++)
+        r = gap_buf_append32(out, (uint32_t)tail[i]);
+    return r;
+}
+
+static int get_config(const gap_dc_t *dc, int32_t layer, gap_buf_t *out)
 {
     char ip[46];
     gap_addr_t addr = gap_dc_addr(dc);
@@ -202,6 +257,7 @@ static int get_config(const gap_dc_t *dc, gap_buf_t *out)
         .message_length_max = DC_TEXT_CHARS_MAX,
         .webfile_dc_id = dc->options.dc,
     };
+    if (layer < GAP_DC_LAYER_LATER) return put_old_config(out, &config, options);
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_CONFIG, &config));
 }
 
@@ -212,23 +268,24 @@ static int get_nearest_dc(const gap_dc_t *dc, gap_buf_t *out)
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_NEAREST_DC, &nearest));
 }
 
-static int get_app_config(gap_buf_t *out)
+static int get_app_config(int32_t layer, gap_buf_t *out)
 {
     gap_tl_json_object_t nothing = {gap_tl_array(NULL, 0)};
     gap_tl_help_app_config_t config = {1, GAP_TL_OF(GAP_TL_JSON_OBJECT, &nothing)};
 
+    if (layer < GAP_DC_LAYER_LATER) return gap_dc_put_object(out, config.config);
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_HELP_APP_CONFIG, &config));
 }
 
-int gap_dc_help(const gap_dc_t *dc, const gap_dc_query_t *q, gap_buf_t *out)
+int gap_dc_help(const gap_dc_t *dc, const gap_dc_query_t *q, int32_t layer, gap_buf_t *out)
 {
     switch (q->id) {
     case GAP_TL_HELP_GET_CONFIG:
-        return get_config(dc, out);
+        return get_config(dc, layer, out);
     case GAP_TL_HELP_GET_NEAREST_DC:
         return get_nearest_dc(dc, out);
     case GAP_TL_HELP_GET_APP_CONFIG:
-        return get_app_config(out);
+        return get_app_config(layer, out);
     default:
         return DC_NOT_MINE;
     }

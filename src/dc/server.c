@@ -197,6 +197,7 @@ static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
     gap_buf_init(&dc->scratch, alloc);
     gap_buf_init(&dc->push, alloc);
     gap_buf_init(&dc->plain, alloc);
+    gap_buf_init(&dc->translated, alloc);
     dc_ledger_init(&dc->ledger, alloc, options->ledger, options->data);
     dc_answer_init(&dc->answer, alloc);
     dc_traffic_init(&dc->traffic, &options->traffic);
@@ -215,6 +216,7 @@ static void free_parts(gap_dc_t *dc)
     gap_buf_fini(&dc->scratch);
     gap_buf_fini(&dc->push);
     gap_buf_fini(&dc->plain);
+    gap_buf_fini(&dc->translated);
     dc_ledger_fini(&dc->ledger);
     dc_answer_fini(&dc->answer);
     dc_model_free(dc->model);

@@ -85,9 +85,10 @@ struct gap_dc {
     gap_dc_timer_t tick; /* once a second while there are connections */
     gap_dc_now_t now;    /* read once per callback */
     gap_dc_inbox_t inbox;
-    gap_buf_t scratch; /* body of a packet being made */
-    gap_buf_t push;    /* an Updates object being made */
-    gap_buf_t plain;   /* a plain answer being made */
+    gap_buf_t scratch;    /* body of a packet being made */
+    gap_buf_t push;       /* an Updates object being made */
+    gap_buf_t plain;      /* a plain answer being made */
+    gap_buf_t translated; /* a method of an older layer in the schema's form */
 
     dc_model_t *model;
     dc_traffic_t traffic;
