@@ -18,6 +18,7 @@ ROOT = os.path.dirname(HERE)
 JOBS = "2"
 FUZZ_SECONDS = 60
 DEMO_SEEDS = range(1, 21)
+INTEROP_SEEDS = range(1, 21)
 
 
 def run(command, timeout, env=None, cwd=ROOT):
@@ -150,6 +151,15 @@ def step_demo_seeds():
             return "\n".join(lines) + "\n" + output
     print("\n".join("    " + line for line in lines))
     return ""
+
+
+def step_interop():
+    """Telethon over each of its transports, 20 seeds with 1000 messages over 20 channels each."""
+    seeds = [word for seed in INTEROP_SEEDS for word in ("--seed", str(seed))]
+    status, output = run(["/usr/bin/python3", "tests/interop/telethon_client.py",
+                          "build/gapless-dc", "--events", "1000", "--channels", "20",
+                          "--rate", "400"] + seeds, 3600)
+    return "" if status == 0 else output
 
 
 def step_campaign():
