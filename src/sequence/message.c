@@ -100,49 +100,23 @@ static inline void head_init(struct gap_walk *w, struct gap_message_head *h)
     h->text.len = 0;
 }
 
-/* The Peer at @p p, of which 12 bytes are there. @return false: it is none. */
-static inline bool load_peer(const uint8_t *p, gap_peer_t *out)
-{
-    uint32_t id = gap_load32(p);
-
-    out->id = (int64_t)gap_load64(p + 4);
-    out->kind = id == GAP_TL_PEER_CHANNEL ? GAP_PEER_CHANNEL
-                : id == GAP_TL_PEER_USER  ? GAP_PEER_USER
-                                          : GAP_PEER_CHAT;
-    return out->kind != GAP_PEER_CHAT || id == GAP_TL_PEER_CHAT;
-}
-
-/* Nearly every message has no from_rank, so that all up to its chat has a fixed place once the
- * flags are known: looking there costs half of the walk of head_init and head_chat. @return false:
- * it is of another shape, or malformed; the walk has not moved. */
+/* @return false: it is of another shape, or malformed; the walk has not moved. */
 static inline bool start_plain(struct gap_walk *w, struct gap_message_head *h)
 {
     const uint8_t *p = w->at;
-    size_t left = (size_t)(w->end - p);
-    size_t chat = 16; /* behind id, flags, flags2 and the message's id */
+    size_t end = gap_message_plain(gap_bytes(p, (size_t)(w->end - p)), &h->from, &h->peer);
 
-    if (left < 16 || gap_load32(p) != GAP_TL_MESSAGE) return false;
-    uint32_t flags = gap_load32(p + 4);
-    uint32_t flags2 = gap_load32(p + 8);
-    if ((flags2 & GAP_TL_MESSAGE_F2_FROM_RANK) != 0) return false;
-    if ((flags & GAP_TL_MESSAGE_F_FROM_ID) != 0) chat += 12;
-    if ((flags & GAP_TL_MESSAGE_F_FROM_BOOSTS_APPLIED) != 0) chat += 4;
-    if (left < chat + 12 || !load_peer(p + chat, &h->peer)) return false;
-    if ((flags & GAP_TL_MESSAGE_F_FROM_ID) == 0) {
-        h->from = (gap_peer_t){0, GAP_PEER_NONE};
-    } else if (!load_peer(p + 16, &h->from)) {
-        return false;
-    }
+    if (end == 0) return false;
     h->id = GAP_TL_MESSAGE;
-    h->flags = flags;
-    h->flags2 = flags2;
+    h->flags = gap_load32(p + 4);
+    h->flags2 = gap_load32(p + 8);
     h->message_id = (int32_t)gap_load32(p + 12);
     h->date = 0;
     h->forward = (gap_peer_t){0, GAP_PEER_NONE};
     h->via_bot = 0;
     h->reply_to = 0;
     h->text = (gap_bytes_t){NULL, 0};
-    w->at = p + chat + 12;
+    w->at = p + end;
     return true;
 }
 

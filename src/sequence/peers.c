@@ -379,6 +379,11 @@ struct check {
     int verdict;
 };
 
+static bool is_last(const gap_peers_t *p, gap_peer_t peer)
+{
+    return peer.id != 0 && peer.id == p->last[peer.kind].id;
+}
+
 static void check_peer(struct check *c, gap_peer_t peer)
 {
     struct gap_peer_info info;
@@ -386,7 +391,7 @@ static void check_peer(struct check *c, gap_peer_t peer)
 
     if (peer.kind == GAP_PEER_NONE) return;
     /* Nothing is forgotten, and a full peer never becomes a partial one again. */
-    if (peer.id != 0 && peer.id == c->peers->last[peer.kind].id) return;
+    if (is_last(c->peers, peer)) return;
     if (!gap_peers_find(c->peers, peer, &info)) {
         verdict = GAP_PEERS_UNKNOWN;
     } else if (info.min) {
@@ -423,6 +428,18 @@ static int check_entities(struct check *c, gap_bytes_t message, const uint8_t *t
 #define NAMES_MORE                                                                                 \
     (GAP_TL_MESSAGE_F_FWD_FROM | GAP_TL_MESSAGE_F_VIA_BOT_ID | GAP_TL_MESSAGE_F_ENTITIES)
 
+/* An ordinary message whose chat and sender came along with it, and that names nobody else: what
+ * nearly all are. */
+static bool check_plain(const gap_peers_t *p, gap_bytes_t message)
+{
+    gap_peer_t from;
+    gap_peer_t peer;
+
+    if (gap_message_plain(message, &from, &peer) == 0) return false;
+    if ((gap_load32(message.data + 4) & NAMES_MORE) != 0) return false;
+    return is_last(p, peer) && (from.kind == GAP_PEER_NONE || is_last(p, from));
+}
+
 int gap_peers_check(const gap_peers_t *p, const struct gap_item *item, gap_peer_t *who)
 {
     struct check c = {p, {0, GAP_PEER_NONE}, GAP_PEERS_KNOWN};
@@ -432,6 +449,10 @@ int gap_peers_check(const gap_peers_t *p, const struct gap_item *item, gap_peer_
     if ((item->flags & (GAP_ITEM_HAS_MESSAGE | GAP_ITEM_MESSAGE)) == 0) return GAP_PEERS_KNOWN;
     if ((item->flags & GAP_ITEM_MESSAGE) == 0)
         message = gap_bytes(message.data + 4, message.len - 4);
+    if (check_plain(p, message)) {
+        if (who != NULL) *who = c.who;
+        return GAP_PEERS_KNOWN;
+    }
     struct gap_walk w = gap_walk(message, 0);
     /* Most messages name nobody but chat and sender: no need to walk on to the text. */
     bool more = message.len >= 8 && gap_load32(message.data) == GAP_TL_MESSAGE &&

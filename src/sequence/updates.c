@@ -97,8 +97,14 @@ static int read_message_channel(const uint8_t *p, size_t len, struct gap_item *o
 {
     uint32_t id;
     int32_t message_id;
+    gap_peer_t from;
     gap_peer_t peer;
 
+    if (gap_message_plain(gap_bytes(p + 4, len - 4), &from, &peer) > 0 &&
+        peer.kind == GAP_PEER_CHANNEL) {
+        out->channel_id = peer.id;
+        return 0;
+    }
     int r = gap_message_peer(gap_bytes(p + 4, len - 4), &id, &message_id, &peer);
     if (r < 0) return r;
     if (peer.kind == GAP_PEER_CHANNEL) {

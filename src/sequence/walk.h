@@ -160,6 +160,44 @@ struct gap_message_head {
     gap_bytes_t text; /* message only */
 };
 
+/** The Peer at @p p, of which 12 bytes are there. @return false: it is none. */
+static inline bool gap_peer_load(const uint8_t *p, gap_peer_t *out)
+{
+    uint32_t id = gap_load32(p);
+
+    out->id = (int64_t)gap_load64(p + 4);
+    out->kind = id == GAP_TL_PEER_CHANNEL ? GAP_PEER_CHANNEL
+                : id == GAP_TL_PEER_USER  ? GAP_PEER_USER
+                                          : GAP_PEER_CHAT;
+    return out->kind != GAP_PEER_CHAT || id == GAP_TL_PEER_CHAT;
+}
+
+/**
+ * Sender and chat of an ordinary message. Nearly every one has no from_rank, so that all up to its
+ * chat has a fixed place once the flags are known: looking there costs a third of the walk.
+ *
+ * @param from  Kind NONE: absent.
+ * @return the place behind the chat; 0: it is of another shape or malformed, walk it.
+ */
+static inline size_t gap_message_plain(gap_bytes_t message, gap_peer_t *from, gap_peer_t *peer)
+{
+    const uint8_t *p = message.data;
+    size_t chat = 16; /* behind id, flags, flags2 and the message's id */
+
+    if (message.len < 16 || gap_load32(p) != GAP_TL_MESSAGE) return 0;
+    uint32_t flags = gap_load32(p + 4);
+    if ((gap_load32(p + 8) & GAP_TL_MESSAGE_F2_FROM_RANK) != 0) return 0;
+    if ((flags & GAP_TL_MESSAGE_F_FROM_ID) != 0) chat += 12;
+    if ((flags & GAP_TL_MESSAGE_F_FROM_BOOSTS_APPLIED) != 0) chat += 4;
+    if (message.len < chat + 12 || !gap_peer_load(p + chat, peer)) return 0;
+    if ((flags & GAP_TL_MESSAGE_F_FROM_ID) == 0) {
+        *from = (gap_peer_t){0, GAP_PEER_NONE};
+    } else if (!gap_peer_load(p + 16, from)) {
+        return 0;
+    }
+    return chat + 12;
+}
+
 /**
  * Walk a boxed Message up to the text (message) or the action (messageService); the walk is left
  * standing behind the text, or on the action.
