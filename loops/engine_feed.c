@@ -119,7 +119,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
         starved(in, track);
         return;
     }
-    gap_node_fill(n, item, in->updates.users, in->updates.chats, in->via);
+    gap_node_fill(n, item, &in->updates.users, &in->updates.chats, in->via);
     n->track = track;
     if ((item->flags & GAP_ITEM_EMPTY) != 0) {
         n->kind = NODE_SILENT;
@@ -186,7 +186,7 @@ static void add_plain(struct intake *in, const struct gap_item *item, bool at_on
         shed(e, item->flags);
         return;
     }
-    gap_node_fill(n, item, in->updates.users, in->updates.chats, in->via);
+    gap_node_fill(n, item, &in->updates.users, &in->updates.chats, in->via);
     if (at_once || in->updates.seq == 0) {
         e->plain_count++;
         arrive(e, n);

@@ -251,8 +251,8 @@ void gap_engine_tell_started(gap_engine_t *e);
 /** @return a node with a reference to packet; NULL: out of memory. */
 struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_packet_t *packet);
 /** Fill in the update. */
-void gap_node_fill(struct gap_node *node, const struct gap_item *item, gap_tl_vector_t users,
-                   gap_tl_vector_t chats, gap_via_t via);
+void gap_node_fill(struct gap_node *node, const struct gap_item *item, const gap_tl_vector_t *users,
+                   const gap_tl_vector_t *chats, gap_via_t via);
 void gap_node_free(struct gap_node *node);
 /** Have the processor fetch a node that will be needed soon; once it is there, its bytes. */
 void gap_node_prefetch(const struct gap_node *node);

@@ -347,7 +347,7 @@ static bool deliver_difference(struct gap_feed *f)
             gap_node_free(n);
             return true;
         }
-        gap_node_fill(n, &item, u->difference.users, u->difference.chats, GAP_VIA_DIFFERENCE);
+        gap_node_fill(n, &item, &u->difference.users, &u->difference.chats, GAP_VIA_DIFFERENCE);
         if (gap_updater_is_foreign(u, &item)) {
             if (!gap_engine_pass_on(e, &item, n)) {
                 u->difference = before; /* this very item again when there is memory */

@@ -39,10 +39,10 @@ struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_pack
     return n;
 }
 
-void gap_node_fill(struct gap_node *n, const struct gap_item *item, gap_tl_vector_t users,
-                   gap_tl_vector_t chats, gap_via_t via)
+void gap_node_fill(struct gap_node *n, const struct gap_item *item, const gap_tl_vector_t *users,
+                   const gap_tl_vector_t *chats, gap_via_t via)
 {
-    gap_update_init(&n->update, item, users, chats);
+    gap_update_init(&n->update, item, *users, *chats);
     n->update.owner = &node_owner;
     n->update.via = (uint8_t)via;
 }

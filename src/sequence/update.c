@@ -7,28 +7,6 @@
 #include "base/assert.h"
 #include "sequence/walk.h"
 
-void gap_update_init(gap_update_t *u, const struct gap_item *item, gap_tl_vector_t users,
-                     gap_tl_vector_t chats)
-{
-    u->bytes = item->bytes;
-    u->owner = NULL;
-    u->account = NULL;
-    u->channel_id = item->box == GAP_BOX_CHANNEL ? item->channel_id : 0;
-    u->users = users.data;
-    u->chats = chats.data;
-    u->users_len = (uint32_t)users.len;
-    u->chats_len = (uint32_t)chats.len;
-    u->users_count = users.count;
-    u->chats_count = chats.count;
-    u->id = item->id;
-    u->pts = item->pts;
-    u->pts_count = item->pts_count;
-    u->flags = item->flags;
-    u->box = item->box;
-    u->via = GAP_VIA_PUSH;
-    u->maybe_repeated = false;
-}
-
 uint32_t gap_update_id(const gap_update_t *update)
 {
     return update->id;

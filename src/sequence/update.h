@@ -39,7 +39,26 @@ struct gap_update {
 
 /** Fill an update from an item. The owner sets via, owner and maybe_repeated itself; both vectors
  * may be empty. Items of a difference get pts -1. */
-void gap_update_init(gap_update_t *u, const struct gap_item *item, gap_tl_vector_t users,
-                     gap_tl_vector_t chats);
+static inline void gap_update_init(gap_update_t *u, const struct gap_item *item,
+                                   gap_tl_vector_t users, gap_tl_vector_t chats)
+{
+    u->bytes = item->bytes;
+    u->owner = NULL;
+    u->account = NULL;
+    u->channel_id = item->box == GAP_BOX_CHANNEL ? item->channel_id : 0;
+    u->users = users.data;
+    u->chats = chats.data;
+    u->users_len = (uint32_t)users.len;
+    u->chats_len = (uint32_t)chats.len;
+    u->users_count = users.count;
+    u->chats_count = chats.count;
+    u->id = item->id;
+    u->pts = item->pts;
+    u->pts_count = item->pts_count;
+    u->flags = item->flags;
+    u->box = item->box;
+    u->via = GAP_VIA_PUSH;
+    u->maybe_repeated = false;
+}
 
 #endif
