@@ -7,6 +7,8 @@
  *                       the book that follows from the ledger alone
  *   dc_oracle_client.c  a naive client: eats bytes, keeps a book
  *   dc_oracle_laws.c    what must hold for every single push and answer, judged by the ledger
+ *   dc_oracle_peers.c   who is mentioned is introduced
+ *   dc_oracle_present.c books compared; calls that look at the present
  *   test_dc_oracle.c    worlds with loss, reordering, doubles and pauses; compares the books
  *
  * Everything here ends the test at once (ck_abort_msg) when something is wrong.
@@ -251,5 +253,36 @@ void oracle_law_channel_difference(const struct oracle_judge *j, int64_t channel
 /** A result of type Updates; the call caused these events. */
 void oracle_law_result(const struct oracle_judge *j, gap_bytes_t bytes, uint32_t first_n,
                        uint32_t count);
+
+/** A result with nothing but positions: updateShortSentMessage, messages.affectedMessages. */
+void oracle_law_short_result(const struct oracle_judge *j, gap_tl_object_t o, uint32_t first_n,
+                             uint32_t count);
+/** A message object as it must have been when lines [0, end) had happened. An update may be silent
+ * about a pin, which has an update of its own; what stands for the message itself may not. */
+void oracle_law_message(const struct oracle_judge *j, int64_t channel, gap_tl_object_t m,
+                        size_t end, bool update);
+
+/* --- the present --------------------------------------------------------------------------- */
+
+/** Messages of a store: texts, pins, deletes. @param rebuilt Old deletes need not be known. */
+void oracle_same_messages(const struct oracle_judge *j, struct oracle_book *has,
+                          struct oracle_book *must, int64_t store, bool rebuilt);
+/** New messages came in their order, once; only what was deleted since may not have come. */
+void oracle_same_news(const struct oracle_judge *j, const struct oracle_book *has,
+                      struct oracle_book *must, int64_t store);
+/** Every read mark of @p must is in @p has. */
+void oracle_same_marks(const struct oracle_judge *j, const struct oracle_book *has,
+                       const struct oracle_book *must);
+/** The qts events, in order. */
+void oracle_same_lists(const struct oracle_judge *j, const struct oracle_book *has,
+                       const struct oracle_book *must);
+/** These queries, each once. */
+void oracle_same_queries(const struct oracle_judge *j, const struct oracle_book *has,
+                         const int64_t *queries, size_t count);
+/** messages.getDialogs. @param chats All in which there ever was a message. */
+void oracle_law_dialogs(const struct oracle_judge *j, gap_bytes_t bytes, const dc_peer_t *chats,
+                        size_t count);
+/** The newest hundred of messages.getHistory. */
+void oracle_law_history(const struct oracle_judge *j, dc_peer_t chat, gap_bytes_t bytes);
 
 #endif

@@ -5,122 +5,6 @@
  */
 #include "dc_oracle.h"
 
-#include "tl/tl.h"
-
-/* --- whoever is mentioned is introduced ---------------------------------------------------- */
-
-struct mentions {
-    dc_peer_t list[ORACLE_LIST_MAX * 2];
-    size_t count;
-};
-
-static void mention(struct mentions *m, dc_peer_type_t type, int64_t id)
-{
-    dc_peer_t peer = {type, id};
-
-    for (size_t i = 0; i < m->count; i++)
-        if (oracle_same(m->list[i], peer)) return;
-    oracle_check(m->count < ORACLE_LIST_MAX * 2);
-    m->list[m->count++] = peer;
-}
-
-static void mention_field(struct mentions *m, const char *name, int64_t id)
-{
-    static const char *const users[] = {
-        "user_id", "actor_id", "bot_id", "via_bot_id", "via_business_bot_id", "inviter_id"};
-
-    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
-        if (strcmp(name, users[i]) == 0 && id != 0) mention(m, DC_USER, id);
-    if (strcmp(name, "channel_id") == 0) mention(m, DC_CHANNEL, id);
-    if (strcmp(name, "chat_id") == 0) mention(m, DC_CHAT, id);
-}
-
-/* Every id of a user, chat or channel anywhere below, except in the lists that introduce them. */
-static void walk(struct mentions *m, gap_tl_object_t o, unsigned depth)
-{
-    static gap_tl_object_t lists[16][ORACLE_LIST_MAX];
-    int at = gap_tl_find(o.id);
-    oracle_check(at >= 0);
-    oracle_check(depth < 16);
-    const gap_tl_info_t *info = &gap_tl_infos[at];
-
-    for (unsigned i = 0; i < info->count; i++) {
-        const gap_tl_field_t *f = &gap_tl_fields[info->first + i];
-        const char *name = &gap_tl_names[f->name];
-        bool list = f->kind == GAP_TL_K_VECTOR && f->elem == GAP_TL_K_OBJECT;
-        if (strcmp(name, "users") == 0 || strcmp(name, "chats") == 0 || !oracle_has(o, name))
-            continue;
-        if (f->kind == GAP_TL_K_LONG) mention_field(m, name, oracle_long(o, name));
-        if (f->kind == GAP_TL_K_OBJECT) walk(m, oracle_object(o, name), depth + 1);
-        if (!list) continue;
-        size_t count = oracle_objects(o, name, lists[depth]);
-        for (size_t k = 0; k < count; k++) walk(m, lists[depth][k], depth + 1);
-    }
-}
-
-static bool has_left(const struct oracle_judge *j, int64_t channel)
-{
-    for (size_t i = 0; i < j->client->channel_count; i++)
-        if (j->client->channels[i].id == channel) return j->client->channels[i].left;
-    return false;
-}
-
-static dc_peer_t introduced(const struct oracle_judge *j, gap_tl_object_t o)
-{
-    dc_peer_t peer = {DC_NOBODY, oracle_long(o, "id")};
-
-    if (o.id == GAP_TL_CHANNEL_FORBIDDEN && has_left(j, peer.id)) {
-        peer.type = DC_CHANNEL;
-        oracle_must(j, oracle_bytes(o, "title").len > 0, "a forbidden channel without title");
-        return peer;
-    }
-    if (o.id == GAP_TL_USER) peer.type = DC_USER;
-    if (o.id == GAP_TL_CHAT) peer.type = DC_CHAT;
-    if (o.id == GAP_TL_CHANNEL) peer.type = DC_CHANNEL;
-    oracle_must(j, peer.type != DC_NOBODY, "%s introduces nobody", gap_tl_name(o.id));
-    oracle_must(j, peer.type != DC_CHANNEL || !has_left(j, peer.id), "a channel that was left");
-    oracle_must(j, !oracle_has(o, "min"), "a min %s", gap_tl_name(o.id));
-    oracle_must(j, oracle_bytes(o, o.id == GAP_TL_USER ? "first_name" : "title").len > 0,
-                "%s without a name", gap_tl_name(o.id));
-    if (peer.type == DC_CHAT) return peer;
-    oracle_must(j, oracle_has(o, "access_hash"), "%s without access hash", gap_tl_name(o.id));
-    oracle_must(j,
-                oracle_long(o, "access_hash") == dc_model_access_hash(j->model, j->account, peer),
-                "wrong access hash of %lld", (long long)peer.id);
-    if (peer.type == DC_USER)
-        oracle_must(j, oracle_has(o, "self") == (peer.id == j->account), "self of %lld",
-                    (long long)peer.id);
-    if (peer.type == DC_CHANNEL)
-        oracle_must(j, oracle_has(o, "megagroup") != oracle_has(o, "broadcast"),
-                    "a channel is a supergroup or a broadcast");
-    return peer;
-}
-
-void oracle_law_peers(const struct oracle_judge *j, gap_tl_object_t o)
-{
-    static struct mentions named;
-    static struct mentions given;
-    static gap_tl_object_t list[ORACLE_LIST_MAX];
-
-    named.count = given.count = 0;
-    walk(&named, o, 0);
-    for (int chats = 0; chats < 2; chats++) {
-        size_t count = oracle_objects(o, chats ? "chats" : "users", list);
-        for (size_t i = 0; i < count; i++) {
-            size_t before = given.count;
-            dc_peer_t peer = introduced(j, list[i]);
-            mention(&given, peer.type, peer.id);
-            oracle_must(j, given.count > before, "%lld introduced twice", (long long)peer.id);
-        }
-    }
-    for (size_t i = 0; i < named.count; i++) {
-        size_t before = given.count;
-        mention(&given, named.list[i].type, named.list[i].id);
-        oracle_must(j, given.count == before, "%lld is mentioned in %s, not introduced",
-                    (long long)named.list[i].id, gap_tl_name(o.id));
-    }
-}
-
 /* --- looking things up in the ledger ------------------------------------------------------- */
 
 static bool is(const struct oracle_line *l, const char *kind)
@@ -180,7 +64,7 @@ static const char *l_chat(const struct oracle_line *l)
 
 /* A message object as it must have been when lines [0, end) had happened. An update may be silent
  * about a pin, which has an update of its own; what stands for the message itself may not. */
-static void law_message(const struct oracle_judge *j, int64_t channel, gap_tl_object_t m,
+void oracle_law_message(const struct oracle_judge *j, int64_t channel, gap_tl_object_t m,
                         size_t end, bool update)
 {
     int32_t id = oracle_int(m, "id");
@@ -269,8 +153,8 @@ static void law_pushed(const struct oracle_judge *j, gap_tl_object_t u, uint32_t
         oracle_must(j, p.pts == l->pts && p.count == l->pts_count, "event %u: pts %d/%d", n, p.pts,
                     p.count);
     if (oracle_has(u, "message"))
-        law_message(j, l->channel, oracle_object(u, "message"), (size_t)(l - j->ledger->lines) + 1,
-                    true);
+        oracle_law_message(j, l->channel, oracle_object(u, "message"),
+                           (size_t)(l - j->ledger->lines) + 1, true);
 }
 
 static void law_short(const struct oracle_judge *j, gap_tl_object_t o, const struct oracle_line *l)
@@ -476,11 +360,11 @@ static void law_contents(struct contents *k, gap_tl_object_t o, const struct ora
     k->message_count = oracle_objects(o, "new_messages", k->messages);
     k->update_count = oracle_objects(o, "other_updates", k->updates);
     for (size_t i = 0; i < k->message_count; i++)
-        law_message(j, k->channel, k->messages[i], j->ledger->count, false);
+        oracle_law_message(j, k->channel, k->messages[i], j->ledger->count, false);
     for (size_t i = 0; i < k->update_count; i++)
         if (oracle_has(k->updates[i], "message"))
-            law_message(j, k->channel, oracle_object(k->updates[i], "message"), j->ledger->count,
-                        true);
+            oracle_law_message(j, k->channel, oracle_object(k->updates[i], "message"),
+                               j->ledger->count, true);
     law_positions(k);
     law_order(k);
     law_nothing_else(k);
@@ -705,7 +589,7 @@ static void law_dialog(const struct oracle_judge *j, int64_t channel, gap_tl_obj
     oracle_must(j, oracle_int(dialog, "top_message") == top, "top_message %d, not %d",
                 oracle_int(dialog, "top_message"), top);
     for (size_t i = 0; i < count; i++) {
-        law_message(j, channel, list[i], j->ledger->count, false);
+        oracle_law_message(j, channel, list[i], j->ledger->count, false);
         there = there || oracle_int(list[i], "id") == top;
     }
     oracle_must(j, there || top == 0, "the top message is missing");
@@ -780,4 +664,21 @@ void oracle_law_result(const struct oracle_judge *j, gap_bytes_t bytes, uint32_t
     for (uint32_t n = first_n; n < first_n + count; n++)
         if (!dc_model_receives(j->model, n, j->account)) told++;
     oracle_must(j, told == count, "a result tells of %u of %u events", told, count);
+}
+
+void oracle_law_short_result(const struct oracle_judge *j, gap_tl_object_t o, uint32_t first_n,
+                             uint32_t count)
+{
+    oracle_must(j, count <= 1, "%s for %u events", gap_tl_name(o.id), count);
+    if (count == 0) {
+        oracle_must(j, oracle_int(o, "pts_count") == 0, "nothing happened, but pts_count");
+        return;
+    }
+    const struct oracle_line *l = event(j, first_n);
+    oracle_must(j, oracle_int(o, "pts") == l->pts && oracle_int(o, "pts_count") == l->pts_count,
+                "%s: pts %d/%d", gap_tl_name(o.id), oracle_int(o, "pts"),
+                oracle_int(o, "pts_count"));
+    if (o.id == GAP_TL_UPDATE_SHORT_SENT_MESSAGE)
+        oracle_must(j, oracle_int(o, "id") == l->id && oracle_int(o, "date") == date_of(l),
+                    "updateShortSentMessage of another message");
 }

@@ -312,6 +312,7 @@ static void result(struct world *w, struct line *l, struct packet p, dc_answer_t
         p.kind = PUSH;
         oracle_law_result(&j, gap_buf_view(&a->body), a->first_n, a->count);
     }
+    if (o.id != GAP_TL_UPDATES) oracle_law_short_result(&j, o, a->first_n, a->count);
     if (!chance(w, w->loss)) send_packet(w, l, p, gap_buf_view(&a->body));
 }
 
@@ -397,8 +398,7 @@ static void act(struct world *w, struct line *l)
     case 0: {
         gap_tl_messages_edit_message_t q = {.flags = GAP_TL_MESSAGES_EDIT_MESSAGE_F_MESSAGE,
                                             .peer = input_peer(w, l, e.chat, &in),
-                                            .id = e.id,
-                                            .message = gap_str(text)};
+                                            .id = e.id};
         snprintf(text, sizeof text, "changed %u", ++w->sent);
         q.message = gap_str(text);
         act_on(w, l, GAP_TL_OF(GAP_TL_MESSAGES_EDIT_MESSAGE, &q), (struct packet){0});
@@ -534,6 +534,22 @@ static void give_up_waiting(struct oracle_client *c)
     }
 }
 
+/* The order to look at a channel, out of the blue. */
+static void push_too_long(struct world *w, struct line *l, const struct oracle_channel *ch)
+{
+    struct oracle_judge j = judge_of(w, l);
+    dc_view_t view = {l->client.account, GAP_TL_LAYER, l->seq};
+    struct packet p = {.kind = PUSH};
+    gap_buf_t out;
+
+    if (ch->left) return;
+    gap_buf_init(&out, gap_alloc_default());
+    oracle_check(dc_model_push_too_long(w->model, &view, ch->id, w->now_us, &out) == 0);
+    oracle_law_peers(&j, oracle_whole(gap_buf_view(&out)));
+    send_packet(w, l, p, gap_buf_view(&out));
+    gap_buf_fini(&out);
+}
+
 static void live(struct world *w, struct line *l)
 {
     struct oracle_client *c = &l->client;
@@ -551,6 +567,13 @@ static void live(struct world *w, struct line *l)
     for (size_t i = 0; i < c->channel_count; i++)
         if (c->channels[i].need && chance(w, 50)) ask_channel(w, l, &c->channels[i]);
     if (chance(w, 10)) act(w, l);
+    if (chance(w, 2)) push_too_long(w, l, &c->channels[draw(w, 0, (uint32_t)c->channel_count - 1)]);
+    for (size_t i = 0; i < c->channel_count; i++) {
+        if (!c->channels[i].left || !chance(w, 5)) continue;
+        oracle_check(dc_model_join(w->model, c->account, c->channels[i].id) == 0);
+        c->channels[i].left = false;
+        c->channels[i].need = true; /* as after updateChannel */
+    }
     if (chance(w, 1) && c->channel_count > 1) {
         struct oracle_channel *ch = &c->channels[draw(w, 0, (uint32_t)c->channel_count - 1)];
         flush(w, l);
@@ -614,90 +637,6 @@ static void rebuild(struct world *w, struct line *l, int64_t channel)
     }
 }
 
-static void same_messages(const struct oracle_judge *j, struct oracle_book *has,
-                          struct oracle_book *must, int64_t store, bool rebuilt)
-{
-    for (size_t i = 0; i < must->entry_count; i++) {
-        struct oracle_entry *m = &must->entries[i];
-        struct oracle_entry *h = oracle_find(has, store, m->id, false);
-        if (m->store != store || (m->deleted && rebuilt && h == NULL)) continue;
-        oracle_must(j, h != NULL, "message %d of %lld is missing", m->id, (long long)store);
-        oracle_must(j, h->deleted == m->deleted, "message %d of %lld: deleted %d, not %d", m->id,
-                    (long long)store, h->deleted, m->deleted);
-        if (m->deleted) continue;
-        oracle_must(j, h->known == m->known && strcmp(h->text, m->text) == 0,
-                    "message %d of %lld reads '%s', not '%s'", m->id, (long long)store, h->text,
-                    m->text);
-        oracle_must(j, oracle_same(h->chat, m->chat), "message %d in another chat", m->id);
-        oracle_must(j, h->pinned == m->pinned, "message %d of %lld: pinned %d", m->id,
-                    (long long)store, h->pinned);
-    }
-    for (size_t i = 0; i < has->entry_count; i++)
-        oracle_must(j,
-                    has->entries[i].store != store ||
-                        oracle_find(must, store, has->entries[i].id, false) != NULL,
-                    "message %d of %lld is too much", has->entries[i].id, (long long)store);
-}
-
-/* New messages came in their order, once; only what was deleted since may not have come. */
-static void same_news(const struct oracle_judge *j, const struct oracle_book *has,
-                      struct oracle_book *must, int64_t store)
-{
-    size_t at = 0;
-
-    for (size_t i = 0; i < must->news_count; i++) {
-        const struct oracle_news *m = &must->news[i];
-        if (m->store != store) continue;
-        while (at < has->news_count && has->news[at].store != store) at++;
-        if (at < has->news_count && has->news[at].id == m->id) {
-            at++;
-            continue;
-        }
-        oracle_must(j, oracle_find(must, store, m->id, true)->deleted,
-                    "message %d of %lld didn't come in its turn", m->id, (long long)store);
-    }
-    while (at < has->news_count && has->news[at].store != store) at++;
-    oracle_must(j, at == has->news_count, "message %d of %lld came twice or late", has->news[at].id,
-                (long long)store);
-}
-
-static void same_marks(const struct oracle_judge *j, const struct oracle_book *has,
-                       const struct oracle_book *must)
-{
-    for (size_t i = 0; i < must->mark_count; i++) {
-        const struct oracle_mark *m = &must->marks[i];
-        bool there = false;
-        for (size_t k = 0; k < has->mark_count; k++)
-            there =
-                there || (oracle_same(has->marks[k].chat, m->chat) &&
-                          has->marks[k].outbox == m->outbox && has->marks[k].max_id == m->max_id);
-        oracle_must(j, there, "read mark %d of %lld is missing", m->max_id, (long long)m->chat.id);
-    }
-}
-
-static void same_lists(const struct oracle_judge *j, const struct line *l,
-                       const struct oracle_book *must)
-{
-    const struct oracle_book *has = &l->client.book;
-
-    oracle_must(j, has->qts_count == must->qts_count, "%zu qts events, not %zu", has->qts_count,
-                must->qts_count);
-    for (size_t i = 0; i < has->qts_count; i++)
-        oracle_must(j,
-                    has->qts[i].qts == must->qts[i].qts &&
-                        strcmp(has->qts[i].name, must->qts[i].name) == 0,
-                    "qts event %zu is %d %s, not %d %s", i, has->qts[i].qts, has->qts[i].name,
-                    must->qts[i].qts, must->qts[i].name);
-    oracle_must(j, has->query_count == l->query_count, "%zu queries, not %zu", has->query_count,
-                l->query_count);
-    for (size_t i = 0; i < l->query_count; i++) {
-        int found = 0;
-        for (size_t k = 0; k < has->query_count; k++)
-            if (has->queries[k] == l->queries[i]) found++;
-        oracle_must(j, found == 1, "a query came %d times", found);
-    }
-}
-
 static void compare(struct world *w, struct line *l)
 {
     struct oracle_client *c = &l->client;
@@ -707,13 +646,14 @@ static void compare(struct world *w, struct line *l)
     if (c->rebuilt) rebuild(w, l, 0);
     oracle_expect(&w->ledger, DC_BOX_COMMON, c->account, 0, c->rebuilt ? 1 : l->start_pts, &must);
     oracle_expect(&w->ledger, DC_BOX_QTS, c->account, 0, l->start_qts, &must);
-    same_messages(&j, &c->book, &must, 0, c->rebuilt);
+    oracle_same_messages(&j, &c->book, &must, 0, c->rebuilt);
     if (!c->rebuilt) {
-        same_news(&j, &c->book, &must, 0);
-        same_marks(&j, &c->book, &must);
-        same_marks(&j, &must, &c->book);
+        oracle_same_news(&j, &c->book, &must, 0);
+        oracle_same_marks(&j, &c->book, &must);
+        oracle_same_marks(&j, &must, &c->book);
     }
-    same_lists(&j, l, &must);
+    oracle_same_lists(&j, &c->book, &must);
+    oracle_same_queries(&j, &c->book, l->queries, l->query_count);
     oracle_must(&j, c->pts == oracle_last_pts(&w->ledger, DC_BOX_COMMON, c->account, 0),
                 "ends at pts %d", c->pts);
     for (size_t i = 0; i < c->channel_count; i++) {
@@ -722,12 +662,44 @@ static void compare(struct world *w, struct line *l)
         if (ch->rebuilt) rebuild(w, l, ch->id);
         oracle_expect(&w->ledger, DC_BOX_CHANNEL, 0, ch->id, ch->rebuilt ? 1 : l->start_channel[i],
                       &must);
-        same_messages(&j, &c->book, &must, ch->id, ch->rebuilt);
-        if (!ch->rebuilt) same_news(&j, &c->book, &must, ch->id);
+        oracle_same_messages(&j, &c->book, &must, ch->id, ch->rebuilt);
+        if (!ch->rebuilt) oracle_same_news(&j, &c->book, &must, ch->id);
         oracle_must(&j, ch->pts == oracle_last_pts(&w->ledger, DC_BOX_CHANNEL, 0, ch->id),
                     "channel %lld ends at pts %d", (long long)ch->id, ch->pts);
     }
     oracle_book_fini(&must);
+}
+
+/* Dialogs and histories are what the ledger says, too. */
+static void look(struct world *w, struct line *l)
+{
+    struct oracle_judge j = judge_of(w, l);
+    gap_tl_input_peer_empty_t empty = {0};
+    gap_tl_messages_get_dialogs_t q = {.offset_peer = GAP_TL_OF(GAP_TL_INPUT_PEER_EMPTY, &empty),
+                                       .limit = 100};
+    dc_peer_t chats[64];
+    union input in;
+    dc_answer_t a;
+    size_t count = 0;
+
+    for (size_t i = 0; i < w->ledger.count; i++) {
+        const struct oracle_line *e = &w->ledger.lines[i];
+        bool known = !e->event || strcmp(e->kind, "new_message") != 0 ||
+                     !dc_model_receives(w->model, e->n, l->client.account);
+        for (size_t k = 0; k < count; k++) known = known || oracle_same(chats[k], e->chat);
+        if (known) continue;
+        oracle_check(count < 64);
+        chats[count++] = e->chat;
+    }
+    if (call(w, l, GAP_TL_OF(GAP_TL_MESSAGES_GET_DIALOGS, &q), &a) == 0)
+        oracle_law_dialogs(&j, gap_buf_view(&a.body), chats, count);
+    dc_answer_fini(&a);
+    for (size_t i = 0; i < count; i++) {
+        gap_tl_messages_get_history_t h = {.peer = input_peer(w, l, chats[i], &in), .limit = 100};
+        if (call(w, l, GAP_TL_OF(GAP_TL_MESSAGES_GET_HISTORY, &h), &a) == 0)
+            oracle_law_history(&j, chats[i], gap_buf_view(&a.body));
+        dc_answer_fini(&a);
+    }
 }
 
 static void run_world(unsigned seed)
@@ -746,7 +718,10 @@ static void run_world(unsigned seed)
         for (size_t i = 0; i < w.line_count; i++) live(&w, &w.lines[i]);
     }
     for (size_t i = 0; i < w.line_count; i++) settle(&w, &w.lines[i]);
-    for (size_t i = 0; i < w.line_count; i++) compare(&w, &w.lines[i]);
+    for (size_t i = 0; i < w.line_count; i++) {
+        compare(&w, &w.lines[i]);
+        look(&w, &w.lines[i]);
+    }
     oracle_ledger_laws(&w.ledger);
     world_fini(&w);
 }
