@@ -47,7 +47,8 @@
 #define GAP_DC_SALT_LIFETIME_S 3600 /* Message ids, seconds against the server's clock. */
 #define GAP_DC_ID_OLD_S        300
 #define GAP_DC_ID_AHEAD_S      30     /* Pushes. */
-#define GAP_DC_TRAFFIC_BATCH   64U    /* events between two looks at the sockets */
+#define GAP_DC_TRAFFIC_BATCH   64U    /* events between two looks at the sockets; */
+#define GAP_DC_LATE_BATCH      4096U  /* while behind the rate: then several share a packet */
 #define GAP_DC_HELD_MAX        65536U /* pushes held back at a time; one more goes at once */
 
 #endif

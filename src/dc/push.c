@@ -286,11 +286,12 @@ static int start(gap_dc_t *dc)
 static int go_on(gap_dc_t *dc)
 {
     uint64_t due = events_due(dc);
+    unsigned batch = dc->options.rate == 0 ? GAP_DC_TRAFFIC_BATCH : GAP_DC_LATE_BATCH;
     uint32_t n;
     int r = 0;
 
     dc->more = false;
-    for (unsigned i = 0; i < GAP_DC_TRAFFIC_BATCH && dc->traffic.made < due; i++) {
+    for (unsigned i = 0; i < batch && dc->traffic.made < due; i++) {
         if (dc->congested > 0) {
             gap_dc_arm(dc, &dc->pace, dc->now.mono_us + CONGESTED_WAIT_US);
             return 0;
