@@ -219,6 +219,8 @@ struct gap_engine {
     gap_packet_t *peers_from; /* where they lie; referenced, so that its address is not reused */
     const uint8_t *peers_of;
     const uint8_t *chats_of;
+    uint32_t users_len; /* bytes in the copy */
+    uint32_t chats_len;
     size_t peers_at; /* where they begin in the copy */
 
     uint64_t loops_open; /* loops whose closed has not run */

@@ -92,16 +92,27 @@ void gap_node_prefetch_bytes(const struct gap_node *node)
 
 /* ---- holding ---- */
 
+/* Are they the same, byte for byte, as those copied last? */
+static bool peers_equal(const gap_engine_t *e, const gap_update_t *u)
+{
+    const uint8_t *copy = e->peers_copy->data + e->peers_at;
+
+    if (e->users_len != u->users_len || e->chats_len != u->chats_len) return false;
+    return (u->users_len == 0 || memcmp(copy, u->users, u->users_len) == 0) &&
+           (u->chats_len == 0 || memcmp(copy + u->users_len, u->chats, u->chats_len) == 0);
+}
+
 /* Of a container whose updates come to be held in a row, the first takes a copy of the users and
- * chats with it; the others refer to that. */
+ * chats with it; the others refer to that. So do those of the next container if it brings the same,
+ * as one of the same chat and sender does: half of what would be copied. */
 static gap_packet_t *peers_copied(const gap_engine_t *e, const struct gap_node *n)
 {
     const gap_update_t *u = &n->update;
 
-    if (e->peers_copy == NULL || e->peers_from != n->packet || e->peers_of != u->users ||
-        e->chats_of != u->chats)
-        return NULL;
-    return e->peers_copy;
+    if (e->peers_copy == NULL) return NULL;
+    if (e->peers_from == n->packet && e->peers_of == u->users && e->chats_of == u->chats)
+        return e->peers_copy;
+    return peers_equal(e, u) ? e->peers_copy : NULL;
 }
 
 static void remember_copy(gap_engine_t *e, const struct gap_node *n, gap_packet_t *copy)
@@ -111,6 +122,8 @@ static void remember_copy(gap_engine_t *e, const struct gap_node *n, gap_packet_
     e->peers_from = gap_packet_ref(n->packet);
     e->peers_of = n->update.users;
     e->chats_of = n->update.chats;
+    e->users_len = n->update.users_len;
+    e->chats_len = n->update.chats_len;
     e->peers_at = n->update.bytes.len;
 }
 
