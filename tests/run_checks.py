@@ -19,6 +19,8 @@ JOBS = "2"
 FUZZ_SECONDS = 60
 DEMO_SEEDS = range(1, 21)
 INTEROP_SEEDS = range(1, 21)
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+            "--errors-for-leak-kinds=definite,possible"]
 
 
 def run(command, timeout, env=None, cwd=ROOT):
@@ -51,15 +53,26 @@ def tests_in(directory, suites):
             yield test
 
 
+def run_test(directory, test, timeout, env=None, wrapper=()):
+    """Run one of a build's tests where it expects to be run."""
+    where = os.path.join(ROOT, directory)
+    full = dict(test["env"], GAP_BUILD_DIR=where, CK_DEFAULT_TIMEOUT="0", **(env or {}))
+    return run(list(wrapper) + test["cmd"], timeout, full, test.get("workdir") or where)
+
+
+def is_program_of(directory, test):
+    return os.path.abspath(test["cmd"][0]).startswith(os.path.join(ROOT, directory))
+
+
 def step_clang():
     """clang with the same warnings as errors, and the unit tests it built."""
     problem = setup("build-clang", ["--buildtype=release"], {"CC": "clang"})
     if problem:
         return problem
     for test in tests_in("build-clang", {"unit", "sim"}):
-        status, output = run(test["cmd"], 300, test["env"])
+        status, output = run_test("build-clang", test, 300)
         if status != 0:
-            return output
+            return f"{test['name']}:\n{output}"
     return ""
 
 
@@ -69,10 +82,10 @@ def step_valgrind():
     if problem:
         return problem
     for test in tests_in("build-valgrind", {"unit"}):
-        env = dict(test["env"], CK_FORK="no", GAP_SEED_SCALE="0.02", CK_DEFAULT_TIMEOUT="0",
-                   GAP_SANITISED="1")
-        status, output = run(["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
-                              "--errors-for-leak-kinds=definite,possible"] + test["cmd"], 1800, env)
+        if not is_program_of("build-valgrind", test):
+            continue
+        env = {"CK_FORK": "no", "GAP_SEED_SCALE": "0.02", "GAP_SANITISED": "1"}
+        status, output = run_test("build-valgrind", test, 1800, env, VALGRIND)
         if status != 0:
             return f"{test['name']}:\n{output}"
     return ""
@@ -165,8 +178,7 @@ def step_interop():
 def step_campaign():
     """the virtual worlds and random round trips with twenty times as many seeds."""
     for test in tests_in("build", {"sim", "unit", "fault"}):
-        status, output = run(test["cmd"], 3600, dict(test["env"], GAP_SEED_SCALE="20",
-                                                     CK_DEFAULT_TIMEOUT="0"))
+        status, output = run_test("build", test, 3600, {"GAP_SEED_SCALE": "20"})
         if status != 0:
             return f"{shlex.join(test['cmd'])}:\n{output}"
     return ""
