@@ -357,6 +357,30 @@ void oracle_expect(const struct oracle_ledger *l, dc_box_t box, int64_t account,
             carry_out(&l->lines[i], b);
 }
 
+/* A delete names the chat of its messages, or none where they are of several. */
+static void delete_law(const struct oracle_ledger *l, size_t i)
+{
+    const struct oracle_line *me = &l->lines[i];
+    dc_peer_t chat = {DC_NOBODY, 0};
+    size_t found = 0;
+    bool several = false;
+
+    for (size_t k = 0; k < i; k++) {
+        const struct oracle_line *o = &l->lines[k];
+        if (strcmp(o->kind, "new_message") != 0 ||
+            !oracle_in_box(o, me->box, me->account, me->channel))
+            continue;
+        for (size_t n = 0; n < me->list_count; n++) {
+            if (me->list[n] != o->id) continue;
+            several = several || (found > 0 && !oracle_same(chat, o->chat));
+            chat = o->chat;
+            found++;
+        }
+    }
+    oracle_check(found == me->list_count);
+    oracle_check(several ? me->chat.type == DC_NOBODY : oracle_same(me->chat, chat));
+}
+
 /* Line i against all before it. */
 static void line_laws(const struct oracle_ledger *l, size_t i)
 {
@@ -375,6 +399,7 @@ static void line_laws(const struct oracle_ledger *l, size_t i)
     oracle_check_msg(me->pts == pts + me->pts_count, "event %u ends at %d after %d", me->n, me->pts,
                      pts);
     if (strcmp(me->kind, "new_message") == 0) oracle_check(me->id == id + 1);
+    if (strcmp(me->kind, "delete_messages") == 0) delete_law(l, i);
     if (strcmp(me->kind, "delete_messages") == 0)
         oracle_check(me->pts_count == (int32_t)me->list_count);
     else if (me->box != DC_BOX_CHANNEL || strcmp(me->kind, "read") != 0)

@@ -354,18 +354,24 @@ static void act_on(struct world *w, struct line *l, gap_tl_object_t method, stru
     dc_answer_fini(&a);
 }
 
+/* One message or a few: of one channel, or of any private chats and groups. */
 static void act_delete(struct world *w, struct line *l, const struct oracle_line *e)
 {
     struct packet p = {.kind = AFFECTED, .peer = e->chat, .ids = {e->id}, .id_count = 1};
 
+    for (uint32_t tries = draw(w, 0, 6); tries > 0 && p.id_count < 4; tries--) {
+        const struct oracle_line *more = some_message(w, l);
+        bool fits = more != NULL && more->box == e->box && more->channel == e->channel;
+        for (size_t i = 0; fits && i < p.id_count; i++) fits = p.ids[i] != more->id;
+        if (fits) p.ids[p.id_count++] = more->id;
+    }
+    gap_tl_vector_t ids = gap_tl_array(p.ids, (uint32_t)p.id_count);
     if (e->chat.type == DC_CHANNEL) {
         gap_tl_input_channel_t channel = input_channel(w, l, e->chat.id);
-        gap_tl_channels_delete_messages_t q = {GAP_TL_OF(GAP_TL_INPUT_CHANNEL, &channel),
-                                               gap_tl_array(p.ids, 1)};
+        gap_tl_channels_delete_messages_t q = {GAP_TL_OF(GAP_TL_INPUT_CHANNEL, &channel), ids};
         act_on(w, l, GAP_TL_OF(GAP_TL_CHANNELS_DELETE_MESSAGES, &q), p);
     } else {
-        gap_tl_messages_delete_messages_t q = {GAP_TL_MESSAGES_DELETE_MESSAGES_F_REVOKE,
-                                               gap_tl_array(p.ids, 1)};
+        gap_tl_messages_delete_messages_t q = {GAP_TL_MESSAGES_DELETE_MESSAGES_F_REVOKE, ids};
         act_on(w, l, GAP_TL_OF(GAP_TL_MESSAGES_DELETE_MESSAGES, &q), p);
     }
 }
