@@ -36,7 +36,7 @@ static void evict(gap_dc_keys_t *t)
     gap_dc_session_t *s;
 
     TAILQ_FOREACH (key, &t->list, link) {
-        bool in_use = key->account != 0;
+        bool in_use = key->account != 0 || key->temp != NULL;
         TAILQ_FOREACH (s, &key->sessions, link) in_use = in_use || s->conn != NULL || s->is_dirty;
         if (in_use) continue;
         gap_dc_keys_remove(t, key);
@@ -74,10 +74,23 @@ void gap_dc_keys_remove(gap_dc_keys_t *t, gap_dc_key_t *key)
     gap_dc_session_t *s;
 
     while ((s = TAILQ_FIRST(&key->sessions)) != NULL) gap_dc_key_drop_session(key, s);
+    if (key->perm != NULL) key->perm->temp = NULL;
+    if (key->temp != NULL) key->temp->perm = NULL;
     (void)gap_map_remove(&t->by_id, (uint64_t)key->auth.id);
     TAILQ_REMOVE(&t->list, key, link);
     gap_wipe(key, sizeof *key);
     gap_free(t->alloc, key);
+}
+
+void gap_dc_keys_bind(gap_dc_key_t *temp, gap_dc_key_t *perm, int32_t expires_at)
+{
+    GAP_ASSERT(temp->expires_in > 0);
+    GAP_ASSERT(perm->expires_in == 0);
+    GAP_ASSERT(perm->temp == NULL || perm->temp == temp);
+    GAP_ASSERT(temp->perm == NULL || temp->perm == perm);
+    temp->perm = perm;
+    perm->temp = temp;
+    temp->expires_in = (int32_t)((int64_t)expires_at - (int64_t)temp->made_s);
 }
 
 int64_t gap_dc_key_salt(const gap_dc_key_t *key, uint64_t period)
@@ -152,7 +165,8 @@ void gap_dc_key_drop_session(gap_dc_key_t *key, gap_dc_session_t *s)
 {
     GAP_ASSERT(s->key == key);
     GAP_ASSERT(!s->is_dirty);
-    if (key->subscribed == s) key->subscribed = NULL;
+    gap_dc_key_t *main = gap_dc_key_main(key);
+    if (main->subscribed == s) main->subscribed = NULL;
     TAILQ_REMOVE(&key->sessions, s, link);
     key->session_count--;
     gap_dc_session_free(s);

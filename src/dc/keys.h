@@ -15,14 +15,16 @@ typedef struct gap_dc_key {
     gap_auth_key_t auth;
     int64_t first_salt;
     uint64_t salt_seed;
-    uint64_t made_s;    /* seconds since 1970 */
-    int32_t expires_in; /* s; 0: a permanent key */
-    int32_t layer;      /* announced last; 0: none yet */
-    bool inited;        /* initConnection was seen */
-    int64_t account;    /* signed in; 0: nobody */
-    int32_t seq;        /* last container seq sent */
-    uint32_t ordinal;   /* which key of its account this is, from 0 */
-    uint32_t calls;     /* API calls made while signed in */
+    uint64_t made_s;         /* seconds since 1970 */
+    int32_t expires_in;      /* s; 0: a permanent key */
+    struct gap_dc_key *perm; /* a temporary key: what it is bound to; NULL: not yet */
+    struct gap_dc_key *temp; /* a permanent key: what is bound to it; NULL: nothing */
+    int32_t layer;           /* announced last; 0: none yet */
+    bool inited;             /* initConnection was seen */
+    int64_t account;         /* signed in; 0: nobody */
+    int32_t seq;             /* last container seq sent */
+    uint32_t ordinal;        /* which key of its account this is, from 0 */
+    uint32_t calls;          /* API calls made while signed in */
     struct gap_dc_sessions sessions;
     uint32_t session_count;
     gap_dc_session_t *subscribed; /* where pushes go; NULL: nowhere */
@@ -52,6 +54,14 @@ GAP_NODISCARD int gap_dc_keys_add(gap_dc_keys_t *t, const gap_auth_key_t *auth, 
                                   uint64_t salt_seed, uint64_t now_s, gap_dc_key_t **out);
 /** Forget a key and its sessions; none may be connected. */
 void gap_dc_keys_remove(gap_dc_keys_t *t, gap_dc_key_t *key);
+
+/** Bind a temporary key to a permanent one that has none, until @p expires_at. */
+void gap_dc_keys_bind(gap_dc_key_t *temp, gap_dc_key_t *perm, int32_t expires_at);
+/** The key that a client is known by: what a temporary key is bound to, or the key itself. */
+static inline gap_dc_key_t *gap_dc_key_main(gap_dc_key_t *key)
+{
+    return key->perm != NULL ? key->perm : key;
+}
 
 /** The salt of a period; period 0 begins when the key was made. */
 int64_t gap_dc_key_salt(const gap_dc_key_t *key, uint64_t period);

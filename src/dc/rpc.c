@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/packet.h"
+#include "dc/bind.h"
 #include "dc/layer.h"
 #include "dc/wire.h"
 
@@ -65,6 +66,12 @@ static bool is_open_to_all(uint32_t id, const char *name)
            starts_with(name, "auth.") || starts_with(name, "langpack.");
 }
 
+/* Callable with a temporary key that is bound to nothing; auth.bindTempAuthKey besides. */
+static bool is_open_to_unbound(uint32_t id)
+{
+    return id == GAP_TL_HELP_GET_CONFIG || id == GAP_TL_HELP_GET_NEAREST_DC;
+}
+
 /* The queries that this one waits for have all been executed by now, or never came. */
 static int check_after(struct call *c)
 {
@@ -103,8 +110,10 @@ static int check(struct call *c)
     const char *name = gap_tl_name(c->query.id);
     if (name == NULL || !gap_tl_is_method(c->query.id)) return fail(c, 400, "INPUT_METHOD_INVALID");
     if (gap_tl_skip(c->query.method) < 0) return fail(c, 400, "INPUT_FETCH_ERROR");
+    if (c->query.id == GAP_TL_AUTH_BIND_TEMP_AUTH_KEY) return 0; /* comes before all others */
     if (!key->inited || key->layer == 0) return fail(c, 400, "CONNECTION_NOT_INITED");
-    if (key->expires_in > 0) return fail(c, 401, "AUTH_KEY_PERM_EMPTY");
+    if (key->expires_in > 0 && !is_open_to_unbound(c->query.id))
+        return fail(c, 401, "AUTH_KEY_PERM_EMPTY");
     if (key->account == 0 && !is_open_to_all(c->query.id, name))
         return fail(c, 401, "AUTH_KEY_UNREGISTERED");
     return check_after(c);
@@ -131,7 +140,7 @@ static void subscribe(struct call *c)
     /* A client that came back with a new session has given the old one up. */
     if (before != NULL && before->conn == NULL) {
         gap_dc_unmark_dirty(c->dc, before);
-        gap_dc_key_drop_session(c->key, before);
+        gap_dc_key_drop_session(before->key, before);
     }
 }
 
@@ -177,6 +186,26 @@ static int log_out(struct call *c, gap_buf_t *out)
     return r < 0 ? r : gap_buf_append32(out, 0);
 }
 
+/* From now on the temporary key stands for the permanent one. */
+static int bind_key(struct call *c, gap_buf_t *out)
+{
+    gap_dc_t *dc = c->dc;
+    gap_dc_key_t *temp = c->s->key;
+    gap_dc_bind_t bind = {temp, c->s->id, c->msg_id, dc->now.wall_us / 1000000};
+    gap_dc_key_t *perm;
+    const char *error;
+    int32_t expires_at;
+    int r = gap_dc_bind_check(&dc->crypto, &dc->keys, &bind, c->query.method, &error, &perm,
+                              &expires_at);
+
+    if (r == GAP_DC_BIND_REFUSED) return fail(c, 400, error);
+    if (r < 0) return r;
+    /* One temporary key a permanent one: the new takes the old one's place. */
+    if (perm->temp != NULL && perm->temp != temp) gap_dc_forget_key(dc, perm->temp);
+    gap_dc_keys_bind(temp, perm, expires_at);
+    return gap_buf_append32(out, GAP_MT_BOOL_TRUE);
+}
+
 /* --- dispatch -------------------------------------------------------------------------------- */
 
 static int call_model(struct call *c)
@@ -199,6 +228,8 @@ static int dispatch(struct call *c)
     switch (c->query.id) {
     case GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION:
         return import_bot(c, out);
+    case GAP_TL_AUTH_BIND_TEMP_AUTH_KEY:
+        return bind_key(c, out);
     case GAP_TL_AUTH_LOG_OUT:
         return log_out(c, out);
     default:
@@ -329,7 +360,7 @@ static void clear_answer(dc_answer_t *a)
 
 int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
 {
-    struct call c = {.dc = dc, .s = s, .key = s->key, .msg_id = call->msg_id};
+    struct call c = {.dc = dc, .s = s, .key = gap_dc_key_main(s->key), .msg_id = call->msg_id};
     gap_packet_t *inflated = NULL;
     int r;
 
