@@ -124,6 +124,55 @@ END_TEST
 
 /* ---- gaps ---- */
 
+/* Five messages in one container, with a user who came along. */
+static void feed_five(int32_t first, int64_t user)
+{
+    pack_user(&w.p, user, false);
+    for (int32_t pts = first; pts < first + 5; pts++) pack_message(&w.p, pts, 1, pts, PACK_USER);
+    ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 0)), 0);
+}
+
+static void find_own_user(struct world *world, gap_update_t *update)
+{
+    int32_t pts = gap_update_pts(update);
+    gap_peer_t own = {pts >= 22 && pts < 27 ? 4713 : 4711, GAP_PEER_USER};
+    gap_peer_t other = {own.id == 4713 ? 4711 : 4713, GAP_PEER_USER};
+    gap_tl_object_t object;
+
+    (void)world;
+    if (pts < 12) return;
+    ck_assert_msg(gap_update_find(update, own, &object) == 1, "own user of %d", pts);
+    ck_assert_msg(gap_update_find(update, other, &object) == 0, "another's at %d", pts);
+}
+
+/* Containers that bring the same users share one copy while they are held; those that bring others
+ * of the same size do not. */
+START_TEST(held_updates_keep_their_own_users)
+{
+    gap_engine_counters_t count;
+
+    begin(_i);
+    w.handled = find_own_user;
+    pack_user(&w.p, 4711, false);
+    pack_user(&w.p, 4713, false);
+    feed_message(10); /* a duplicate that makes all of them known */
+    feed_five(12, 4711);
+    feed_five(17, 4711);
+    feed_five(22, 4713);
+    feed_five(27, 4711);
+    world_run(&w, 100);
+    gap_engine_counters(w.engine, &count);
+    ck_assert_uint_gt(count.held_bytes, 0);
+    feed_message(11);
+    world_run(&w, 10000);
+    gap_engine_counters(w.engine, &count);
+    ck_assert_uint_eq(count.healed, 1);
+    ck_assert_uint_eq(count.applied, 21);
+    ck_assert_uint_eq(count.held_bytes, 0);
+    world_fini(&w);
+}
+END_TEST
+
 /* M1, S12 */
 START_TEST(gap_heals_within_the_wait)
 {
@@ -539,6 +588,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, pts_zero_has_no_place, 0, SEEDS);
     tcase_add_loop_test(t, overlap_is_a_duplicate, 0, SEEDS);
     tcase_add_loop_test(t, gap_heals_within_the_wait, 0, SEEDS);
+    tcase_add_loop_test(t, held_updates_keep_their_own_users, 0, SEEDS);
     tcase_add_loop_test(t, two_holes_filled_in_reverse, 0, SEEDS);
     tcase_add_loop_test(t, gap_is_fetched, 0, SEEDS);
     tcase_add_loop_test(t, partial_fill_keeps_the_deadline, 0, SEEDS);
