@@ -31,6 +31,7 @@
 #define GAP_DC_ACKS_MAX         8192U       /* ids in one message; more: the rest is ignored */
 #define GAP_DC_RESEND_AGE_US    200000000U /* an older unacked message is sent under a new msg_id */
 
+#define GAP_DC_SHOWN_KEYS_MAX 16U /* sign-ins that are listed; the others are not shown */
 #define GAP_DC_ACCOUNTS_MAX 16384U /* one more: 420 FLOOD_WAIT_60 */
 
 /* Messages. */

@@ -329,6 +329,9 @@ GAP_NODISCARD int dc_set_typing(dc_call_t *c);
 GAP_NODISCARD int dc_pin_message(dc_call_t *c);
 GAP_NODISCARD int dc_answer_callback(dc_call_t *c);
 
+GAP_NODISCARD int dc_get_full_user(dc_call_t *c);
+GAP_NODISCARD int dc_get_full_channel(dc_call_t *c);
+GAP_NODISCARD int dc_get_full_chat(dc_call_t *c);
 GAP_NODISCARD int dc_get_history(dc_call_t *c);
 GAP_NODISCARD int dc_get_messages(dc_call_t *c);
 GAP_NODISCARD int dc_channel_get_messages(dc_call_t *c);

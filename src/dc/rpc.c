@@ -234,6 +234,7 @@ static int dispatch(struct call *c)
         return log_out(c, out);
     default:
         r = gap_dc_help(dc, &c->query, c->key->layer, out);
+        if (r == DC_NOT_MINE) r = gap_dc_more(dc, c->key, &c->query, out);
         if (r == DC_NOT_MINE) r = call_model(c);
         return r == DC_NOT_MINE ? fail(c, 501, "METHOD_NOT_IMPLEMENTED") : r;
     }

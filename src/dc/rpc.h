@@ -44,6 +44,14 @@ int64_t gap_dc_token_id(gap_bytes_t token);
 GAP_NODISCARD int gap_dc_help(const gap_dc_t *dc, const gap_dc_query_t *q, int32_t layer,
                               gap_buf_t *out);
 
+/**
+ * Answer what clients ask beside updates: texts of the interface, sign-ins.
+ * @param key  Who asks. @param out Appended to.
+ * @return 0; DC_NOT_MINE; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_dc_more(const gap_dc_t *dc, const gap_dc_key_t *key, const gap_dc_query_t *q,
+                              gap_buf_t *out);
+
 /** Append an object to be written. @return 0, GAP_E_NOMEM, as gap_tl_size. */
 GAP_NODISCARD int gap_dc_put_object(gap_buf_t *out, gap_tl_object_t object);
 
