@@ -175,7 +175,8 @@ void oracle_ledger_laws(const struct oracle_ledger *l);
 
 struct oracle_channel {
     int64_t id;
-    int32_t pts;
+    int32_t pts;  /* 0: nothing is known yet */
+    int32_t base; /* the client's knowledge begins behind this pts */
     bool need;    /* a difference has to be asked for */
     bool left;    /* CHANNEL_PRIVATE */
     bool rebuilt; /* was too far behind: nothing but the present state is promised */

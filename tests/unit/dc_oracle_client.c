@@ -176,6 +176,8 @@ static bool judge(struct oracle_client *c, gap_tl_object_t u)
     }
     int32_t *at = local(c, p, &busy);
     if (p.box == DC_BOX_CHANNEL && oracle_client_channel(c, p.channel)->left) return true;
+    if (p.box == DC_BOX_CHANNEL && *at == 0)
+        *at = oracle_client_channel(c, p.channel)->base = p.pts - p.count;
     if (*at + p.count > p.pts) return true;
     if (busy || *at + p.count < p.pts) return false;
     /* A count of 0 tells again of what was known: the answer to a send that was repeated. */
@@ -386,6 +388,8 @@ void oracle_client_channel_difference(struct oracle_client *c, int64_t channel, 
 {
     struct oracle_channel *ch = oracle_client_channel(c, channel);
     gap_tl_object_t o = oracle_whole(bytes);
+
+    if (ch->pts == 0) ch->base = 1; /* it was asked from the beginning */
 
     if (o.id == GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG) {
         ch->pts = oracle_int(oracle_object(o, "dialog"), "pts");

@@ -251,6 +251,7 @@ static void ask_channel(struct world *w, struct line *l, struct oracle_channel *
     };
     dc_answer_t a;
 
+    if (ch->pts == 0) q.pts = q.limit = 1; /* that is how one asks without a position */
     if (chance(w, 50)) q.flags |= GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE_F_FORCE;
     int r = call(w, l, GAP_TL_OF(GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE, &q), &a);
     if (ch->left) {
@@ -501,11 +502,12 @@ static bool next_event(struct world *w, size_t *silent)
     return true;
 }
 
-/* As after getState, with the channels' pts from an earlier life. */
+/* As after getState; the channels' pts are known from an earlier life, or not at all. */
 static void start(struct world *w, struct line *l)
 {
     struct oracle_client *c = &l->client;
     gap_tl_updates_get_state_t q = {0};
+    bool strangers = chance(w, 25);
     dc_answer_t a;
 
     oracle_check(call(w, l, GAP_TL_OF(GAP_TL_UPDATES_GET_STATE, &q), &a) == 0);
@@ -522,8 +524,9 @@ static void start(struct world *w, struct line *l)
     c->channel_count = w->options.channels;
     for (size_t i = 0; i < c->channel_count; i++) {
         c->channels[i].id = DC_CHANNEL_ID_FIRST + (int64_t)i;
-        c->channels[i].pts = l->start_channel[i] =
-            oracle_last_pts(&w->ledger, DC_BOX_CHANNEL, 0, c->channels[i].id);
+        l->start_channel[i] = oracle_last_pts(&w->ledger, DC_BOX_CHANNEL, 0, c->channels[i].id);
+        if (strangers) continue;
+        c->channels[i].pts = c->channels[i].base = l->start_channel[i];
     }
 }
 
@@ -665,9 +668,11 @@ static void compare(struct world *w, struct line *l)
     for (size_t i = 0; i < c->channel_count; i++) {
         struct oracle_channel *ch = &c->channels[i];
         if (ch->left) continue;
+        if (ch->pts == 0) { /* never heard of: nothing can have happened */
+            ch->pts = ch->base = l->start_channel[i];
+        }
         if (ch->rebuilt) rebuild(w, l, ch->id);
-        oracle_expect(&w->ledger, DC_BOX_CHANNEL, 0, ch->id, ch->rebuilt ? 1 : l->start_channel[i],
-                      &must);
+        oracle_expect(&w->ledger, DC_BOX_CHANNEL, 0, ch->id, ch->rebuilt ? 1 : ch->base, &must);
         oracle_same_messages(&j, &c->book, &must, ch->id, ch->rebuilt);
         if (!ch->rebuilt) oracle_same_news(&j, &c->book, &must, ch->id);
         oracle_must(&j, ch->pts == oracle_last_pts(&w->ledger, DC_BOX_CHANNEL, 0, ch->id),
