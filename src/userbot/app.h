@@ -31,9 +31,10 @@ struct app {
     char *line;           /* of the memory stream that lines are made in */
     size_t line_len;
     FILE *line_stream;
-    char target[300];   /* where it connects to, for messages */
-    bool connected;     /* it has been, at least once */
-    uint64_t delivered; /* updates */
+    gap_client_stats_t stats; /* of the client, when it was stopped */
+    char target[300];         /* where it connects to, for messages */
+    bool connected;           /* it has been, at least once */
+    uint64_t delivered;       /* updates */
     uint64_t started_ms;
     uint64_t last_news_ms;
     int status;  /* enum app_status, once ending */

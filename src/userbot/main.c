@@ -68,6 +68,7 @@ void app_end(struct app *app, int status)
     uv_close((uv_handle_t *)&app->interrupted, NULL);
     uv_close((uv_handle_t *)&app->terminated, NULL);
     if (app->client != NULL) {
+        gap_client_stats(app->client, &app->stats);
         gap_client_stop(app->client);
         gap_client_close(app->client, on_client_closed, app);
     } else {
@@ -315,6 +316,10 @@ static int finish(struct app *app)
     } else if (app->options.json) {
         printf("{\"event\":\"end\",\"delivered\":%" PRIu64 ",\"status\":%d}\n", app->delivered,
                status);
+    } else if (app->verdict == NULL && app->connected && app->out != stdout) {
+        printf("received %" PRIu64 " updates; dropped %" PRIu64 " duplicates; %" PRIu64
+               " gaps, %" PRIu64 " of them healed by late updates\n",
+               app->delivered, app->stats.duplicates, app->stats.gaps, app->stats.healed);
     }
     embedded_fini(app);
     if (app->line_stream != NULL) (void)fclose(app->line_stream);

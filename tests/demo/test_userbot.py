@@ -86,8 +86,9 @@ def test_demo_json():
 def test_output_lines(folder):
     out_path = os.path.join(folder, "out")
     with Dc(folder, "--events", "300", "--channels", "5", "--kinds", "new_message") as dc:
-        status, _, err = userbot(dc.server_args() + ["--out", out_path, "--expect", "300",
-                                                      "--timeout", "30"])
+        status, said, err = userbot(dc.server_args() + ["--out", out_path, "--expect", "300",
+                                                        "--timeout", "30"])
+    check(said.startswith("received 300 updates;") and said.count("\n") == 1, f"end: {said!r}")
     check(status == 0, f"--expect: status {status}: {err!r}")
     check(dc.status == 0, f"gapless-dc ended with {dc.status}")
     with open(out_path, encoding="utf-8") as f:
