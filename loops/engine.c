@@ -402,7 +402,10 @@ static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
         return 0;
     }
     if (s->pts < 0 || s->qts < 0 || s->seq < 0 || s->date < 0) return GAP_E_ARGUMENT;
-    e->known = true;
+    /* Without pts it is no state: ask where the server stands. The channels are good for all that.
+     */
+    e->known = s->pts > 0;
+    e->updater.anew = !e->known;
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;

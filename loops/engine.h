@@ -107,11 +107,12 @@ typedef enum gap_engine_event_kind {
 
 typedef enum gap_engine_reason {
     GAP_REASON_NONE = 0,
-    GAP_REASON_TOO_LONG,   /* differenceTooLong, channelDifferenceTooLong */
-    GAP_REASON_RESET,      /* the server restarted its count (updatePtsChanged, a large drop) */
-    GAP_REASON_INVALID,    /* PERSISTENT_TIMESTAMP_INVALID or _EMPTY: our position is refused */
-    GAP_REASON_NO_HASH,    /* the channel's access hash can't be had */
-    GAP_REASON_NO_PROGRESS /* the answer does not move the state */
+    GAP_REASON_TOO_LONG,    /* differenceTooLong, channelDifferenceTooLong */
+    GAP_REASON_RESET,       /* the server restarted its count (updatePtsChanged, a large drop) */
+    GAP_REASON_INVALID,     /* PERSISTENT_TIMESTAMP_INVALID or _EMPTY: our position is refused */
+    GAP_REASON_NO_HASH,     /* the channel's access hash can't be had */
+    GAP_REASON_NO_PROGRESS, /* the server's answers, asked again and again, don't bring it */
+    GAP_REASON_UNREADABLE   /* the difference can't be decoded */
 } gap_engine_reason_t;
 
 /** What the engine tells. Borrowed. */

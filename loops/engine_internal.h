@@ -39,6 +39,10 @@
 /** Least time between a difference that did not bring an unknown peer and the next one asked for
  * because of an unknown peer. */
 #define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
+/** Answers in a row that bring nothing before the hole is given up, with an event. */
+#define GAP_FRUITLESS_MAX 6
+/** Differences in a row that can't be read before the server is asked where it stands. */
+#define GAP_UNREADABLE_MAX 3
 /** Retry of what failed for lack of memory. */
 #define GAP_SWEEP_US UINT64_C(1000000)
 
@@ -107,6 +111,10 @@ struct gap_feed {
     gap_held_t held;
     uint64_t opened_us;  /* when the episode began */
     int32_t opened_from; /* position before the hole */
+    int32_t frozen_at;   /* position when the question was ordered */
+    uint8_t fruitless;   /* differences in a row that did not move the position */
+    int32_t until;       /* what overlapped the position ends here; 0: none */
+    bool asked;          /* a difference has been through since the wait began */
     bool open;           /* an episode is open: told by GAP_EVENT_GAP_OPENED */
     bool expired;        /* its wait is over */
 };
@@ -138,18 +146,19 @@ struct gap_updater {
     STAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
     gap_timer_t retry;
     uint8_t state;
-    bool want;         /* an order came since the last question */
-    bool listed;       /* in `turns` or `hashless` */
-    bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
-    bool asked_anew;   /* that was the question in flight */
-    uint8_t anew_why;  /* gap_engine_reason_t; NONE: at the start */
-    bool resynced;     /* the hole was not filled but given up */
-    bool delivered;    /* the feeder is through with the answer */
-    bool slice;        /* and it said that more follows */
-    bool probe;        /* the base is not known: ask from 1 */
-    uint8_t useless;   /* answers without progress in a row */
-    int32_t want_pts;  /* highest hint since the last question; 0: none */
-    uint64_t pause_us; /* last back-off; 0: none */
+    bool want;        /* an order came since the last question */
+    bool listed;      /* in `turns` or `hashless` */
+    bool anew;        /* ask where the server stands (getState, getFullChannel), not what is new */
+    bool asked_anew;  /* that was the question in flight */
+    uint8_t anew_why; /* gap_engine_reason_t; NONE: at the start */
+    bool resynced;    /* the hole was not filled but given up */
+    bool delivered;   /* the feeder is through with the answer */
+    bool slice;       /* and it said that more follows */
+    bool probe;       /* the base is not known: ask from 1 */
+    uint8_t useless;  /* answers without progress in a row */
+    uint8_t unreadable; /* that could not be read, in a row */
+    int32_t want_pts;   /* highest hint since the last question; 0: none */
+    uint64_t pause_us;  /* last back-off; 0: none */
     struct gap_updater_answer answer;
     struct gap_difference difference; /* being delivered */
     gap_packet_t *packet;             /* owns it */
@@ -289,6 +298,9 @@ void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
                    struct gap_updater *u);
 /** The next update of a sequence has come. Taken. */
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *node);
+/** What a channel begins with is held until all that came at once is there: begin now. Calls
+ * handlers. */
+void gap_feed_settle(gap_engine_t *e, struct gap_track *track);
 /** Stop: a difference is wanted. */
 void gap_feed_freeze(struct gap_feed *f);
 /** Go on: the position is set. @p resynced: the hole was given up. */

@@ -42,6 +42,7 @@ static void open_episode(struct gap_feed *f, int32_t to)
 
     f->open = true;
     f->expired = false;
+    f->asked = false;
     f->opened_us = e->rt->now_us;
     f->opened_from = f->track->core.position;
     e->count.gaps++;
@@ -179,7 +180,8 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
 
     if (e->rt->now_us < e->unknown_us) return false;
     enum gap_verdict v = gap_sequence_step(&probe, n->update.pts, n->update.pts_count, 0);
-    if (v != GAP_VERDICT_APPLY) return false;
+    bool first = track->core.position == 0 && track->core.mode == GAP_MODE_LIVE;
+    if (v != GAP_VERDICT_APPLY && (!first || v == GAP_VERDICT_MALFORMED)) return false;
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) return false;
     /* The first update of a channel is its base; if the channel can be asked, ask from there. */
@@ -208,6 +210,39 @@ static void take_gap(gap_engine_t *e, struct gap_track *track, struct gap_node *
     }
 }
 
+/* The beginning of a channel: hold it until all that has come at once is there. */
+static void take_first(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
+{
+    struct gap_feed *f = gap_engine_activate(e, track);
+
+    if (f == NULL) {
+        track->core.mode = GAP_MODE_LIVE;
+        (void)gap_sequence_replay(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
+        deliver(n);
+        return;
+    }
+    (void)hold(f, n);
+    gap_loop_signal(e->rt, &f->loop);
+}
+
+/* A part of it has been applied, so something behind that is missing. */
+static void take_overlap(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
+{
+    int32_t end = n->update.pts;
+    struct gap_feed *f = gap_engine_activate(e, track);
+
+    e->count.malformed++;
+    gap_node_free(n);
+    if (f == NULL) {
+        track->behind = true;
+        return;
+    }
+    if (end > f->until) f->until = end;
+    if (track->core.mode != GAP_MODE_LIVE) return;
+    track->core.mode = GAP_MODE_WAITING;
+    open_episode(f, end);
+}
+
 static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_node *n,
                         enum gap_verdict v, int32_t before)
 {
@@ -224,8 +259,14 @@ static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_nod
     case GAP_VERDICT_MALFORMED:
         malformed(e, n);
         return;
+    case GAP_VERDICT_OVERLAP:
+        take_overlap(e, track, n);
+        return;
     case GAP_VERDICT_HOLD:
-        take_gap(e, track, n, false);
+        if (before == 0 && track->core.mode == GAP_MODE_REPLAYING)
+            take_first(e, track, n);
+        else
+            take_gap(e, track, n, false);
         return;
     case GAP_VERDICT_GAP:
         take_gap(e, track, n, true);
@@ -269,7 +310,8 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 
 static void replayed(struct gap_feed *f, struct gap_node *n, enum gap_verdict v, int32_t before)
 {
-    if (v == GAP_VERDICT_DUPLICATE) {
+    if (v == GAP_VERDICT_DUPLICATE || v == GAP_VERDICT_OVERLAP) {
+        if (v == GAP_VERDICT_OVERLAP && n->update.pts > f->until) f->until = n->update.pts;
         drop_duplicate(n);
         return;
     }
@@ -311,19 +353,64 @@ static bool replay(struct gap_feed *f)
     return true;
 }
 
+/* The server does not say what the hole was: go on behind it, and tell. */
+static void give_up(struct gap_feed *f)
+{
+    gap_sequence_t *core = &f->track->core;
+    const struct gap_node *first = gap_held_first(&f->held);
+    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, f->track);
+
+    ev.from = core->position;
+    ev.reason = GAP_REASON_NO_PROGRESS;
+    if (first != NULL && first->update.pts - first->update.pts_count > core->position)
+        core->position = first->update.pts - first->update.pts_count;
+    ev.to = core->position;
+    f->fruitless = 0;
+    f->until = 0;
+    close_episode(f, true, true);
+    core->mode = GAP_MODE_REPLAYING;
+    gap_loop_signal(f->engine->rt, &f->loop);
+    if (ev.to != ev.from) gap_engine_tell(f->engine, &ev);
+}
+
+/* A difference did not bring what is missing. It may be late at the server's: ask again, later and
+ * later. */
+static void hole_stays(struct gap_feed *f)
+{
+    gap_engine_t *e = f->engine;
+    uint64_t pause_us = GAP_ENGINE_RETRY_MIN_US << (f->fruitless - 1);
+
+    if (f->fruitless >= GAP_FRUITLESS_MAX) {
+        give_up(f);
+        return;
+    }
+    if (!f->open) {
+        f->open = true;
+        f->opened_us = e->rt->now_us;
+        f->opened_from = f->track->core.position;
+    }
+    f->asked = false;
+    f->expired = false;
+    if (gap_timer_start(e->rt, &f->wait, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
+}
+
 static void replay_end(struct gap_feed *f)
 {
     gap_sequence_t *core = &f->track->core;
 
-    if (f->held.count == 0) {
+    if (f->held.count == 0 && f->until <= core->position) {
         core->mode = GAP_MODE_LIVE;
-        close_episode(f, false, false);
+        f->until = 0;
+        f->fruitless = 0;
+        close_episode(f, f->asked, false);
         return;
     }
     core->mode = GAP_MODE_WAITING;
-    if (!f->open) {
+    if (f->asked && f->fruitless > 0) {
+        hole_stays(f);
+    } else if (!f->open) {
         const struct gap_node *first = gap_held_first(&f->held);
-        open_episode(f, first->update.pts);
+        open_episode(f, first == NULL ? f->until : first->update.pts);
     } else if (f->expired) {
         gap_updater_want(f->updater, 0);
     }
@@ -348,6 +435,7 @@ static bool deliver_difference(struct gap_feed *f)
             return true;
         }
         gap_node_fill(n, &item, &u->difference.users, &u->difference.chats, GAP_VIA_DIFFERENCE);
+        n->update.maybe_repeated = u->difference.kind == GAP_DIFFERENCE_TOO_LONG;
         if (gap_updater_is_foreign(u, &item)) {
             if (!gap_engine_pass_on(e, &item, n)) {
                 u->difference = before; /* this very item again when there is memory */
@@ -372,6 +460,12 @@ static void run_replay(struct gap_feed *f)
         return;
     }
     if (f->track->core.mode == GAP_MODE_REPLAYING && !f->engine->closing) replay_end(f);
+}
+
+void gap_feed_settle(gap_engine_t *e, struct gap_track *track)
+{
+    if (track->core.position != 0 || track->core.mode != GAP_MODE_REPLAYING) return;
+    if (track->feed != NULL && !e->closing) run_replay(track->feed);
 }
 
 static void feed_run(gap_rt_t *rt, gap_loop_t *loop)
@@ -416,12 +510,21 @@ void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
 void gap_feed_freeze(struct gap_feed *f)
 {
     f->track->core.mode = GAP_MODE_FETCHING;
+    f->frozen_at = f->track->core.position;
     gap_timer_stop(f->engine->rt, &f->wait);
 }
 
 void gap_feed_thaw(struct gap_feed *f, bool resynced)
 {
     f->track->core.mode = GAP_MODE_REPLAYING;
-    close_episode(f, true, resynced);
+    f->asked = true;
+    if (f->updater->useless >= GAP_FRUITLESS_MAX) {
+        f->fruitless = GAP_FRUITLESS_MAX;
+    } else if (resynced || f->track->core.position != f->frozen_at) {
+        f->fruitless = 0;
+        close_episode(f, true, resynced);
+    } else {
+        f->fruitless++;
+    }
     gap_loop_signal(f->engine->rt, &f->loop);
 }

@@ -20,6 +20,8 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
 
     track->queued--;
     gap_node_free(n);
+    gap_feed_settle(e, track);
+    if (e->closing) return;
     track->lost = false;
     if (track->core.position == 0 && hint > 0 && !e->caught_up &&
         track->core.mode == GAP_MODE_LIVE) {
@@ -40,11 +42,16 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     gap_updater_want(f->updater, hint > 0 ? hint : 0);
 }
 
-/* messages.affected* about a channel that is not followed: no base is taken from it. */
+/* messages.affected* about a channel. */
+static bool is_silent_call(const struct gap_node *n)
+{
+    return n->kind == NODE_SILENT && n->update.bytes.data == NULL && n->track->channel_id != 0;
+}
+
+/* The same about a channel that is not followed: no base is taken from it. */
 static bool is_no_concern(const struct gap_node *n)
 {
-    return n->kind == NODE_SILENT && n->update.bytes.data == NULL && n->track->channel_id != 0 &&
-           n->track->core.position == 0;
+    return is_silent_call(n) && n->track->core.position == 0;
 }
 
 static void take(gap_engine_t *e, struct gap_node *n)
@@ -53,8 +60,9 @@ static void take(gap_engine_t *e, struct gap_node *n)
     case NODE_UPDATE:
     case NODE_SILENT:
     case NODE_CONTAINER:
-        if (n->track != NULL && is_no_concern(n)) {
-            n->track->queued--;
+        if (is_silent_call(n)) gap_feed_settle(e, n->track);
+        if (e->closing || is_no_concern(n)) {
+            if (n->track != NULL) n->track->queued--;
             gap_node_free(n);
         } else if (n->track != NULL) {
             gap_feed_take(e, n->track, n);

@@ -206,6 +206,16 @@ static void no_access(struct gap_updater *u, int32_t code)
     if (!e->closing) gap_updater_finish(u);
 }
 
+/* As long as the server says, and no less than after any other failure. */
+static void flooded(struct gap_updater *u, const struct gap_refusal *r)
+{
+    uint64_t pause_us = (uint64_t)r->seconds * 1000000;
+
+    u->pause_us = gap_backoff_us(u->pause_us, GAP_ENGINE_RETRY_MIN_US, GAP_ENGINE_RETRY_MAX_US);
+    if (pause_us < u->pause_us) pause_us = u->pause_us;
+    gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, pause_us);
+}
+
 static void refused(struct gap_updater *u, const struct gap_refusal *r)
 {
     switch (r->kind) {
@@ -213,7 +223,7 @@ static void refused(struct gap_updater *u, const struct gap_refusal *r)
         signed_out(u, r->code);
         return;
     case GAP_REFUSAL_FLOOD:
-        gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, (uint64_t)r->seconds * 1000000);
+        flooded(u, r);
         return;
     case GAP_REFUSAL_NO_ACCESS:
         if (gap_updater_is_common(u)) break;
@@ -240,10 +250,37 @@ static void again(struct gap_updater *u)
     gap_loop_signal(u->engine->rt, &u->loop);
 }
 
+/* The answer leads nowhere. After a few of the kind the sequence goes on all the same, behind what
+ * is missing. */
 static void useless(struct gap_updater *u)
 {
-    if (u->useless < UINT8_MAX) u->useless++;
-    gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
+    if (++u->useless >= GAP_FRUITLESS_MAX) {
+        gap_updater_finish(u);
+    } else {
+        gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
+    }
+}
+
+/* A server that is too long behind itself, again and again, is not asked at once each time. */
+static void too_long_again(struct gap_updater *u)
+{
+    if (u->useless > 0) {
+        useless(u);
+    } else {
+        u->useless = 1;
+        again(u);
+    }
+}
+
+/* The answer can't be decoded, now or ever: go on from where the server says that it is. */
+static void unreadable(struct gap_updater *u, int error)
+{
+    if (error != GAP_E_NOMEM && ++u->unreadable >= GAP_UNREADABLE_MAX) {
+        u->anew = true;
+        u->anew_why = GAP_REASON_UNREADABLE;
+        u->unreadable = 0;
+    }
+    gap_updater_fail(u, error, 0, GAP_REASON_UNREADABLE, 0);
 }
 
 static void learn(gap_engine_t *e, const struct gap_difference *d)
@@ -256,12 +293,25 @@ static void learn(gap_engine_t *e, const struct gap_difference *d)
 
 static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
 {
+    u->useless = 0;
     u->packet = a->packet;
     a->packet = NULL;
     u->pause_us = 0;
     u->slice = u->difference.kind == GAP_DIFFERENCE_SLICE;
     u->state = UPDATER_DELIVERING;
     gap_loop_signal(u->engine->rt, &u->feed->loop);
+}
+
+/* A slice that leads nowhere. What it carries is delivered when it is the last one asked for. */
+static void no_progress(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    if (u->useless + 1 < GAP_FRUITLESS_MAX) {
+        useless(u);
+        return;
+    }
+    deliver(u, a);
+    u->slice = false;
+    u->useless = GAP_FRUITLESS_MAX;
 }
 
 static void took_state(struct gap_updater *u, const struct gap_server_state *s)
@@ -284,7 +334,14 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     }
     e->known = true;
     if (!e->closing) gap_engine_tell_started(e);
-    if (!e->closing) again(u);
+    if (e->closing) return;
+    if (why == GAP_REASON_UNREADABLE) {
+        u->want = false;
+        u->useless = GAP_FRUITLESS_MAX; /* what is held is not asked for again */
+        gap_updater_finish(u);
+    } else {
+        again(u);
+    }
 }
 
 static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
@@ -306,7 +363,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
     }
     int r = gap_difference_open(a->value, 0, d);
     if (r < 0) {
-        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        unreadable(u, r);
         return;
     }
     learn(e, d);
@@ -324,11 +381,11 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         r = pts->position;
         e->common[GAP_SEQUENCE_COMMON].core.position = d->pts;
         resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
-        if (!e->closing) again(u);
+        if (!e->closing) too_long_again(u);
         return;
     case GAP_DIFFERENCE_SLICE:
         if (d->pts == pts->position && d->qts == qts->position && d->date <= e->date) {
-            useless(u);
+            no_progress(u, a);
             return;
         }
         break;
@@ -351,13 +408,24 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     u->anew = false;
     u->want = false;
     u->track->core.position = pts;
+    if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
     resynced(u, u->track, from, u->anew_why);
     u->anew_why = GAP_REASON_NONE;
     if (!u->engine->closing) gap_updater_finish(u);
 }
 
+/* The newest messages come in place of what happened. */
+static void newest(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    uint8_t useless = u->useless;
+
+    deliver(u, a);
+    u->useless = (uint8_t)(useless + 1);
+    u->slice = !u->difference.final && u->useless < GAP_FRUITLESS_MAX;
+}
+
 /* The server will not say what happened: go on from where it says. */
-static void channel_too_long(struct gap_updater *u)
+static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a)
 {
     const struct gap_difference *d = &u->difference;
     int32_t from = u->track->core.position;
@@ -375,10 +443,12 @@ static void channel_too_long(struct gap_updater *u)
     u->track->core.position = d->pts;
     resynced(u, u->track, from, GAP_REASON_TOO_LONG);
     if (u->engine->closing) return;
-    if (d->final) {
+    if (d->messages.count > 0) {
+        newest(u, a);
+    } else if (d->final) {
         gap_updater_finish(u);
     } else {
-        again(u);
+        too_long_again(u);
     }
 }
 
@@ -393,7 +463,7 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
     }
     int r = gap_difference_open(a->value, u->track->channel_id, d);
     if (r < 0) {
-        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
+        unreadable(u, r);
         return;
     }
     learn(e, d);
@@ -403,11 +473,11 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
         if (!e->closing) gap_updater_finish(u);
         return;
     case GAP_DIFFERENCE_TOO_LONG:
-        channel_too_long(u);
+        channel_too_long(u, a);
         return;
     case GAP_DIFFERENCE_SLICE:
         if (!d->has_pts || d->pts <= u->track->core.position) {
-            useless(u);
+            no_progress(u, a);
             return;
         }
         break;

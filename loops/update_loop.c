@@ -231,15 +231,17 @@ void gap_updater_finish(struct gap_updater *u)
     gap_engine_t *e = u->engine;
 
     u->pause_us = 0;
-    u->useless = 0;
+    u->unreadable = 0;
     u->probe = false;
     if (has_orders(u)) {
+        u->useless = 0;
         begin(u);
         return;
     }
     u->want_pts = 0;
     u->state = UPDATER_IDLE;
     for_each_feed(u, thaw);
+    u->useless = 0;
     u->resynced = false;
     if (gap_updater_is_common(u)) {
         e->quiet_since_us = e->rt->now_us;
@@ -265,7 +267,9 @@ static void slice_done(struct gap_updater *u)
     u->delivered = false;
     bool more = gap_updater_take_state(u);
     if (e->closing) return;
-    if (more) {
+    if (more && u->useless > 1) {
+        gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
+    } else if (more) {
         begin(u);
     } else {
         gap_updater_finish(u);

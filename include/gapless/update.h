@@ -77,7 +77,8 @@ GAP_API int32_t gap_update_pts(const gap_update_t *update);
 GAP_API int32_t gap_update_pts_count(const gap_update_t *update);
 /** How it came. */
 GAP_API gap_via_t gap_update_via(const gap_update_t *update);
-/** True if it may have been delivered before a restart already. */
+/** True if it may have been delivered already: before a restart, or because it came with the newest
+ * messages of a channel whose difference was too long. */
 GAP_API bool gap_update_maybe_repeated(const gap_update_t *update);
 
 /**

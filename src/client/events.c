@@ -244,6 +244,8 @@ static const char *reason_of(gap_engine_reason_t reason)
         return "the channel's access hash can't be had";
     case GAP_REASON_NO_PROGRESS:
         return "the server's answers lead nowhere";
+    case GAP_REASON_UNREADABLE:
+        return "the server's answer can't be decoded";
     default:
         return "no reason given";
     }

@@ -153,6 +153,7 @@ static void enter(struct gap_difference *d, uint8_t stage)
 {
     d->stage = stage;
     d->last_id = INT32_MIN;
+    d->last_index = 0;
     if (stage == MESSAGES) {
         d->iter = gap_tl_iter(d->messages);
     } else if (stage == ENCRYPTED) {
@@ -211,22 +212,29 @@ static int next_message(gap_tl_iter_t *it, int32_t *message_id, struct gap_item 
     return r;
 }
 
-/* The message with the smallest id above the last one: a selection sort, a step a call. */
+/* The message with the smallest id above the last one, or the next one with that id (of another
+ * chat): a selection sort, a step a call. */
 static bool next_unsorted(struct gap_difference *d, struct gap_item *out)
 {
     gap_tl_iter_t it = gap_tl_iter(d->messages);
     struct gap_item item;
     int32_t id;
     int32_t best = 0;
+    uint32_t at = 0;
     bool found = false;
 
     while (next_message(&it, &id, &item) > 0) {
-        if (id <= d->last_id || (found && id >= best)) continue;
+        bool passed = id < d->last_id || (id == d->last_id && it.index <= d->last_index);
+        if (passed || (found && id >= best)) continue;
         *out = item;
         best = id;
+        at = it.index;
         found = true;
     }
-    if (found) d->last_id = best;
+    if (found) {
+        d->last_id = best;
+        d->last_index = at;
+    }
     return found;
 }
 

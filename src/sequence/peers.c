@@ -461,6 +461,9 @@ int gap_peers_check(const gap_peers_t *p, const struct gap_item *item, gap_peer_
     if (r < 0) return r;
     if (h.id == GAP_TL_MESSAGE_EMPTY) return GAP_PEERS_KNOWN;
     check_peer(&c, h.peer);
+    /* Who acts in a channel is no reason to fetch. */
+    if (h.id == GAP_TL_MESSAGE_SERVICE && h.peer.kind == GAP_PEER_CHANNEL)
+        h.from.kind = GAP_PEER_NONE;
     check_peer(&c, h.from);
     check_peer(&c, h.forward);
     check_user(&c, h.via_bot);

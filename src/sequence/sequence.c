@@ -46,7 +46,19 @@ static enum gap_verdict judge(gap_sequence_t *s, int32_t position, int32_t count
         return GAP_VERDICT_RESET;
     }
     if ((flags & GAP_STEP_NO_COUNT) != 0) return GAP_VERDICT_PLAIN;
-    return GAP_VERDICT_DUPLICATE;
+    return position > s->position ? GAP_VERDICT_OVERLAP : GAP_VERDICT_DUPLICATE;
+}
+
+/* The beginning of a channel. */
+static enum gap_verdict begin(gap_sequence_t *s, int32_t count)
+{
+    if (count > 0) {
+        s->mode = GAP_MODE_REPLAYING;
+    } else if (s->mode == GAP_MODE_LIVE) {
+        s->mode = GAP_MODE_WAITING;
+        return GAP_VERDICT_GAP;
+    }
+    return GAP_VERDICT_HOLD;
 }
 
 enum gap_verdict gap_sequence_step(gap_sequence_t *s, int32_t position, int32_t count,
@@ -55,6 +67,7 @@ enum gap_verdict gap_sequence_step(gap_sequence_t *s, int32_t position, int32_t 
     if (position == 0) return count < 0 ? GAP_VERDICT_MALFORMED : GAP_VERDICT_PLAIN;
     if (!well_formed(position, count, flags)) return GAP_VERDICT_MALFORMED;
     if (s->mode == GAP_MODE_REPLAYING || s->mode == GAP_MODE_FETCHING) return GAP_VERDICT_HOLD;
+    if (s->position == 0 && s->channel && (flags & GAP_STEP_NO_COUNT) == 0) return begin(s, count);
     enum gap_verdict v = judge(s, position, count, flags);
     if (v != GAP_VERDICT_HOLD || s->mode == GAP_MODE_WAITING) return v;
     s->mode = GAP_MODE_WAITING;

@@ -44,6 +44,7 @@ enum gap_verdict {
     GAP_VERDICT_GAP,       /* keep; a hole has just opened: the mode is WAITING now */
     GAP_VERDICT_MALFORMED, /* its numbers contradict each other */
     GAP_VERDICT_RESET,     /* deliver; the server restarted its count, the position fell */
+    GAP_VERDICT_OVERLAP,   /* a part of it was applied: there is more behind the position */
 };
 
 /** What makes an update different from the others of its sequence. */
@@ -58,6 +59,10 @@ enum gap_step_flag {
 
 /**
  * Judge an update and move the position if it fits.
+ *
+ * A channel whose position is not known begins with HOLD: what has come at once is put in order
+ * before the first of it becomes the base (the mode is REPLAYING then). An update that counts
+ * nothing is no base as long as the one that it belongs to may still come: GAP.
  *
  * @param position  pts, qts or seq after it; 0: unset, it is PLAIN.
  * @param count     Events in it; 0 is legal.

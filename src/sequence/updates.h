@@ -153,7 +153,8 @@ struct gap_difference {
     gap_tl_iter_t iter;
     int64_t channel_id;
     int32_t last_id; /* message handed out last */
-    uint16_t flags;  /* of all updates, or-ed */
+    uint32_t last_index;
+    uint16_t flags; /* of all updates, or-ed */
     uint8_t stage;
     bool sorted;
 };

@@ -443,3 +443,15 @@ gap_packet_t *pack_channel_delete(int64_t channel)
                                            gap_tl_array(&id, 1)};
     return packet_of(GAP_TL_CHANNELS_DELETE_MESSAGES, &q);
 }
+
+/* ---- anything else ---- */
+
+gap_packet_t *pack_object(uint32_t id, const void *value)
+{
+    return packet_of(id, value);
+}
+
+void pack_update(struct pack *p, uint32_t id, const void *value)
+{
+    ADD(p->updates, id, value);
+}

@@ -69,6 +69,10 @@ gap_packet_t *pack_affected(int32_t pts, int32_t count);
 gap_packet_t *pack_send_message(int64_t user, int64_t random_id);
 gap_packet_t *pack_channel_delete(int64_t channel);
 
+/* anything else: an object as a packet; an update into the pack */
+gap_packet_t *pack_object(uint32_t id, const void *value);
+void pack_update(struct pack *p, uint32_t id, const void *value);
+
 /** The access hash of everybody. */
 int64_t pack_hash(int64_t id);
 

@@ -391,6 +391,7 @@ START_TEST(channel_flood_wait)
 {
     begin(_i);
     feed_channel(7, 50);
+    world_run(&w, 0);
     feed_channel(8, 20);
     feed_channel(7, 52);
     world_error(&w, 20, 420, "FLOOD_WAIT_30");

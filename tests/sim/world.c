@@ -45,7 +45,13 @@ static void label_message(gap_tl_object_t message, int64_t channel, const char *
     gap_tl_message_t m;
     char where[24] = "";
 
-    ck_assert_int_gt(GAP_TL_READ(message, GAP_TL_MESSAGE, &m), 0);
+    if (message.id == GAP_TL_MESSAGE_SERVICE) {
+        gap_tl_message_service_t s;
+        ck_assert_int_gt(GAP_TL_READ(message, GAP_TL_MESSAGE_SERVICE, &s), 0);
+        m.id = s.id;
+    } else {
+        ck_assert_int_gt(GAP_TL_READ(message, GAP_TL_MESSAGE, &m), 0);
+    }
     if (channel != 0) (void)snprintf(where, sizeof where, "%lld:", (long long)channel);
     (void)snprintf(out, 64, "%s %s%d", what, where, m.id);
 }
@@ -143,8 +149,8 @@ static int on_update(gap_update_t *update, void *data)
 
 static const char *reason_text(gap_engine_reason_t reason)
 {
-    static const char *const texts[] = {"none",    "too long", "reset",
-                                        "invalid", "no hash",  "no progress"};
+    static const char *const texts[] = {"none",    "too long",    "reset",     "invalid",
+                                        "no hash", "no progress", "unreadable"};
     return texts[reason];
 }
 
@@ -233,6 +239,7 @@ static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call 
         const gap_tl_input_channel_t *c = d->channel.value;
         ck_assert_int_ne((int)(d->flags & GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE_F_FORCE), 0);
         call->pts = d->pts;
+        call->limit = d->limit;
         world_trace(w, "channel %lld difference from %d", (long long)c->channel_id, d->pts);
         return c->channel_id;
     }
