@@ -261,9 +261,15 @@ static void add_container(struct intake *in)
 
 static void learn(struct intake *in)
 {
-    int r = gap_peers_learn(&in->e->peers, in->updates.users);
-    int q = gap_peers_learn(&in->e->peers, in->updates.chats);
+    gap_engine_t *e = in->e;
 
+    /* The same as the last time, and nothing else was learned since. */
+    if (in->updates.same_peers && e->peers.puts == e->memo_puts) return;
+    int r = gap_peers_learn(&e->peers, in->updates.users);
+    int q = gap_peers_learn(&e->peers, in->updates.chats);
+    if (in->updates.kind == GAP_UPDATES_SEQ && in->updates.error == 0)
+        e->memo_puts = e->peers.puts; /* else the memo is still of an earlier object */
+    if (r < 0 || q < 0) e->memo.len = 0;
     if (r == GAP_E_NOMEM || q == GAP_E_NOMEM) in->result = GAP_E_NOMEM;
 }
 
@@ -303,7 +309,7 @@ static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_vi
 {
     struct intake in;
 
-    int r = gap_updates_open(bytes, &in.updates);
+    int r = gap_updates_open_next(bytes, &e->memo, &in.updates);
     if (r < 0) {
         gap_engine_undecodable(e);
         return r;

@@ -205,6 +205,8 @@ struct gap_engine {
     gap_map_t channels;
     struct gap_track *last_track;
     gap_peers_t peers;
+    struct gap_updates_memo memo; /* users and chats that came last */
+    uint64_t memo_puts;           /* peers.puts when they had been learned */
     gap_pool_t nodes;
     gap_copies_t copies; /* of what is held */
     gap_pool_t tracks;

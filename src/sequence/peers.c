@@ -36,6 +36,7 @@ void gap_peers_init(gap_peers_t *p, const gap_alloc_t *alloc)
     p->slots = NULL;
     p->cap = 0;
     p->count = 0;
+    p->puts = 0;
     memset(p->last, 0, sizeof p->last);
 }
 
@@ -45,6 +46,7 @@ void gap_peers_fini(gap_peers_t *p)
     p->slots = NULL;
     p->cap = 0;
     p->count = 0;
+    p->puts = 0;
     memset(p->last, 0, sizeof p->last);
 }
 
@@ -174,6 +176,7 @@ static void merge(struct gap_peer_slot *slot, uint64_t flags, int64_t hash)
 static int put(gap_peers_t *p, gap_peer_t peer, uint64_t flags, int64_t hash)
 {
     if (peer.id <= 0 || peer.id > ID_MAX || peer.kind == GAP_PEER_NONE) return GAP_E_ARGUMENT;
+    p->puts++;
     if (p->last[peer.kind].id == peer.id) p->last[peer.kind].id = 0;
     uint64_t key = scramble(peer);
     if (p->cap > 0) {

@@ -18,8 +18,9 @@ struct gap_peer_slot;
 typedef struct gap_peers {
     const gap_alloc_t *alloc;
     struct gap_peer_slot *slots;
-    size_t cap;   /* slots */
-    size_t count; /* peers */
+    size_t cap;    /* slots */
+    size_t count;  /* peers */
+    uint64_t puts; /* rises with everything that may change the table */
     struct {
         int64_t id; /* 0: none */
         int64_t access_hash;

@@ -205,6 +205,7 @@ static void reset(struct gap_updates *u, gap_bytes_t bytes, uint32_t id)
     u->users = none;
     u->chats = none;
     u->flags = 0;
+    u->same_peers = false;
     u->bytes = bytes;
     u->at = 0;
     u->behind_first = 0;
@@ -243,19 +244,63 @@ static void open_items(struct gap_updates *u, struct gap_walk *w)
     u->behind_first = u->at;
 }
 
-static int open_sequenced(struct gap_updates *u, struct gap_walk *w, bool combined)
+#define VECTOR_HEAD 8
+
+/* What parsed once parses again: the same bytes are the same vectors. */
+static bool recall(const struct gap_updates_memo *memo, struct gap_walk *w, gap_tl_vector_t *users,
+                   gap_tl_vector_t *chats)
+{
+    if (memo == NULL || memo->len == 0 || memo->len > (size_t)(w->end - w->at)) return false;
+    if (memcmp(memo->bytes, w->at, memo->len) != 0) return false;
+    const uint8_t *at = w->at + VECTOR_HEAD;
+    *users = (gap_tl_vector_t){at, memo->users_len, NULL, memo->users_count};
+    at += memo->users_len + VECTOR_HEAD;
+    *chats = (gap_tl_vector_t){at, memo->chats_len, NULL, memo->chats_count};
+    w->at += memo->len;
+    return true;
+}
+
+/* Of objects that could be opened to their end: the users and chats of others are not learned. */
+static void remember(struct gap_updates_memo *memo, const gap_tl_vector_t *users,
+                     const gap_tl_vector_t *chats)
+{
+    size_t len = VECTOR_HEAD + users->len + VECTOR_HEAD + chats->len;
+
+    if (memo == NULL) return;
+    memo->len = 0;
+    if (len > sizeof memo->bytes) return;
+    memcpy(memo->bytes, users->data - VECTOR_HEAD, len);
+    memo->len = (uint32_t)len;
+    memo->users_len = (uint32_t)users->len;
+    memo->users_count = users->count;
+    memo->chats_len = (uint32_t)chats->len;
+    memo->chats_count = chats->count;
+}
+
+static int walk_peers(struct gap_updates *u, struct gap_walk *w,
+                      const struct gap_updates_memo *memo, gap_tl_vector_t *users,
+                      gap_tl_vector_t *chats)
+{
+    u->same_peers = recall(memo, w, users, chats);
+    if (u->same_peers) return 0;
+    int r = gap_walk_objects(w, GAP_TL_USER, users);
+    return r < 0 ? r : gap_walk_objects(w, GAP_TL_CHAT, chats);
+}
+
+static int open_sequenced(struct gap_updates *u, struct gap_walk *w, struct gap_updates_memo *memo,
+                          bool combined)
 {
     gap_tl_vector_t users;
     gap_tl_vector_t chats;
 
     u->kind = GAP_UPDATES_SEQ;
     open_items(u, w);
-    if (w->error == 0 && gap_walk_objects(w, GAP_TL_USER, &users) == 0 &&
-        gap_walk_objects(w, GAP_TL_CHAT, &chats) == 0) {
+    if (w->error == 0 && walk_peers(u, w, memo, &users, &chats) == 0) {
         int32_t date = gap_walk_i32(w);
         int32_t seq_start = gap_walk_i32(w);
         int32_t seq = combined ? gap_walk_i32(w) : seq_start;
         if (w->error == 0) {
+            if (!u->same_peers) remember(memo, &users, &chats);
             u->users = users;
             u->chats = chats;
             u->date = date;
@@ -311,6 +356,11 @@ static int open_short_message(struct gap_updates *u, struct gap_walk *w)
 
 int gap_updates_open(gap_bytes_t bytes, struct gap_updates *out)
 {
+    return gap_updates_open_next(bytes, NULL, out);
+}
+
+int gap_updates_open_next(gap_bytes_t bytes, struct gap_updates_memo *memo, struct gap_updates *out)
+{
     struct gap_walk w = gap_walk(bytes, 0);
     uint32_t id = gap_walk_u32(&w);
 
@@ -318,9 +368,9 @@ int gap_updates_open(gap_bytes_t bytes, struct gap_updates *out)
     if (w.error < 0) return w.error;
     switch (id) {
     case GAP_TL_UPDATES:
-        return open_sequenced(out, &w, false);
+        return open_sequenced(out, &w, memo, false);
     case GAP_TL_UPDATES_COMBINED:
-        return open_sequenced(out, &w, true);
+        return open_sequenced(out, &w, memo, true);
     case GAP_TL_UPDATE_SHORT:
         return open_short(out, &w);
     case GAP_TL_UPDATE_SHORT_MESSAGE:

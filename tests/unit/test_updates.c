@@ -426,6 +426,50 @@ START_TEST(test_too_long_and_short)
 }
 END_TEST
 
+static bool same_vector(gap_tl_vector_t a, gap_tl_vector_t b)
+{
+    return a.data == b.data && a.len == b.len && a.count == b.count && a.items == NULL;
+}
+
+/* An object opened with the memory of the one before is like one opened without. */
+START_TEST(test_users_and_chats_that_came_before)
+{
+    gap_bytes_t part = build_new_message((gap_peer_t){1001, GAP_PEER_CHANNEL}, 7, 3, "hi", 12);
+    gap_bytes_t user = build_user(7, 70, 0, NULL);
+    gap_bytes_t other = build_user(8, 70, 0, NULL);
+    gap_bytes_t channel = build_channel(1001, 1000, 0);
+    gap_bytes_t first = build_updates(&part, 1, user, channel, 0);
+    gap_bytes_t second = build_updates(&part, 1, other, channel, 0);
+    struct gap_updates_memo memo = {.len = 0};
+    struct gap_updates u;
+    struct gap_updates plain;
+
+    for (int i = 0; i < 6; i++) {
+        gap_bytes_t bytes = i < 3 ? first : second;
+        for (size_t cut = 0; cut < bytes.len; cut++) {
+            struct gap_updates_memo before = memo;
+            int r = gap_updates_open_next(gap_bytes(bytes.data, cut), &memo, &u);
+            ck_assert_int_eq(r, gap_updates_open(gap_bytes(bytes.data, cut), &plain));
+            ck_assert(r < 0 || (u.error == plain.error && same_vector(u.users, plain.users)));
+            ck_assert_msg(memcmp(&before, &memo, sizeof memo) == 0, "cut at %zu", cut);
+        }
+        ck_assert_int_eq(gap_updates_open_next(bytes, &memo, &u), 0);
+        ck_assert_int_eq(gap_updates_open(bytes, &plain), 0);
+        ck_assert_int_eq(u.same_peers, i % 3 > 0);
+        ck_assert(same_vector(u.users, plain.users));
+        ck_assert(same_vector(u.chats, plain.chats));
+        ck_assert_uint_eq(u.used, bytes.len);
+        ck_assert_int_eq(u.date, plain.date);
+    }
+    build_free(first);
+    build_free(second);
+    build_free(part);
+    build_free(user);
+    build_free(other);
+    build_free(channel);
+}
+END_TEST
+
 /* ---- speed ------------------------------------------------------------------------------------
  */
 
@@ -477,6 +521,7 @@ static Suite *updates_suite(void)
     tcase_add_test(t, test_unknown_constructor_ends_what_can_be_used);
     tcase_add_test(t, test_what_is_no_updates_object);
     tcase_add_test(t, test_too_long_and_short);
+    tcase_add_test(t, test_users_and_chats_that_came_before);
     tcase_add_test(t, test_speed_is_printed);
     suite_add_tcase(s, t);
     return s;
