@@ -307,6 +307,9 @@ void gap_feed_settle(gap_engine_t *e, struct gap_track *track);
 void gap_feed_freeze(struct gap_feed *f);
 /** Go on: the position is set. @p resynced: the hole was given up. */
 void gap_feed_thaw(struct gap_feed *f, bool resynced);
+/** The position has been set to another one than @p from, with a hole that nobody fills: deliver
+ * what is held and was counted in between, or before the count began anew. Calls handlers. */
+void gap_feed_flush(struct gap_feed *f, int32_t from);
 /** Drop everything held. */
 void gap_feed_drop(struct gap_feed *f);
 

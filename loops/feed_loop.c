@@ -462,6 +462,33 @@ static void run_replay(struct gap_feed *f)
     if (f->track->core.mode == GAP_MODE_REPLAYING && !f->engine->closing) replay_end(f);
 }
 
+void gap_feed_flush(struct gap_feed *f, int32_t from)
+{
+    gap_engine_t *e = f->engine;
+    int32_t position = f->track->core.position;
+    int32_t to = position > from ? position : INT32_MAX;
+    struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
+    struct gap_node *n;
+
+    if (position == from || from == 0) return;
+    while (!e->closing && (n = gap_held_first(&f->held)) != NULL && n->update.pts <= to) {
+        int32_t start = n->update.pts - n->update.pts_count;
+        (void)take_held(f);
+        if (start >= from) {
+            from = n->update.pts;
+            deliver(n);
+        } else if (to == INT32_MAX) { /* of the new count */
+            STAILQ_INSERT_TAIL(&later, n, next);
+        } else {
+            drop_duplicate(n);
+        }
+    }
+    while ((n = STAILQ_FIRST(&later)) != NULL) {
+        STAILQ_REMOVE_HEAD(&later, next);
+        (void)hold(f, n);
+    }
+}
+
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track)
 {
     if (track->core.position != 0 || track->core.mode != GAP_MODE_REPLAYING) return;

@@ -319,6 +319,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     gap_engine_t *e = u->engine;
     int32_t pts = e->common[GAP_SEQUENCE_COMMON].core.position;
     int32_t qts = e->common[GAP_SEQUENCE_QTS].core.position;
+    int32_t seq = e->common[GAP_SEQUENCE_SEQ].core.position;
     gap_engine_reason_t why = u->anew_why;
 
     u->anew = false;
@@ -331,6 +332,9 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
         gap_window_clear(&e->window);
         resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
         if (qts != s->qts && !e->closing) resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);
+        gap_feed_flush(&e->feeds[GAP_SEQUENCE_COMMON], pts);
+        gap_feed_flush(&e->feeds[GAP_SEQUENCE_QTS], qts);
+        gap_feed_flush(&e->feeds[GAP_SEQUENCE_SEQ], seq);
     }
     e->known = true;
     if (!e->closing) gap_engine_tell_started(e);
@@ -381,6 +385,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         r = pts->position;
         e->common[GAP_SEQUENCE_COMMON].core.position = d->pts;
         resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
+        gap_feed_flush(u->feed, r);
         if (!e->closing) too_long_again(u);
         return;
     case GAP_DIFFERENCE_SLICE:
@@ -410,6 +415,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     u->track->core.position = pts;
     if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
     resynced(u, u->track, from, u->anew_why);
+    gap_feed_flush(u->feed, from);
     u->anew_why = GAP_REASON_NONE;
     if (!u->engine->closing) gap_updater_finish(u);
 }
@@ -445,7 +451,11 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
     if (u->engine->closing) return;
     if (d->messages.count > 0) {
         newest(u, a);
-    } else if (d->final) {
+        return;
+    }
+    gap_feed_flush(u->feed, from);
+    if (u->engine->closing) return;
+    if (d->final) {
         gap_updater_finish(u);
     } else {
         too_long_again(u);

@@ -167,6 +167,59 @@ START_TEST(stored_position_too_new)
 }
 END_TEST
 
+/* Where the position jumps, what is held is not lost, and what was counted before the jump does not
+ * stand in the way of what comes after it. */
+START_TEST(held_updates_survive_a_jump)
+{
+    begin(_i);
+    feed_message(12);
+    feed_message(14);
+    world_run(&w, 10);
+    pack_pts_changed(&w.p);
+    feed();
+    world_answer(&w, 50, pack_state(3, 5, 1));
+    world_answer(&w, 20, pack_empty(1));
+    world_run(&w, 40);
+    feed_message(4); /* counted anew already */
+    world_run(&w, 100);
+    feed_message(5);
+    world_run(&w, 600000);
+    world_expect(&w, "[  10] state\n[  60] common resynchronised 10..3: reset\n"
+                     "[  60] apply 12\n[  60] apply 14\n[  60] difference from 3\n"
+                     "[  80] apply 4\n[ 100] apply 5\n");
+    world_fini(&w);
+    begin(_i);
+    feed_message(12);
+    feed_message(14);
+    feed_message(21);
+    world_error(&w, 20, 400, "PERSISTENT_TIMESTAMP_INVALID");
+    world_answer(&w, 0, pack_state(20, 5, 1));
+    world_answer(&w, 20, pack_empty(1));
+    world_run(&w, 600000);
+    world_expect(&w, "[ 500] difference from 10\n[ 520] state\n"
+                     "[ 520] common resynchronised 10..20: invalid\n[ 520] apply 12\n"
+                     "[ 520] apply 14\n[ 520] difference from 20\n[ 540] apply 21\n");
+    world_fini(&w);
+    begin(_i);
+    feed_message(12);
+    world_answer(&w, 20, pack_difference_too_long(500));
+    world_answer(&w, 20, difference(501, 501));
+    world_run(&w, 600000);
+    world_expect(&w, "[ 500] difference from 10\n"
+                     "[ 520] common resynchronised 10..500: too long\n[ 520] apply 12\n"
+                     "[ 520] difference from 500\n[ 540] apply 501\n");
+    world_fini(&w);
+    begin_channel(_i);
+    feed_channel(7, 55);
+    world_error(&w, 20, 400, "PERSISTENT_TIMESTAMP_INVALID");
+    world_answer(&w, 20, pack_channel_full(7, 60));
+    world_run(&w, 600000);
+    world_expect(&w, "[ 500] channel 7 difference from 50\n[ 520] channel 7 state\n"
+                     "[ 540] channel 7 resynchronised 50..60: invalid\n[ 540] apply 7:55\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* A state handed over without pts is no state: what is now is asked for. */
 START_TEST(state_without_pts)
 {
@@ -692,6 +745,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, access_lost_by_any_name, 0, SEEDS);
     tcase_add_loop_test(t, channel_errors_back_off, 0, SEEDS);
     tcase_add_loop_test(t, stored_position_too_new, 0, SEEDS);
+    tcase_add_loop_test(t, held_updates_survive_a_jump, 0, SEEDS);
     tcase_add_loop_test(t, state_without_pts, 0, SEEDS);
     tcase_add_loop_test(t, unknown_constructor_in_a_container, 0, SEEDS);
     tcase_add_loop_test(t, hostile_server, 0, 2 * HOSTILES);
