@@ -398,6 +398,7 @@ static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
     int r = 0;
 
     if (s == NULL) {
+        e->fresh = true;
         e->updater.anew = true;
         return 0;
     }
@@ -405,7 +406,7 @@ static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
     /* Without pts it is no state: ask where the server stands. The channels are good for all that.
      */
     e->known = s->pts > 0;
-    e->updater.anew = !e->known;
+    e->fresh = e->updater.anew = !e->known;
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;

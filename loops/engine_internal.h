@@ -181,6 +181,7 @@ struct gap_engine {
     bool owns_rt;
     bool started;      /* gap_engine_start was called */
     bool known;        /* the state is */
+    bool fresh;        /* no state was handed over: what was before is no concern */
     bool told;         /* GAP_EVENT_STARTED */
     bool fetched_once; /* a common difference is through */
     bool caught_up;

@@ -10,9 +10,9 @@
  */
 #include "loops/engine_internal.h"
 
-/* updateChannelTooLong. A channel whose position is not known starts from the one named while the
- * account itself is just starting: what was before is no concern. Later the channel is new to us,
- * and what happened in it is asked for from its beginning. */
+/* updateChannelTooLong. A channel whose position is not known starts from the one named while an
+ * account without a state is just starting: what was before is no concern. Otherwise the channel is
+ * new to us, and what happened in it is asked for from its beginning. */
 static void too_long(gap_engine_t *e, struct gap_node *n)
 {
     struct gap_track *track = n->track;
@@ -23,7 +23,7 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     gap_feed_settle(e, track);
     if (e->closing) return;
     track->lost = false;
-    if (track->core.position == 0 && hint > 0 && !e->caught_up &&
+    if (track->core.position == 0 && hint > 0 && e->fresh && !e->caught_up &&
         track->core.mode == GAP_MODE_LIVE) {
         track->core.position = hint;
         return;

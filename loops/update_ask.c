@@ -138,9 +138,10 @@ static void move_seq(gap_engine_t *e, int32_t seq)
 {
     gap_sequence_t *core = &e->common[GAP_SEQUENCE_SEQ].core;
 
+    if (seq < 0) return;
     if (seq >= core->position) {
         core->position = seq;
-    } else if (seq >= 0 && core->position - seq > GAP_WINDOW) {
+    } else if ((seq > 0 && seq < core->position / 2) || core->position - seq > GAP_WINDOW) {
         core->position = seq;
         gap_window_clear(&e->window);
     }

@@ -432,6 +432,68 @@ START_TEST(channel_too_long_with_messages)
 }
 END_TEST
 
+/* With a state from before, a channel that is not in it was joined since: what happened in it is
+ * asked for. Without one, only what comes is of concern. */
+START_TEST(channel_joined_while_away)
+{
+    gap_engine_config_t c;
+
+    world_init(&w, (uint64_t)_i, NULL);
+    gap_engine_start(w.engine);
+    pack_too_long(&w.p, 7, 3);
+    world_answer(&w, 20, pack_difference(&w.p, 10, 5, 1));
+    world_answer(&w, 20, channel_difference(7, 2, 3, true));
+    world_run(&w, 100);
+    feed_channel(7, 4);
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] difference from 10\n[  20] channel 7 difference from 1\n"
+                     "[  40] apply 7:2\n[  40] apply 7:3\n[ 100] apply 7:4\n");
+    world_fini(&w);
+    memset(&c, 0, sizeof c);
+    world_init(&w, (uint64_t)_i, &c);
+    gap_engine_start(w.engine);
+    world_answer(&w, 20, pack_state(10, 5, 1));
+    pack_too_long(&w.p, 7, 3);
+    world_answer(&w, 20, pack_difference(&w.p, 10, 5, 1));
+    world_run(&w, 100);
+    feed_channel(7, 4);
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] state\n[  20] difference from 10\n[ 100] apply 7:4\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* The server numbers its containers anew: those that follow are no copies of the old ones. */
+START_TEST(containers_numbered_anew)
+{
+    begin(_i);
+    for (int32_t seq = 2; seq <= 60; seq++) {
+        pack_query(&w.p, seq);
+        (void)world_feed(&w, pack_updates(&w.p, seq));
+    }
+    world_run(&w, 1);
+    world_forget(&w);
+    gap_engine_missed(w.engine);
+    world_answer(&w, 20, pack_empty(2));
+    world_run(&w, 100);
+    pack_query(&w.p, 103);
+    (void)world_feed(&w, pack_updates(&w.p, 3));
+    pack_query(&w.p, 104);
+    (void)world_feed(&w, pack_updates(&w.p, 4));
+    world_run(&w, 10000);
+    world_expect(&w, "[   1] difference from 10\n[ 100] apply query 103\n"
+                     "[ 100] apply query 104\n");
+    gap_engine_missed(w.engine); /* nonsense is no number */
+    world_answer(&w, 20, pack_empty(INT32_MIN));
+    world_run(&w, 11000);
+    pack_query(&w.p, 105);
+    (void)world_feed(&w, pack_updates(&w.p, 5));
+    world_run(&w, 20000);
+    ck_assert_uint_eq(lines_with("[11000] apply query 105\n"), 1);
+    world_fini(&w);
+}
+END_TEST
+
 /* First slices, as far as the limit goes, then too long, which goes on. */
 START_TEST(channel_slices_then_too_long)
 {
@@ -525,6 +587,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, unsorted_messages, 0, SEEDS);
     tcase_add_loop_test(t, encrypted_messages, 0, SEEDS);
     tcase_add_loop_test(t, channel_too_long_with_messages, 0, SEEDS);
+    tcase_add_loop_test(t, channel_joined_while_away, 0, SEEDS);
+    tcase_add_loop_test(t, containers_numbered_anew, 0, SEEDS);
     tcase_add_loop_test(t, channel_slices_then_too_long, 0, SEEDS);
     tcase_add_loop_test(t, channel_too_long_without_pts, 0, SEEDS);
     tcase_add_loop_test(t, answer_after_sign_out, 0, SEEDS);
