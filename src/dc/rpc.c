@@ -129,19 +129,22 @@ static int chance(struct call *c)
 }
 
 /* Pushes of this key go to the session that called last, unless it asked not to get any. */
-static void subscribe(struct call *c)
+static int subscribe(struct call *c)
 {
     gap_dc_session_t *before = c->key->subscribed;
     const char *name = gap_tl_name(c->query.id);
 
-    if (c->key->account == 0 || c->query.no_updates || before == c->s) return;
-    if (starts_with(name, "upload.")) return;
+    if (c->key->account == 0 || c->query.no_updates || before == c->s) return 0;
+    if (starts_with(name, "upload.")) return 0;
     c->key->subscribed = c->s;
-    /* A client that came back with a new session has given the old one up. */
-    if (before != NULL && before->conn == NULL) {
-        gap_dc_unmark_dirty(c->dc, before);
-        gap_dc_key_drop_session(before->key, before);
-    }
+    if (before == NULL || before->conn != NULL) return 0;
+    /* A client that came back with a new session has given the old one up. What that one was owed
+     * can't be sent again; not every client looks for it by itself. */
+    bool owes = gap_dc_session_owes_pushes(before);
+    gap_dc_unmark_dirty(c->dc, before);
+    gap_dc_key_drop_session(before->key, before);
+    if (!owes || c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE) return 0;
+    return gap_dc_session_too_long(c->s, &c->dc->now);
 }
 
 /* --- signing in and out ---------------------------------------------------------------------- */
@@ -270,7 +273,7 @@ static int execute(struct call *c)
     if (r == 0) r = chance(c);
     if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
     if (r == 0) r = follow_rule(c);
-    if (r == 0) subscribe(c);
+    if (r == 0) r = subscribe(c);
     return r;
 }
 

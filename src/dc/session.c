@@ -197,15 +197,37 @@ int gap_dc_session_repeat(gap_dc_session_t *s, uint64_t due_us)
     return 0;
 }
 
-static int resume_too_long(gap_dc_session_t *s, const gap_dc_now_t *now)
+/* An update; the greeting goes the same way but is of no use to another session. */
+static bool is_update(const gap_dc_out_t *o)
+{
+    return (o->flags & GAP_DC_PUSH) != 0 && gap_load32(o->body) != GAP_MT_NEW_SESSION_CREATED;
+}
+
+bool gap_dc_session_owes_pushes(const gap_dc_session_t *s)
+{
+    const gap_dc_out_t *o;
+
+    TAILQ_FOREACH (o, &s->unacked, link)
+        if (is_update(o)) return true;
+    TAILQ_FOREACH (o, &s->queue, link)
+        if (is_update(o)) return true;
+    return s->pushes_lost;
+}
+
+int gap_dc_session_too_long(gap_dc_session_t *s, const gap_dc_now_t *now)
 {
     uint8_t body[4];
 
-    if (!s->pushes_lost) return 0;
-    s->pushes_lost = false;
     gap_store32(body, GAP_TL_UPDATES_TOO_LONG);
     return gap_dc_session_send(s, now, GAP_DC_CONTENT | GAP_DC_PUSH, 0, 0,
                                gap_bytes(body, sizeof body));
+}
+
+static int resume_too_long(gap_dc_session_t *s, const gap_dc_now_t *now)
+{
+    if (!s->pushes_lost) return 0;
+    s->pushes_lost = false;
+    return gap_dc_session_too_long(s, now);
 }
 
 int gap_dc_session_resume(gap_dc_session_t *s, const gap_dc_now_t *now)

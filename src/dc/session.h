@@ -131,6 +131,11 @@ GAP_NODISCARD int gap_dc_session_answer(gap_dc_session_t *s, const gap_dc_now_t 
  */
 GAP_NODISCARD int gap_dc_session_repeat(gap_dc_session_t *s, uint64_t due_us);
 
+/** Are there pushes that the client may not have got? */
+bool gap_dc_session_owes_pushes(const gap_dc_session_t *s);
+/** Queue updatesTooLong: the client is to fetch what it missed. @return as gap_dc_session_send. */
+GAP_NODISCARD int gap_dc_session_too_long(gap_dc_session_t *s, const gap_dc_now_t *now);
+
 /** The session goes on over a new connection: what is unacked will be sent again. @return 0,
  * GAP_E_NOMEM. */
 GAP_NODISCARD int gap_dc_session_resume(gap_dc_session_t *s, const gap_dc_now_t *now);

@@ -324,6 +324,28 @@ START_TEST(test_unacked_messages_are_sent_again_over_a_new_connection)
 }
 END_TEST
 
+START_TEST(test_what_a_session_owes)
+{
+    struct world w;
+    struct got got[8];
+
+    greeted(&w);
+    ck_assert_msg(!gap_dc_session_owes_pushes(w.s), "the greeting is nothing to fetch");
+    int64_t id = push(&w);
+    ck_assert_msg(gap_dc_session_owes_pushes(w.s), "queued");
+    ck_assert_uint_eq(take_all(&w, got, 8), 1);
+    ck_assert_msg(gap_dc_session_owes_pushes(w.s), "sent and not acknowledged");
+    ack(&w, &id, 1);
+    ck_assert_msg(!gap_dc_session_owes_pushes(w.s), "acknowledged");
+    w.s->pushes_lost = true;
+    ck_assert_msg(gap_dc_session_owes_pushes(w.s), "forgotten for want of room");
+    ck_assert_int_eq(gap_dc_session_too_long(w.s, &w.now), 0);
+    ck_assert_uint_eq(take_all(&w, got, 8), 1);
+    ck_assert_int_eq(got[0].msg_id & 3, 3);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(test_a_repetition_is_no_new_message)
 {
     struct world w;
@@ -687,6 +709,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_a_container_comes_once);
     tcase_add_test(tc, test_a_call_is_made_once_and_answered_again);
     tcase_add_test(tc, test_unacked_messages_are_sent_again_over_a_new_connection);
+    tcase_add_test(tc, test_what_a_session_owes);
     tcase_add_test(tc, test_a_repetition_is_no_new_message);
     tcase_add_test(tc, test_odd_service_messages_are_acked_and_acks_are_not);
     tcase_add_test(tc, test_states);
