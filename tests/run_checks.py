@@ -171,7 +171,7 @@ def step_interop():
     seeds = [word for seed in INTEROP_SEEDS for word in ("--seed", str(seed))]
     status, output = run(["/usr/bin/python3", "tests/interop/telethon_client.py",
                           "build/gapless-dc", "--events", "1000", "--channels", "20",
-                          "--rate", "250"] + seeds, 3600)
+                          "--rate", "120"] + seeds, 3600)
     return "" if status == 0 else output
 
 
