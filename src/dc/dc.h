@@ -33,6 +33,7 @@ typedef struct gap_dc_options {
     double rpc_error;       /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
     double flood;           /* probability that it gets 420 FLOOD_WAIT_1 */
     double disconnect;      /* probability per second that a connection is dropped */
+    double gzip;            /* probability that a push is packed */
     uint32_t rate;          /* events per second, default 5000; 0: as fast as they are read */
     uint32_t await_clients; /* accounts that must be ready before traffic starts, at
                                least and by default 1 */

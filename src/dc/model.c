@@ -43,7 +43,8 @@ static bool options_ok(const dc_options_t *o)
     return o->channels <= CHANNELS_MAX && o->users >= 1 && o->users <= USERS_MAX &&
            o->groups <= GROUPS_MAX && o->slice >= 1 && o->channel_slice >= 1 &&
            o->difference_max >= 1 && o->channel_diff_max >= 1 && o->text_min <= o->text_max &&
-           o->text_max <= DC_TEXT_CHARS_MAX && o->short_percent <= 100;
+           o->text_max <= DC_TEXT_CHARS_MAX && o->short_percent <= 100 &&
+           o->min_percent <= 100;
 }
 
 int dc_grow(const gap_alloc_t *alloc, void **items, uint32_t *cap, uint32_t count, size_t size)

@@ -94,6 +94,7 @@ typedef struct dc_options {
     uint32_t text_max;         /* default 120, at most DC_TEXT_CHARS_MAX */
     uint32_t short_percent;    /* of private texts of a user seen before: pushed as
                                   updateShortMessage; default 0 */
+    uint32_t min_percent;      /* of the users and channels in pushes: min ones; default 0 */
     bool long_sent;            /* sendMessage to a user answers Updates instead of
                                   updateShortSentMessage; default false */
 } dc_options_t;

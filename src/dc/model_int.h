@@ -233,7 +233,8 @@ typedef struct dc_writer {
     gap_buf_t *buf;
     const struct dc_layer *layer;
     uint32_t account;
-    int result; /* 0 or GAP_E_NOMEM */
+    uint32_t min_n; /* a push: the event that min peers are drawn by; 0: all are complete */
+    int result;     /* 0 or GAP_E_NOMEM */
     size_t start;
 } dc_writer_t;
 

@@ -9,25 +9,32 @@
 
 #define SHORT_SALT 0x73686f7274000000U
 
-/** A private text of a user whom the account has seen, drawn for the short form? */
+/** A text of somebody whom the account has seen write in this chat, drawn for the short form? */
 static bool wants_short(dc_model_t *m, const struct dc_rec *rec, uint32_t n)
 {
     if (rec->kind != DC_NEW_MESSAGE || rec->box != DC_BOX_COMMON) return false;
-    if (m->chats[rec->chat].type != DC_USER || m->options.short_percent == 0) return false;
-    const struct dc_msg *msg = dc_msg_at(dc_store_of(m, &m->chats[rec->chat]), rec->id);
+    if (m->options.short_percent == 0) return false;
+    const struct dc_store *store = dc_store_of(m, &m->chats[rec->chat]);
+    const struct dc_msg *msg = dc_msg_at(store, rec->id);
     if (msg->prev == 0) return false;
+    const struct dc_rec *before = dc_rec_at(m, dc_msg_at(store, msg->prev)->new_n);
+    if (m->chats[rec->chat].type == DC_CHAT && before->from != rec->from) return false;
     return gap_hash64(gap_hash64(m->options.seed ^ SHORT_SALT) ^ n) % 100 <
            m->options.short_percent;
 }
 
+/** updateShortMessage or updateShortChatMessage, whose flags are the same. */
 static void put_short_message(dc_writer_t *w, const struct dc_rec *rec, uint32_t n)
 {
+    const struct dc_chat *chat = &w->m->chats[rec->chat];
     bool out = (rec->flags & DC_R_OUT) != 0;
+    bool group = chat->type == DC_CHAT;
 
-    dc_put32(w, GAP_TL_UPDATE_SHORT_MESSAGE);
+    dc_put32(w, group ? GAP_TL_UPDATE_SHORT_CHAT_MESSAGE : GAP_TL_UPDATE_SHORT_MESSAGE);
     dc_put32(w, out ? GAP_TL_UPDATE_SHORT_MESSAGE_F_OUT : 0);
     dc_put32(w, (uint32_t)rec->id);
-    dc_put64(w, (uint64_t)w->m->chats[rec->chat].id);
+    if (group) dc_put64(w, (uint64_t)dc_user_id(w->m, rec->from));
+    dc_put64(w, (uint64_t)chat->id);
     dc_put_string(w, dc_text_of(w->m, n));
     dc_put32(w, (uint32_t)rec->pts);
     dc_put32(w, (uint32_t)rec->pts_count);
@@ -65,6 +72,7 @@ int dc_model_push(dc_model_t *m, const dc_view_t *view, const uint32_t *ns, size
         seq |= one->box == DC_BOX_NONE;
         dc_put_update(&w, ns[i], one->pts, one->pts_count);
     }
+    w.min_n = ns[0];
     dc_put_users(&w);
     dc_put_chats(&w);
     dc_put32(&w, (uint32_t)rec->date);

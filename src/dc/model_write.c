@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MIN_SALT    0x6d696e0000000000U
 #define ONLINE_S    300  /* how long a user says to be online */
 #define UNREAD_MAX  1000 /* unread messages are counted up to here */
 #define NO_FLAGS2   false
@@ -74,6 +75,7 @@ void dc_writer_init(dc_writer_t *w, dc_model_t *m, const dc_view_t *view, uint32
     w->buf = buf;
     w->layer = layer_of(view->layer);
     w->account = account;
+    w->min_n = 0;
     w->result = 0;
     w->start = buf->len;
     m->epoch++;
@@ -172,6 +174,22 @@ void dc_see_chat(dc_writer_t *w, uint32_t chat)
     m->seen_chats[m->seen_chat_count++] = chat;
 }
 
+/** Is a peer of this push drawn to be a min one? */
+static bool is_min(const dc_writer_t *w, int64_t id)
+{
+    const dc_options_t *o = &w->m->options;
+
+    if (w->min_n == 0 || o->min_percent == 0) return false;
+    uint64_t draw = gap_hash64(gap_hash64(o->seed ^ MIN_SALT ^ w->min_n) ^ (uint64_t)id);
+    return draw % 100 < o->min_percent;
+}
+
+/** The hash that a min peer carries: good for its photo, in no request that we answer. */
+static uint64_t min_hash(uint64_t hash)
+{
+    return gap_hash64(hash) | 1;
+}
+
 void dc_put_user(dc_writer_t *w, uint32_t user)
 {
     const dc_model_t *m = w->m;
@@ -179,14 +197,19 @@ void dc_put_user(dc_writer_t *w, uint32_t user)
     bool bot = account && m->accounts[user - m->options.users].bot;
     int64_t id = dc_user_id(m, user);
     uint32_t flags = GAP_TL_USER_F_ACCESS_HASH | GAP_TL_USER_F_FIRST_NAME | GAP_TL_USER_F_USERNAME;
+    uint64_t hash = (uint64_t)dc_hash_of(m, w->account, DC_USER, id);
 
+    if (!account && is_min(w, id)) {
+        flags |= GAP_TL_USER_F_MIN;
+        hash = min_hash(hash);
+    }
     if (bot) flags |= GAP_TL_USER_F_BOT;
     if (account && user - m->options.users == w->account) flags |= GAP_TL_USER_F_SELF;
     dc_put32(w, w->layer->user);
     dc_put32(w, flags);
     if (w->layer->peers_flags2) dc_put32(w, 0);
     dc_put64(w, (uint64_t)id);
-    dc_put64(w, (uint64_t)dc_hash_of(m, w->account, DC_USER, id));
+    dc_put64(w, hash);
     int64_t number = account ? id : user;
     put_name(w, !account ? "User " : bot ? "Bot " : "Account ", number, "");
     put_name(w, !account ? "user" : bot ? "bot" : "account", number, bot ? "_bot" : "");
@@ -207,6 +230,10 @@ static void put_channel(dc_writer_t *w, uint32_t index)
         dc_put64(w, hash);
         put_name(w, "Channel ", index, "");
         return;
+    }
+    if (is_min(w, chat->id)) {
+        kind |= GAP_TL_CHANNEL_F_MIN;
+        hash = min_hash(hash);
     }
     dc_put32(w, w->layer->channel);
     dc_put32(w, kind | GAP_TL_CHANNEL_F_ACCESS_HASH | GAP_TL_CHANNEL_F_USERNAME);

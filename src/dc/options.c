@@ -58,6 +58,11 @@ static const struct option options[] = {
     {"--disconnect", "P", CHANCE, IN_DC(disconnect), 0, 0,
      "chance per second of a connection to be dropped"},
     {"--slice", "N", NUMBER, IN_DC(world.slice), 1, 1000000, "events in one difference"},
+    {"--min", "P", CHANCE, IN_CLI(min), 0, 0,
+     "chance of a user or channel in a push to be a min one"},
+    {"--short", "P", CHANCE, IN_CLI(shorts), 0, 0,
+     "chance of a private text to be pushed in a short form"},
+    {"--gzip", "P", CHANCE, IN_DC(gzip), 0, 0, "chance of a push to be packed"},
     {"--text-length", "N", NUMBER, IN_CLI(text_length), 0, DC_TEXT_CHARS_MAX,
      "characters of invented texts; 0: 20 to 120"},
     {"--await-clients", "N", NUMBER, IN_DC(await_clients), 1, 1000000,
@@ -212,6 +217,8 @@ int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size
     out->dc.world.seed = out->dc.seed;
     out->dc.traffic.seed = out->dc.seed;
     out->dc.world.channel_slice = out->dc.world.slice;
+    out->dc.world.min_percent = (uint32_t)(out->min * 100.0 + 0.5);
+    out->dc.world.short_percent = (uint32_t)(out->shorts * 100.0 + 0.5);
     if (out->text_length > 0) out->dc.world.text_min = out->dc.world.text_max = out->text_length;
     return 0;
 }

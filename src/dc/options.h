@@ -10,6 +10,8 @@ typedef struct gap_dc_cli {
     const char *pubkey_out;
     const char *ledger;
     const char *script;
+    double min; /* chances; in the world they are percents */
+    double shorts;
     uint32_t text_length; /* 0: as the world has it */
     bool help;
     bool script_help;

@@ -10,8 +10,12 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "dc/script_run.h"
+#include "dc/wire.h"
+
+#include <gapless/tl_mt.h>
 
 #define CONGESTED_WAIT_US 2000U
+#define GZIP_SALT         0x677a6970U
 
 /* --- which event is the last of its box ----------------------------------------------------- */
 
@@ -131,6 +135,24 @@ static int build(gap_dc_t *dc, gap_dc_key_t *key, uint32_t n)
     return r < 0 ? r : 0;
 }
 
+/* The body as gzip_packed, in dc->plain, if it is drawn to be. @return 1 it is; 0 it isn't. */
+static int pack(gap_dc_t *dc, gap_bytes_t body)
+{
+    uint64_t draw = gap_hash64(dc->options.seed ^ GZIP_SALT) + dc->push_count++;
+    size_t len = 0;
+    uint8_t *packed;
+
+    if (dc->options.gzip <= 0.0) return 0;
+    if ((double)(gap_hash64(draw) >> 11) / 9007199254740992.0 >= dc->options.gzip) return 0;
+    if ((packed = gap_malloc(dc->alloc, body.len)) == NULL) return GAP_E_NOMEM;
+    int r = gap_deflate(&dc->zip, body, packed, body.len, &len);
+    gap_buf_clear(&dc->plain);
+    if (r == 0) r = gap_buf_append32(&dc->plain, GAP_MT_GZIP_PACKED);
+    if (r == 0) r = gap_dc_put_bytes(&dc->plain, gap_bytes(packed, len));
+    gap_free(dc->alloc, packed);
+    return r == 0 ? 1 : r == GAP_DEFLATE_LARGER ? 0 : r;
+}
+
 /* Queue bytes for the session that gets the key's pushes. A session that can take no more loses
  * its connection; what it misses it will fetch. */
 int gap_dc_push_deliver(gap_dc_t *dc, gap_dc_key_t *key, gap_bytes_t body, bool twice)
@@ -140,6 +162,8 @@ int gap_dc_push_deliver(gap_dc_t *dc, gap_dc_key_t *key, gap_bytes_t body, bool 
     int r;
 
     if (s == NULL) return 0;
+    if ((r = pack(dc, body)) < 0) return r;
+    if (r == 1) body = gap_buf_view(&dc->plain);
     r = gap_dc_session_send(s, &dc->now, flags, 0, due_us(dc), body);
     if (r == 0 && twice) r = gap_dc_session_repeat(s, due_us(dc));
     if (r == 0 && twice) r = gap_dc_session_send(s, &dc->now, flags, 0, due_us(dc), body);

@@ -168,7 +168,7 @@ static bool options_ok(const gap_dc_options_t *o)
     return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= 1000 &&
            o->await_clients > 0 && is_probability(o->reorder) && is_probability(o->loss) &&
            is_probability(o->duplicate) && is_probability(o->rpc_error) &&
-           is_probability(o->flood) && is_probability(o->disconnect);
+           is_probability(o->flood) && is_probability(o->gzip) && is_probability(o->disconnect);
 }
 
 static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,

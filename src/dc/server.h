@@ -102,6 +102,7 @@ struct gap_dc {
     gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
+    uint64_t push_count; /* handed to sessions so far */
     struct gap_dc_run *run; /* the script's; NULL: there is none */
     gap_prng_t chance; /* of disconnects */
     bool more;         /* there is work left for the next turn */
