@@ -567,20 +567,35 @@ static void take_update(struct client *c, gap_tl_object_t o)
     }
 }
 
-static void take_short_message(struct client *c, gap_bytes_t in)
+/* What the two short forms have in common. */
+static void take_short(struct client *c, int32_t id, gap_bytes_t text, int32_t pts, int32_t count)
 {
-    gap_tl_update_short_message_t s;
     bool gap = false;
 
-    ck_assert_int_gt(gap_tl_read(in, GAP_TL_UPDATE_SHORT_MESSAGE, &s, sizeof s), 0);
-    if (next_in(&c->common, s.pts, s.pts_count, &gap)) {
-        uint32_t n = find_event(c, DC_NEW_MESSAGE, 0, s.id);
+    if (next_in(&c->common, pts, count, &gap)) {
+        uint32_t n = find_event(c, DC_NEW_MESSAGE, 0, id);
         deliver(c, n);
-        c->common.last_id = s.id;
-        c->common.msgs[s.id].text_n = text_event(s.message, n);
+        c->common.last_id = id;
+        c->common.msgs[id].text_n = text_event(text, n);
     } else if (gap) {
         difference(c);
     }
+}
+
+static void take_short_message(struct client *c, gap_bytes_t in)
+{
+    gap_tl_update_short_message_t s;
+
+    ck_assert_int_gt(gap_tl_read(in, GAP_TL_UPDATE_SHORT_MESSAGE, &s, sizeof s), 0);
+    take_short(c, s.id, s.message, s.pts, s.pts_count);
+}
+
+static void take_short_chat_message(struct client *c, gap_bytes_t in)
+{
+    gap_tl_update_short_chat_message_t s;
+
+    ck_assert_int_gt(gap_tl_read(in, GAP_TL_UPDATE_SHORT_CHAT_MESSAGE, &s, sizeof s), 0);
+    take_short(c, s.id, s.message, s.pts, s.pts_count);
 }
 
 static void take_push(struct client *c, gap_bytes_t in)
@@ -592,6 +607,10 @@ static void take_push(struct client *c, gap_bytes_t in)
     if (gap_load32(in.data) == GAP_TL_UPDATE_SHORT) return;
     if (gap_load32(in.data) == GAP_TL_UPDATE_SHORT_MESSAGE) {
         take_short_message(c, in);
+        return;
+    }
+    if (gap_load32(in.data) == GAP_TL_UPDATE_SHORT_CHAT_MESSAGE) {
+        take_short_chat_message(c, in);
         return;
     }
     ck_assert_int_gt(gap_tl_read(in, GAP_TL_UPDATES, &updates, sizeof updates), 0);

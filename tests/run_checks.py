@@ -184,6 +184,18 @@ def step_campaign():
     return ""
 
 
+def step_swarm():
+    """a thousand connections to gapless-dc, and 50,000 messages a second for half a minute."""
+    for test in tests_in("build", {"loop"}):
+        if test["name"] != "loop_dc_swarm":
+            continue
+        status, output = run(test["cmd"], 600, dict(test["env"], GAP_SWARM="1000,50000,30",
+                                                    CK_DEFAULT_TIMEOUT="0"))
+        print("\n".join("    " + line for line in output.splitlines() if "messages/s" in line))
+        return "" if status == 0 else output
+    return "there is no test loop_dc_swarm"
+
+
 STEPS = {name[len("step_"):]: function for name, function in list(globals().items())
          if name.startswith("step_")}
 

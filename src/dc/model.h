@@ -92,8 +92,8 @@ typedef struct dc_options {
                                   default 30 */
     uint32_t text_min;         /* characters of invented texts, default 20 */
     uint32_t text_max;         /* default 120, at most DC_TEXT_CHARS_MAX */
-    uint32_t short_percent;    /* of private texts of a user seen before: pushed as
-                                  updateShortMessage; default 0 */
+    uint32_t short_percent;    /* of texts in private chats and groups by a user seen there:
+                                  pushed in a short form; default 0 */
     uint32_t min_percent;      /* of the users and channels in pushes: min ones; default 0 */
     bool long_sent;            /* sendMessage to a user answers Updates instead of
                                   updateShortSentMessage; default false */
@@ -224,7 +224,8 @@ typedef struct dc_view {
 
 /**
  * Append one boxed Updates object that pushes events to an account: `updates` with complete users
- * and chats; a lone status as `updateShort`; a lone private text perhaps as `updateShortMessage`.
+ * and chats; a lone status as `updateShort`; a lone text in a private chat or group perhaps as
+ * `updateShortMessage` or `updateShortChatMessage`.
  * @param ns     Event numbers in the order wanted; the account must receive each.
  * @param count  At least 1. A status must be alone.
  * @param out    Appended to.

@@ -61,7 +61,7 @@ static const struct option options[] = {
     {"--min", "P", CHANCE, IN_CLI(min), 0, 0,
      "chance of a user or channel in a push to be a min one"},
     {"--short", "P", CHANCE, IN_CLI(shorts), 0, 0,
-     "chance of a private text to be pushed in a short form"},
+     "chance of a text in a private chat or group to be pushed in a short form"},
     {"--gzip", "P", CHANCE, IN_DC(gzip), 0, 0, "chance of a push to be packed"},
     {"--text-length", "N", NUMBER, IN_CLI(text_length), 0, DC_TEXT_CHARS_MAX,
      "characters of invented texts; 0: 20 to 120"},

@@ -160,11 +160,14 @@ static void law_pushed(const struct oracle_judge *j, gap_tl_object_t u, uint32_t
 static void law_short(const struct oracle_judge *j, gap_tl_object_t o, const struct oracle_line *l)
 {
     gap_bytes_t text = oracle_bytes(o, "message");
+    bool in_chat = o.id == GAP_TL_UPDATE_SHORT_CHAT_MESSAGE;
+    dc_peer_type_t type = in_chat ? DC_CHAT : DC_USER;
 
-    oracle_must(j, is(l, "new_message") && l->chat.type == DC_USER && l->box == DC_BOX_COMMON,
+    oracle_must(j, is(l, "new_message") && l->chat.type == type && l->box == DC_BOX_COMMON,
                 "event %u in short form", l->n);
     oracle_must(j,
-                oracle_int(o, "id") == l->id && oracle_long(o, "user_id") == l->chat.id &&
+                oracle_int(o, "id") == l->id &&
+                    oracle_long(o, in_chat ? "chat_id" : "user_id") == l->chat.id &&
                     oracle_int(o, "pts") == l->pts && oracle_int(o, "pts_count") == l->pts_count &&
                     oracle_int(o, "date") == date_of(l) && text.len == l->text_len &&
                     memcmp(text.data, l->text, text.len) == 0,
@@ -187,7 +190,7 @@ void oracle_law_push(const struct oracle_judge *j, gap_bytes_t bytes, const uint
         law_pushed(j, oracle_object(o, "update"), ns[0]);
         return;
     }
-    if (o.id == GAP_TL_UPDATE_SHORT_MESSAGE) {
+    if (o.id == GAP_TL_UPDATE_SHORT_MESSAGE || o.id == GAP_TL_UPDATE_SHORT_CHAT_MESSAGE) {
         oracle_must(j, count == 1 && seq_used == 0, "several events in a short form");
         law_short(j, o, event(j, ns[0]));
         return;
