@@ -34,8 +34,6 @@
 #define GAP_NODE_SLAB 128
 /** Nodes in the arrivals, of all sequences: beyond it everything counts as behind. */
 #define GAP_ARRIVALS_MAX (1U << 20)
-/** Useless answers in a row after which the user is told. */
-#define GAP_NO_PROGRESS_TOLD 3
 /** Least time between a difference that did not bring an unknown peer and the next one asked for
  * because of an unknown peer. */
 #define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
