@@ -265,6 +265,37 @@ static int follow_rule(struct call *c)
     }
 }
 
+/* --- sends in flight -------------------------------------------------------------------------- */
+
+/* The random_id of a messages.sendMessage; 0: it is another call. */
+static int64_t random_id_of(const struct call *c)
+{
+    gap_tl_messages_send_message_t q;
+
+    if (c->query.id != GAP_TL_MESSAGES_SEND_MESSAGE || c->key->account == 0) return 0;
+    return gap_tl_read(c->query.method, c->query.id, &q, sizeof q) < 0 ? 0 : q.random_id;
+}
+
+static int refuse_running(struct call *c)
+{
+    int64_t random_id = random_id_of(c);
+
+    if (random_id == 0) return 0;
+    return gap_dc_sending_has(&c->dc->sending, c->key->account, random_id, c->dc->now.mono_us)
+               ? fail(c, 500, "RANDOM_ID_DUPLICATE")
+               : 0;
+}
+
+/* A send whose answer is late counts as running until then. */
+static void note_running(struct call *c)
+{
+    uint64_t ms = c->rule.act == GAP_DC_ACT_LATE ? c->rule.number : c->dc->options.delay_ms;
+    int64_t random_id = random_id_of(c);
+
+    if (ms == 0 || random_id == 0 || c->error.code != 0) return;
+    gap_dc_sending_add(&c->dc->sending, c->key->account, random_id, c->dc->now.mono_us + ms * 1000);
+}
+
 /* The result, or an error, in dc->answer.body. @return 0 or negative. */
 static int execute(struct call *c)
 {
@@ -272,7 +303,9 @@ static int execute(struct call *c)
 
     if (r == 0) r = chance(c);
     if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
+    if (r == 0) r = refuse_running(c);
     if (r == 0) r = follow_rule(c);
+    if (r == 0) note_running(c);
     if (r == 0) r = subscribe(c);
     return r;
 }

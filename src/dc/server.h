@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "base/prng.h"
+#include "dc/sending.h"
 #include "dc/dc.h"
 #include "dc/frame.h"
 #include "dc/handshake.h"
@@ -104,6 +105,7 @@ struct gap_dc {
     uint32_t held_count;
     uint64_t push_count; /* handed to sessions so far */
     struct gap_dc_run *run; /* the script's; NULL: there is none */
+    gap_dc_sending_t sending;
     gap_prng_t chance; /* of disconnects */
     bool more;         /* there is work left for the next turn */
     bool has_failed;

@@ -307,8 +307,8 @@ static void on_env_closed(void *arg)
 }
 
 /* @return what gap_dc_open said. */
-static int world_init(struct world *w, uint64_t seed, const struct sim_options *options,
-                      uint32_t events)
+static int world_init_late(struct world *w, uint64_t seed, const struct sim_options *options,
+                           uint32_t events, uint32_t delay_ms)
 {
     gap_dc_options_t o;
 
@@ -338,7 +338,14 @@ static int world_init(struct world *w, uint64_t seed, const struct sim_options *
     o.loss = 0.05;
     o.reorder = 0.1;
     o.duplicate = 0.05;
+    o.delay_ms = delay_ms;
     return gap_dc_open(w->env, &w->fault.alloc, &o, &w->dc);
+}
+
+static int world_init(struct world *w, uint64_t seed, const struct sim_options *options,
+                      uint32_t events)
+{
+    return world_init_late(w, seed, options, events, 0);
 }
 
 static void world_fini(struct world *w)
@@ -371,6 +378,44 @@ static bool begin(struct world *w)
 }
 
 /* --- tests ----------------------------------------------------------------------------------- */
+
+static unsigned count(const gap_buf_t *text, const char *what)
+{
+    gap_bytes_t rest = gap_buf_view(text);
+    unsigned n = 0;
+
+    for (const uint8_t *p; (p = memmem(rest.data, rest.len, what, strlen(what))) != NULL; n++) {
+        rest.len -= (size_t)(p + 1 - rest.data);
+        rest.data = p + 1;
+    }
+    return n;
+}
+
+/* While a send is under way the same random_id is refused; later it gives the first message. */
+START_TEST(test_a_send_in_flight_refuses_its_double)
+{
+    static const struct sim_options polite;
+    gap_tl_input_peer_user_t peer = {DC_USER_ID_FIRST, 0};
+    gap_tl_messages_send_message_t q = {.peer = GAP_TL_OF(GAP_TL_INPUT_PEER_USER, &peer),
+                                        .message = gap_str("once"),
+                                        .random_id = 77};
+    struct world w;
+    uint8_t body[256];
+
+    ck_assert_int_eq(world_init_late(&w, 5, &polite, 0, 200), 0);
+    ck_assert(begin(&w));
+    int64_t n = gap_tl_write(GAP_TL_OF(GAP_TL_MESSAGES_SEND_MESSAGE, &q), body, sizeof body);
+    ck_assert_int_gt(n, 0);
+    (void)send_message(&w.client, gap_bytes(body, (size_t)n));
+    ck_assert(call(&w.client, GAP_TL_OF(GAP_TL_MESSAGES_SEND_MESSAGE, &q)));
+    ck_assert_uint_eq(count(&w.ledger, "RANDOM_ID_DUPLICATE"), 1);
+    ck_assert(call(&w.client, GAP_TL_OF(GAP_TL_MESSAGES_SEND_MESSAGE, &q)));
+    ck_assert_uint_eq(count(&w.ledger, "RANDOM_ID_DUPLICATE"), 1);
+    ck_assert_uint_eq(count(&w.ledger, "\"method\":\"messages.sendMessage\""), 3);
+    ck_assert_uint_eq(count(&w.ledger, "\"kind\":\"new_message\""), 1);
+    world_fini(&w);
+}
+END_TEST
 
 START_TEST(test_the_same_seed_gives_the_same_ledger)
 {
@@ -497,6 +542,7 @@ static Suite *make_suite(void)
     TCase *tc = tcase_create("sim");
 
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, test_a_send_in_flight_refuses_its_double);
     tcase_add_loop_test(tc, test_the_same_seed_gives_the_same_ledger, 0, 3);
     tcase_add_loop_test(tc, test_rough_worlds, 0, gap_test_seeds(100));
     tcase_add_loop_test(tc, test_closed_at_any_step, 0, gap_test_seeds(100));
