@@ -137,6 +137,7 @@ typedef struct gap_engine_channel {
     int64_t id;
     int64_t access_hash; /* 0: not known */
     int32_t pts;
+    bool unfinished; /* there is or may be more behind pts: an engine that begins with this asks */
 } gap_engine_channel_t;
 
 /** Positions; 0 is "unset". */
@@ -174,7 +175,26 @@ typedef struct gap_engine_config {
     gap_engine_event_cb event; /* may be NULL */
     void *event_data;
     const gap_engine_state_t *state; /* copied; NULL: begin with what the server says is now */
+    /** What gap_engine_collect would hand over has changed since it was called last (or never
+     * was): called once, from a tick or from gap_engine_open. May be NULL. */
+    void (*changed)(void *data);
+    void *changed_data;
+    /** Users and chats that came with updates or results and are not the same as just before; the
+     * engine has learned them. May be NULL. */
+    void (*peers)(void *data, gap_tl_vector_t users, gap_tl_vector_t chats);
+    void *peers_data;
 } gap_engine_config_t;
+
+/** Takes what is to be stored. Borrowed. */
+typedef struct gap_engine_collector {
+    /** Positions of the account (channels NULL): they have changed. */
+    void (*state)(void *arg, const gap_engine_state_t *state);
+    /** A channel's position has changed. */
+    void (*channel)(void *arg, const gap_engine_channel_t *channel);
+    /** The channel is not followed any more (no access). */
+    void (*channel_gone)(void *arg, int64_t channel_id);
+    void *arg;
+} gap_engine_collector_t;
 
 /** Of one engine, since open. */
 typedef struct gap_engine_counters {
@@ -274,6 +294,20 @@ GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state
 /** Iterate over the channels with a known pts: start with *it = 0. @return false at the end. No
  * other call of the engine in between. */
 bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it, gap_engine_channel_t *out);
+
+/**
+ * Hand over the positions that have changed since the last time: the watermarks, below which every
+ * handler has finished (one that said GAP_LATER has not, before its update is done or failed; what
+ * a difference brings counts as one step). All that is handed over in one call is to be stored in
+ * one step: a channel that may hold unfinished updates comes marked as `unfinished` no later than a
+ * `date` that would let the server keep silent about it. Not from inside a handler. Nothing is
+ * handed over before GAP_EVENT_STARTED.
+ */
+void gap_engine_collect(gap_engine_t *engine, const gap_engine_collector_t *to);
+/** Before gap_engine_start: a peer from a former run. @return 0, GAP_E_NOMEM, GAP_E_LIMIT,
+ * GAP_E_ARGUMENT. */
+GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer, int64_t access_hash,
+                                  bool min);
 
 /**
  * Close. No handler and no event is called after this returns; updates that are queued are dropped

@@ -70,7 +70,14 @@ typedef struct gap_bytes {
     X(GAP_E_BUSY, -10016, "one such operation is already running")                                 \
     X(GAP_E_NOT_FOUND, -10017, "there is no such thing")                                           \
     X(GAP_E_PEM, -10018, "not an RSA public key in PEM form")                                      \
-    X(GAP_E_FORKED, -10019, "called in a child process after fork")
+    X(GAP_E_FORKED, -10019, "called in a child process after fork")                                \
+    X(GAP_E_HELD, -10020, "another process works with it")                                         \
+    X(GAP_E_FOREIGN, -10021, "it is not a file of this library")                                   \
+    X(GAP_E_NEWER, -10022, "a newer version of the library wrote it")                              \
+    X(GAP_E_ACCOUNT, -10023, "it belongs to another account")                                      \
+    X(GAP_E_DAMAGED, -10024, "what is stored can't be read")                                       \
+    X(GAP_E_STORAGE, -10025, "nothing could be stored")                                            \
+    X(GAP_E_SYNC, -10026, "whether the last change is on disk is not known")
 
 enum {
 #define GAP_X(name, value, text) name = (value),

@@ -2,6 +2,7 @@
  * gapless/client.h - one Telegram account: its connection, its requests, its updates.
  *
  *     gap_client_open (gapless/uv.h) -> gap_client_on_message ... -> gap_client_start
+ *                                    -> a person signs in: GAP_CLIENT_SIGN_IN and answers
  *                                    -> handlers and events run on the host's loop
  *     gap_client_stop                -> no further update reaches a handler
  *     gap_client_close               -> closed callback, exactly once
@@ -14,6 +15,7 @@
 #define GAPLESS_CLIENT_H
 
 #include <gapless/message.h>
+#include <gapless/store.h>
 #include <gapless/tl_api.h>
 #include <gapless/update.h>
 
@@ -48,7 +50,15 @@ typedef struct gap_client_config {
                             other; others: NULL */
     int32_t api_id;      /* from my.telegram.org */
     const char *api_hash;
-    const char *bot_token;      /* "ID:SECRET" from @BotFather */
+    const char *bot_token; /* "ID:SECRET" from @BotFather; NULL: a person signs in, see
+                              gap_sign_in_t */
+    const char *phone;     /* a person's number in international form; NULL: asked for */
+    /** File that keeps the account signed in: keys, addresses. Created with mode 0600, used by one
+     * process at a time. NULL: the next start signs in anew. */
+    const char *session;
+    /** Keeps positions and peers, so that the next start goes on where this one was. Taken by
+     * gap_client_open if it succeeds. NULL: the next start begins with what is then. */
+    gap_storage_t *storage;
     const char *device_model;   /* NULL: "Gapless" */
     const char *system_version; /* NULL: "1.0" */
     const char *app_version;    /* NULL: the library's version */
@@ -63,20 +73,61 @@ typedef struct gap_client_config {
 
 /** What a client tells besides updates. */
 typedef enum gap_event_kind {
-    GAP_CLIENT_CONNECTED = 0,  /* connected, encrypted */
-    GAP_CLIENT_DISCONNECTED,   /* `error` why; tried again after `us` */
-    GAP_CLIENT_SIGNED_IN,      /* `user_id` is the account */
-    GAP_CLIENT_SIGNED_OUT,     /* the server ended the session (401, 406): `text` names it */
-    GAP_CLIENT_STARTED,        /* the state is known, updates flow */
-    GAP_CLIENT_CAUGHT_UP,      /* what was missed before the start has been handed to handlers */
-    GAP_CLIENT_GAP_OPENED,     /* an update is missing behind `from`; one that ends at `to` came */
-    GAP_CLIENT_GAP_FILLED,     /* whole again up to `to` after `us`; `fetched`: by a difference */
-    GAP_CLIENT_RESYNCHRONISED, /* what lay between `from` and `to` can't be had; `text`: why */
-    GAP_CLIENT_CHANNEL_LOST,   /* no access to channel_id any more */
-    GAP_CLIENT_HANDLER_FAILED, /* a handler returned or was told `error` */
-    GAP_CLIENT_ERROR,          /* something failed and is tried again, or dropped: `text` */
-    GAP_CLIENT_FATAL           /* the client can't go on; `text` says what and what to do */
+    GAP_CLIENT_CONNECTED = 0,   /* connected, encrypted */
+    GAP_CLIENT_DISCONNECTED,    /* `error` why; tried again after `us` */
+    GAP_CLIENT_SIGNED_IN,       /* `user_id` is the account */
+    GAP_CLIENT_SIGN_IN,         /* an answer is wanted: `sign_in` says which */
+    GAP_CLIENT_SIGNED_OUT,      /* the session is over (401, 406, log-out): `text` says why and what
+                                   to do; its key is no longer kept */
+    GAP_CLIENT_STARTED,         /* the state is known, updates flow */
+    GAP_CLIENT_CAUGHT_UP,       /* what was missed before the start has been handed to handlers */
+    GAP_CLIENT_GAP_OPENED,      /* an update is missing behind `from`; one that ends at `to` came */
+    GAP_CLIENT_GAP_FILLED,      /* whole again up to `to` after `us`; `fetched`: by a difference */
+    GAP_CLIENT_RESYNCHRONISED,  /* what lay between `from` and `to` can't be had; `text`: why */
+    GAP_CLIENT_CHANNEL_LOST,    /* no access to channel_id any more */
+    GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error` */
+    GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
+    GAP_CLIENT_STORE_RECOVERED, /* they are stored again */
+    GAP_CLIENT_ERROR,           /* something failed and is tried again, or dropped: `text` */
+    GAP_CLIENT_FATAL            /* the client can't go on; `text` says what and what to do */
 } gap_event_kind_t;
+
+/** What a sign-in waits for. */
+typedef enum gap_sign_in_step {
+    GAP_SIGN_IN_PHONE = 0, /* gap_client_sign_in_phone */
+    GAP_SIGN_IN_CODE,      /* gap_client_sign_in_code or gap_client_sign_in_resend */
+    GAP_SIGN_IN_PASSWORD,  /* gap_client_sign_in_password */
+    GAP_SIGN_IN_NAME       /* the number has no account: gap_client_sign_in_name makes one */
+} gap_sign_in_step_t;
+
+/** How a code travels. */
+typedef enum gap_code_delivery {
+    GAP_CODE_NONE = 0,
+    GAP_CODE_APP, /* in another client of the account */
+    GAP_CODE_SMS,
+    GAP_CODE_CALL,        /* a voice says it */
+    GAP_CODE_FLASH_CALL,  /* it is the number that calls; `pattern` */
+    GAP_CODE_MISSED_CALL, /* its last digits are; `pattern` is how the number begins */
+    GAP_CODE_EMAIL,       /* `pattern` is the address, in part */
+    GAP_CODE_FRAGMENT,    /* on fragment.com; `pattern` is the page */
+    GAP_CODE_SMS_WORD,    /* a word; `pattern` is its first letter */
+    GAP_CODE_SMS_PHRASE,  /* words; `pattern` is the first one */
+    GAP_CODE_OTHER        /* a way that only official clients know: try gap_client_sign_in_resend */
+} gap_code_delivery_t;
+
+/** A question of the sign-in. Borrowed. The event's text says it for people; after an answer that
+ * was refused the same question comes again, its text says what was wrong and `error` of the event
+ * is GAP_E_RPC. */
+typedef struct gap_sign_in {
+    gap_sign_in_step_t step;
+    const char *refused;          /* name of the rpc_error that refused the last answer; "" */
+    gap_code_delivery_t delivery; /* CODE */
+    gap_code_delivery_t next;     /* CODE: what gap_client_sign_in_resend leads to; NONE: nothing */
+    uint32_t resend_in_s;         /* CODE: not before; 0: now */
+    uint32_t length;              /* CODE: characters; 0: not known */
+    const char *pattern;          /* CODE; "" if there is none */
+    const char *hint;             /* PASSWORD: the owner's; "" if there is none */
+} gap_sign_in_t;
 
 /** An event. Borrowed, as is everything it points to. */
 typedef struct gap_event {
@@ -91,6 +142,7 @@ typedef struct gap_event {
     int32_t to;
     uint64_t us; /* microseconds */
     bool fetched;
+    const gap_sign_in_t *sign_in; /* SIGN_IN */
 } gap_event_t;
 
 /** Event callback. Loop thread. */
@@ -143,8 +195,9 @@ GAP_API void gap_client_on_update(gap_client_t *client, gap_update_cb callback, 
 GAP_API void gap_client_on_message(gap_client_t *client, gap_message_cb callback, void *data);
 
 /**
- * Connect, sign in and receive. Progress comes as events.
- * @return 0; GAP_E_STATE started before; GAP_E_CLOSED; GAP_E_ARGUMENT no bot token; GAP_E_NOMEM.
+ * Connect, sign in (unless the session file says that it is), and receive. Progress comes as
+ * events.
+ * @return 0; GAP_E_STATE started before; GAP_E_CLOSED; GAP_E_NOMEM.
  */
 GAP_API GAP_NODISCARD int gap_client_start(gap_client_t *client);
 /**
@@ -189,17 +242,88 @@ GAP_API GAP_NODISCARD int gap_client_call(gap_client_t *client, gap_tl_object_t 
 GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
                                     void *data);
 
+/*
+ * Signing in as a person: each GAP_CLIENT_SIGN_IN is answered by one of these, from inside the
+ * event or later. Texts are copied and wiped after use. All return 0; GAP_E_STATE that is not what
+ * is asked for now; GAP_E_ARGUMENT empty; GAP_E_NOMEM; GAP_E_CLOSED. What comes of it is told by
+ * the next event: SIGN_IN again, SIGNED_IN, or FATAL. (core.telegram.org/api/auth, api/srp)
+ */
+
+/** @param phone  In international form; blanks, dashes and a plus are passed over. */
+GAP_API GAP_NODISCARD int gap_client_sign_in_phone(gap_client_t *client, const char *phone);
+GAP_API GAP_NODISCARD int gap_client_sign_in_code(gap_client_t *client, const char *code);
+/** Send the code again, by the next way. Besides: GAP_E_BUSY not yet, see resend_in_s. */
+GAP_API GAP_NODISCARD int gap_client_sign_in_resend(gap_client_t *client);
+/** @param password  The two-step password, UTF-8. It does not leave the process. */
+GAP_API GAP_NODISCARD int gap_client_sign_in_password(gap_client_t *client, const char *password);
+/** @param last_name  May be NULL. */
+GAP_API GAP_NODISCARD int gap_client_sign_in_name(gap_client_t *client, const char *first_name,
+                                                  const char *last_name);
+/**
+ * End the session at the server; SIGNED_OUT follows, and the session file forgets the key. Stored
+ * positions are kept: they are good for the next sign-in of the same account.
+ * @return 0; GAP_E_STATE not signed in; otherwise as gap_client_call.
+ */
+GAP_API GAP_NODISCARD int gap_client_log_out(gap_client_t *client);
+
+/** A connection of its own, for calls that must not stand in line with the account's. */
+typedef enum gap_connection_kind {
+    GAP_CONNECTION_MAIN = 0, /* the one that updates come by */
+    GAP_CONNECTION_MEDIA = 1 /* for files and other bulk; never gets updates */
+} gap_connection_kind_t;
+
+/**
+ * gap_client_call() at a data centre of choice. The connection is made when it is first needed; at
+ * another data centre than the account's own the authorisation is exported and imported first. 303
+ * FILE_MIGRATE_X, STATS_MIGRATE_X and their kind are followed by gap_client_call itself.
+ * @param dc  Its number; 0: the account's own.
+ * @return as gap_client_call; GAP_E_NOT_FOUND the data centre is not known; GAP_E_STATE not signed
+ * in.
+ */
+GAP_API GAP_NODISCARD int gap_client_call_at(gap_client_t *client, int32_t dc,
+                                             gap_connection_kind_t kind, gap_tl_object_t query,
+                                             gap_call_cb callback, void *data);
+
+/** A peer that was looked for. Borrowed. */
+typedef struct gap_found_peer {
+    /** 0; GAP_E_NOT_FOUND there is none; GAP_E_ARGUMENT the text means no peer; GAP_E_RPC see
+     * rpc_name; others as of a request. */
+    int status;
+    const char *rpc_name; /* "" if it is no rpc_error */
+    gap_peer_t peer;
+    gap_tl_object_t input; /* InputPeer, ready for a request; its bytes are good during the call */
+    const char *text;      /* what went wrong and what to do, or "" */
+} gap_found_peer_t;
+
+typedef void (*gap_found_cb)(gap_client_t *client, const gap_found_peer_t *found, void *data);
+
+/**
+ * Find a user, group or channel.
+ *
+ * @param who  "me"; "@name", "name"; "+491234567"; "https://t.me/name", "t.me/c/ID/5",
+ *             "tg://resolve?domain=name"; or an id: "123" a user, "-123" a basic group,
+ *             "-100123..." a channel (the marked ids of the Bot API). Copied. Looked for in what
+ * the account has seen, in the storage, then asked of the server.
+ * @return 0, the callback follows; GAP_E_STATE not signed in; GAP_E_NOMEM; GAP_E_CLOSED.
+ */
+GAP_API GAP_NODISCARD int gap_client_find_peer(gap_client_t *client, const char *who,
+                                               gap_found_cb callback, void *data);
+
 /** The client an update came to. */
 GAP_API gap_client_t *gap_update_client(const gap_update_t *update);
 
 /**
  * What is needed to address a peer in a request, from what this account has seen.
- * @param out  inputPeerUser, inputPeerChat, inputPeerChannel or inputPeerSelf; serialised into
- *             @p storage, 24 bytes at least.
- * @return 0; GAP_E_NOT_FOUND its access hash is not known; GAP_E_ARGUMENT.
+ * @param out  inputPeerUser, inputPeerChat, inputPeerChannel, inputPeerSelf, or for one that was
+ *             only seen in part inputPeerUserFromMessage or inputPeerChannelFromMessage; serialised
+ *             into @p storage, GAP_INPUT_PEER_BYTES.
+ * @return 0; GAP_E_NOT_FOUND its access hash is not known: gap_client_find_peer may get it;
+ * GAP_E_ARGUMENT.
  */
+#define GAP_INPUT_PEER_BYTES 64
 GAP_API GAP_NODISCARD int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
-                                                uint8_t storage[24], gap_tl_object_t *out);
+                                                uint8_t storage[GAP_INPUT_PEER_BYTES],
+                                                gap_tl_object_t *out);
 
 /** User id of the account; 0 before SIGNED_IN. */
 GAP_API int64_t gap_client_self(const gap_client_t *client);

@@ -7,6 +7,7 @@
 #include <gapless/base.h>
 #include <gapless/client.h>
 #include <gapless/message.h>
+#include <gapless/store.h>
 #include <gapless/tl.h>
 #include <gapless/tl_api.h>
 #include <gapless/tl_calls.h>

@@ -16,8 +16,8 @@ gap_client_t *gap_update_client(const gap_update_t *update)
     return update->account;
 }
 
-static void store_peer(uint8_t storage[24], uint32_t id, gap_peer_t peer, const int64_t *hash,
-                       gap_tl_object_t *out)
+static void store_peer(uint8_t storage[GAP_INPUT_PEER_BYTES], uint32_t id, gap_peer_t peer,
+                       const int64_t *hash, gap_tl_object_t *out)
 {
     size_t len = 12;
 
@@ -30,8 +30,8 @@ static void store_peer(uint8_t storage[24], uint32_t id, gap_peer_t peer, const 
     *out = (gap_tl_object_t){storage, len, NULL, id};
 }
 
-int gap_client_input_peer(gap_client_t *client, gap_peer_t peer, uint8_t storage[24],
-                          gap_tl_object_t *out)
+int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
+                          uint8_t storage[GAP_INPUT_PEER_BYTES], gap_tl_object_t *out)
 {
     int64_t hash = 0;
 
@@ -65,7 +65,7 @@ int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback, void
     gap_client_t *c = gap_update_client(update);
     gap_message_t message;
     gap_tl_object_t peer;
-    uint8_t storage[24];
+    uint8_t storage[GAP_INPUT_PEER_BYTES];
     uint64_t random_id = 0;
 
     if (c == NULL) return GAP_E_ARGUMENT;

@@ -48,6 +48,23 @@ typedef struct gap_work {
     struct gap_work *next; /* the environment's */
 } gap_work_t;
 
+/** A thread of its own that runs jobs one after the other, in the order in which they were sent.
+ * The environment's memory until its closed callback. */
+typedef struct gap_worker gap_worker_t;
+
+/** An open file. The environment's memory until gap_env's file_close. */
+typedef struct gap_file gap_file_t;
+
+enum gap_file_flags {
+    /** Create it if it is missing (mode 0600). Otherwise a missing file is -ENOENT. */
+    GAP_FILE_CREATE = 1U << 0,
+    /** Not for writing; locks nothing. */
+    GAP_FILE_READ_ONLY = 1U << 1,
+    /** Refuse if somebody else, in this process or another, has it open with this flag: GAP_E_HELD.
+     * The lock goes with the file's close or the process's end, however that comes. */
+    GAP_FILE_ALONE = 1U << 2,
+};
+
 /** A write. Caller's memory, pinned (bytes too) until done runs. */
 typedef struct gap_write {
     gap_bytes_t bytes;
@@ -130,6 +147,33 @@ struct gap_env_ops {
     void (*set_idle)(gap_env_t *env, bool on); /* on: don't block in poll; turn in the next check */
     void (*post)(gap_env_t *env, gap_post_t *post); /* any thread; not once close has begun */
     void (*work)(gap_env_t *env, gap_work_t *work);
+
+    /** A worker; its thread starts with its first job. @return 0, GAP_E_NOMEM. */
+    int (*worker_open)(gap_env_t *env, gap_worker_t **out);
+    /** `done` as of work. If the thread can't be started, done comes with its code. */
+    void (*worker_send)(gap_worker_t *w, gap_work_t *work);
+    /** No more jobs; those sent before still run (unlike work's when the environment closes). Then
+     * @p closed, once, on the loop thread; may be NULL. Every worker is closed before its
+     * environment. */
+    void (*worker_close)(gap_worker_t *w, void (*closed)(void *arg), void *arg);
+
+    /* Files: blocking, from any thread, one call at a time for one file. Codes are 0 or negative
+     * (a negated errno, GAP_E_NOMEM). */
+
+    /** @param flags enum gap_file_flags. @param holder With GAP_E_HELD the process id of who has
+     * it, 0 if not known; may be NULL. With GAP_FILE_ALONE the file notes who holds it in a
+     * companion, `path`.lock, which stays. */
+    int (*file_open)(gap_env_t *env, const char *path, unsigned flags, gap_file_t **out,
+                     int64_t *holder);
+    int (*file_size)(gap_file_t *f, uint64_t *out);
+    /** @param got Bytes read: less than @p len only at the end of the file. */
+    int (*file_read)(gap_file_t *f, uint64_t at, void *out, size_t len, size_t *got);
+    /** All of it or an error; after an error any part of it may have been written. */
+    int (*file_write)(gap_file_t *f, uint64_t at, const void *bytes, size_t len);
+    /** What was written is on the disk (and the file's name in its folder, if this open created
+     * it). After a failure nobody knows what is. */
+    int (*file_sync)(gap_file_t *f);
+    void (*file_close)(gap_file_t *f);
 
     /** Reading starts by itself once connected. @return 0 (the outcome comes by `connected`),
      * GAP_E_NOMEM, or the code of a socket that could not be made (too many files). */

@@ -22,9 +22,11 @@ LAYERS = {
     "src/mtproto": {"src/base", "src/tl", "src/crypto"},
     "src/sequence": {"src/base", "src/tl"},
     "src/uv": {"src/base", "src/env"},
-    "loops": {"src/base", "src/tl", "src/crypto", "src/env", "src/mtproto", "src/sequence"},
+    "src/store": {"src/base", "src/env", "src/crypto"},
+    "loops": {"src/base", "src/tl", "src/crypto", "src/env", "src/mtproto", "src/sequence",
+              "src/store"},
     "src/client": {"src/base", "src/tl", "src/crypto", "src/env", "src/mtproto", "src/sequence",
-                   "loops", "src/uv"},
+                   "src/store", "loops", "src/uv"},
     "src/dc": {"src/base", "src/tl", "src/crypto", "src/env"},
 }
 # Single files that may reach further, each with its reason.

@@ -651,7 +651,7 @@ START_TEST(ten_thousand_stored_channels)
 
     ck_assert_ptr_nonnull(channels);
     for (int32_t i = 0; i < STORED; i++)
-        channels[i] = (gap_engine_channel_t){i + 1, pack_hash(i + 1), 50};
+        channels[i] = (gap_engine_channel_t){i + 1, pack_hash(i + 1), 50, false};
     memset(&c, 0, sizeof c);
     c.state = &state;
     world_init(&w, (uint64_t)_i, &c);

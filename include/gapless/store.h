@@ -1,0 +1,163 @@
+/*
+ * gapless/store.h - where an account's positions and peers are kept over restarts. Two storages
+ * come with the library, memory and SQLite; a third is any struct that begins with a gap_storage_t.
+ *
+ * A storage is plain blocking code: its functions are called one at a time, never side by side, on
+ * a thread of the library that belongs to the account (the writer thread). It knows nothing of
+ * loops. What is kept is a set of records, each found by its key; a commit replaces or removes
+ * records in one atomic, durable step.
+ *
+ * Authorization keys are not among them: they live in the session file (gap_client_config.session).
+ */
+#ifndef GAPLESS_STORE_H
+#define GAPLESS_STORE_H
+
+#include <gapless/update.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Kinds of records. Their numbers are stable: they may be written to disk. */
+typedef enum gap_record_kind {
+    GAP_RECORD_ACCOUNT = 1, /* whose records these are; one at most */
+    GAP_RECORD_STATE = 2,   /* positions of the account; one at most */
+    GAP_RECORD_CHANNEL = 3, /* position of a channel; key: id */
+    GAP_RECORD_PEER = 4     /* a user, basic group or channel; key: kind and id */
+} gap_record_kind_t;
+
+/** Whose records these are. */
+typedef struct gap_account_record {
+    int64_t user_id;
+    bool bot;
+} gap_account_record_t;
+
+/** Positions of the account, all below what every handler has finished. 0: unset. */
+typedef struct gap_state_record {
+    int32_t pts;
+    int32_t qts;
+    int32_t seq;
+    int32_t date; /* the server's, seconds since 1970 */
+} gap_state_record_t;
+
+/** Position of a channel. */
+typedef struct gap_channel_record {
+    int64_t id;
+    int32_t pts;     /* below what every handler has finished; 0: unset */
+    bool unfinished; /* there is or may be more behind pts: to be asked after a restart even if the
+                        server does not name the channel */
+} gap_channel_record_t;
+
+/** What is known about a peer. */
+typedef struct gap_peer_record {
+    gap_peer_t peer;
+    int64_t access_hash; /* of this account; 0: none */
+    bool has_hash;       /* false: none was ever given */
+    bool min;            /* only ever seen as a partial object: the hash does not address it */
+    gap_peer_t seen_in;  /* partial: the chat with a message that names it; kind NONE: not known */
+    int32_t seen_msg_id; /* that message */
+    bool has_names;      /* phone and usernames are meant; false: as they are, or not loaded */
+    gap_bytes_t phone;   /* digits, without "+"; empty: none */
+    const gap_bytes_t *usernames; /* without "@", as the server spells them; active ones */
+    size_t username_count;
+} gap_peer_record_t;
+
+/** One record. Views are borrowed. */
+typedef struct gap_record {
+    gap_record_kind_t kind;
+    bool removed; /* delete what is stored under this key; only the key members count */
+    union {
+        gap_account_record_t account;
+        gap_state_record_t state;
+        gap_channel_record_t channel;
+        gap_peer_record_t peer;
+    } u;
+} gap_record_t;
+
+/** How to find a peer. */
+typedef struct gap_peer_key {
+    enum { GAP_BY_ID = 0, GAP_BY_USERNAME, GAP_BY_PHONE } by;
+    gap_peer_t peer;  /* GAP_BY_ID */
+    gap_bytes_t text; /* a username without "@", upper and lower case alike; or a phone's digits */
+} gap_peer_key_t;
+
+/** Takes one record. @return 0 go on; anything else ends the loading, which returns it. */
+typedef int (*gap_record_cb)(void *arg, const gap_record_t *record);
+
+/** What went wrong, for people: what happened and what to do. */
+typedef struct gap_storage_fault {
+    char text[256];     /* one line; "" if there is nothing to add to the code */
+    int64_t holder_pid; /* GAP_E_HELD: the process that holds the storage; 0: not known */
+} gap_storage_fault_t;
+
+typedef struct gap_storage gap_storage_t;
+
+/**
+ * What a storage does. Results are 0 or negative. @p fault is never NULL and zeroed before.
+ *
+ * Failures of all: GAP_E_NOMEM; GAP_E_STORAGE nothing was changed, it may be tried again (locked by
+ * somebody, disk full, no permission); GAP_E_SYNC whether the last commit is on disk is not known:
+ * nothing is committed any more until the storage has been closed, opened and loaded again;
+ * GAP_E_DAMAGED what is stored can't be read.
+ */
+struct gap_storage_ops {
+    uint32_t version; /* GAP_STORAGE_VERSION */
+    /** Make ready; creates what does not exist. Also after close. Besides: GAP_E_HELD another
+     * process (or client) works with it; GAP_E_FOREIGN it is something else, untouched; GAP_E_NEWER
+     * a newer version of the library wrote it, untouched. */
+    int (*open)(gap_storage_t *s, gap_storage_fault_t *fault);
+    /** Hand over all records, in any order; peers without names (has_names false). */
+    int (*load)(gap_storage_t *s, gap_record_cb each, void *arg, gap_storage_fault_t *fault);
+    /** Replace or remove records, all or nothing; 0 means that they are on disk. Of records with
+     * the same key the last one counts. A username or phone belongs to the peer that was given it
+     * last. */
+    int (*commit)(gap_storage_t *s, const gap_record_t *records, size_t count,
+                  gap_storage_fault_t *fault);
+    /** Find one peer, names included; each is called at most once. */
+    int (*find)(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb each, void *arg,
+                gap_storage_fault_t *fault);
+    /** Let go of files and locks. No-op if not open. */
+    void (*close)(gap_storage_t *s);
+    /** Free it; it is closed. The client calls this when it is done with its storage. */
+    void (*destroy)(gap_storage_t *s);
+};
+
+/** A storage; the first member of an implementation's own struct. */
+struct gap_storage {
+    const struct gap_storage_ops *ops;
+};
+
+#define GAP_STORAGE_VERSION 1
+
+/**
+ * A storage in memory: what it holds is gone with it.
+ * @param alloc  NULL: gap_alloc_default(). Pinned.
+ * @param out    Taken by the client that is opened with it.
+ * @return 0, GAP_E_NOMEM. Any thread.
+ */
+GAP_API GAP_NODISCARD int gap_storage_memory(const gap_alloc_t *alloc, gap_storage_t **out);
+
+/** Settings of a SQLite storage. Zero-initialise. */
+typedef struct gap_sqlite_config {
+    const char *path; /* the database, which may hold tables of the user's own; copied. Tables of
+                         the library begin with gapless_ */
+    bool normal_sync; /* synchronous=NORMAL instead of FULL: a power failure (not a kill) may take
+                         the last commits back; never their order */
+} gap_sqlite_config_t;
+
+/**
+ * A storage in a SQLite database. The file is not touched before the client starts.
+ * @param out  Taken by the client that is opened with it.
+ * @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT no path; GAP_E_NOT_FOUND the library was built without
+ *         SQLite. Any thread.
+ */
+GAP_API GAP_NODISCARD int gap_storage_sqlite(const gap_alloc_t *alloc,
+                                             const gap_sqlite_config_t *config,
+                                             gap_storage_t **out);
+/** Was the library built with SQLite? */
+GAP_API bool gap_storage_has_sqlite(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

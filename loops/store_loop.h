@@ -1,0 +1,113 @@
+/*
+ * loops/store_loop.h - WHEN an account's state is stored: the actor that owns the writer thread,
+ * the storage and the session file.
+ *
+ *   OPENING --> IDLE --touched--> DUE --interval over--> COMMITTING --> IDLE | DUE
+ *      \           ^                                        | failed
+ *       \-> FAILED +------------- reopened ---- WAITING <---+
+ *
+ * Group commit: one commit is in flight; what comes meanwhile makes the next one. The pause between
+ * commits is GAP_STORE_INTERVAL_US, longer if commits cost much (GAP_STORE_COST_FACTOR), shorter
+ * only on a flush. After GAP_E_STORAGE the same records are tried again (1 s doubling to 60 s);
+ * after GAP_E_SYNC the storage is closed, opened and loaded anew first, and what it then holds
+ * must not be ahead of what is committed next. Records in memory are bounded: positions come from
+ * the engine when they are needed, peers beyond GAP_STORE_PEERS_MAX are dropped (they are learned
+ * again).
+ *
+ * Everything here is for the loop thread; callbacks come from the runtime's ticks, never from
+ * inside a call.
+ */
+#ifndef GAP_LOOPS_STORE_LOOP_H
+#define GAP_LOOPS_STORE_LOOP_H
+
+#include "loops/loop.h"
+#include "store/session_file.h"
+
+#include <gapless/store.h>
+
+typedef struct gap_store gap_store_t;
+
+/** Least pause between two commits. */
+#define GAP_STORE_INTERVAL_US UINT64_C(50000)
+/** The pause is at least this many times the processor time that the last commit took. */
+#define GAP_STORE_COST_FACTOR 100
+/** And never longer than this. */
+#define GAP_STORE_INTERVAL_MAX_US UINT64_C(2000000)
+/** Peers waiting to be committed; more are dropped. */
+#define GAP_STORE_PEERS_MAX    4096
+#define GAP_STORE_RETRY_MIN_US UINT64_C(1000000)
+#define GAP_STORE_RETRY_MAX_US UINT64_C(60000000)
+
+struct gap_store_config {
+    gap_storage_t *storage;   /* taken; NULL: nothing is kept but the session */
+    const char *session_path; /* copied; NULL: the session is not kept */
+};
+
+/** What storage and session file held. Borrowed. */
+struct gap_store_loaded {
+    const struct gap_session_data *session; /* zeroes if there was none */
+    bool has_account;
+    gap_account_record_t account;
+    bool has_state;
+    gap_state_record_t state;
+    const gap_channel_record_t *channels;
+    size_t channel_count;
+    const gap_peer_record_t *peers; /* without names */
+    size_t peer_count;
+};
+
+/** What the store tells. Every member is required. */
+struct gap_store_events {
+    /** Open, or it can't be opened (nothing follows then but closing): once. @p status as of
+     * gap_storage_ops.open and gap_session_file_open; @p fault->text says what and what to do.
+     * @p what: "session FILE" or "storage". */
+    void (*opened)(void *arg, int status, const struct gap_store_loaded *loaded,
+                   const gap_storage_fault_t *fault);
+    /** A commit or save failed; it is tried again in @p retry_us. Told at the first failure in a
+     * row. */
+    void (*failed)(void *arg, int status, uint64_t retry_us, const gap_storage_fault_t *fault);
+    /** And then it worked. */
+    void (*recovered)(void *arg);
+    /** A commit is about to begin: hand over the positions that have changed since the last time,
+     * by gap_store_put. Called from a tick, never inside a handler. */
+    void (*collect)(void *arg);
+};
+
+/** A peer that was looked for. @param peer NULL: not known; or @p status < 0. Borrowed. */
+typedef void (*gap_store_found_cb)(void *arg, int status, const gap_peer_record_t *peer);
+
+/**
+ * Open: the writer thread opens session file and storage, in this order, and loads them; `opened`
+ * follows.
+ * @return 0; GAP_E_NOMEM; what the environment's worker_open returned. On failure the storage is
+ * still the caller's.
+ */
+GAP_NODISCARD int gap_store_open(gap_rt_t *rt, const struct gap_store_config *config,
+                                 const struct gap_store_events *events, void *arg,
+                                 gap_store_t **out);
+
+/** Something will have to be collected: a commit comes when it is due. Cheap, idempotent. */
+void gap_store_touch(gap_store_t *store);
+/** A record for the next commit; copied. Legal at any time; no-op without a storage.
+ * @return 0; GAP_E_NOMEM; GAP_E_LIMIT a peer too many (dropped, harmless). */
+GAP_NODISCARD int gap_store_put(gap_store_t *store, const gap_record_t *record);
+/** Save the session; copied. A later one replaces an earlier one that waits. @p saved is called
+ * once with 0, or with the first failure (which is then tried again); may be NULL. */
+GAP_NODISCARD int gap_store_save_session(gap_store_t *store, const struct gap_session_data *data,
+                                         void (*saved)(void *arg, int status), void *arg);
+/** Look a peer up, on the writer thread. Peers put before are found even if they are not yet
+ * committed. @p found is called exactly once if 0 is returned. */
+GAP_NODISCARD int gap_store_find(gap_store_t *store, const gap_peer_key_t *key,
+                                 gap_store_found_cb found, void *arg);
+/** Commit everything now. @p done once, when it is on disk or could not be stored. */
+GAP_NODISCARD int gap_store_flush(gap_store_t *store, void (*done)(void *arg, int status),
+                                  void *arg);
+/** Is the last commit younger than every touch? (Tests, stats.) */
+bool gap_store_is_clean(const gap_store_t *store);
+
+/** Close: a last commit with what `collect` gives now (called from inside if need be later, so the
+ * engine is closed only after @p cb, or has been collected and put before), then the storage is
+ * closed and destroyed. @p cb once, from a tick; the memory is gone when it returns. */
+void gap_store_close(gap_store_t *store, void (*cb)(void *arg, int last_status), void *arg);
+
+#endif
