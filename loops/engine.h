@@ -185,14 +185,15 @@ typedef struct gap_engine_config {
     void *peers_data;
 } gap_engine_config_t;
 
-/** Takes what is to be stored. Borrowed. */
+/** Takes what is to be stored. Borrowed. Each returns 0, or negative if it could not take it. */
 typedef struct gap_engine_collector {
-    /** Positions of the account (channels NULL): they have changed. */
-    void (*state)(void *arg, const gap_engine_state_t *state);
-    /** A channel's position has changed. */
-    void (*channel)(void *arg, const gap_engine_channel_t *channel);
+    /** A channel's position, or that it is finished or unfinished, has changed. */
+    int (*channel)(void *arg, const gap_engine_channel_t *channel);
     /** The channel is not followed any more (no access). */
-    void (*channel_gone)(void *arg, int64_t channel_id);
+    int (*channel_gone)(void *arg, int64_t channel_id);
+    /** Positions of the account (channels NULL): they have changed. Last, and only if everything
+     * before was taken: `date` makes the server keep silent about channels. */
+    int (*state)(void *arg, const gap_engine_state_t *state);
     void *arg;
 } gap_engine_collector_t;
 
@@ -302,8 +303,10 @@ bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it, gap_engine_
  * one step: a channel that may hold unfinished updates comes marked as `unfinished` no later than a
  * `date` that would let the server keep silent about it. Not from inside a handler. Nothing is
  * handed over before GAP_EVENT_STARTED.
+ * @return 0; what a member of @p to returned, if negative: it ends the collecting. What was handed
+ * over until then may be stored all the same; the rest comes in the next call.
  */
-void gap_engine_collect(gap_engine_t *engine, const gap_engine_collector_t *to);
+GAP_NODISCARD int gap_engine_collect(gap_engine_t *engine, const gap_engine_collector_t *to);
 /** Before gap_engine_start: a peer from a former run. @return 0, GAP_E_NOMEM, GAP_E_LIMIT,
  * GAP_E_ARGUMENT. */
 GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer, int64_t access_hash,

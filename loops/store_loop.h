@@ -69,8 +69,10 @@ struct gap_store_events {
     /** And then it worked. */
     void (*recovered)(void *arg);
     /** A commit is about to begin: hand over the positions that have changed since the last time,
-     * by gap_store_put. Called from a tick, never inside a handler. */
-    void (*collect)(void *arg);
+     * by gap_store_put. Called from a tick, never inside a handler. @return 0; negative: not all
+     * could be put (gap_engine_collect's result): what was is committed, and the rest collected
+     * again after GAP_STORE_RETRY_MIN_US. */
+    int (*collect)(void *arg);
 };
 
 /** A peer that was looked for. @param peer NULL: not known; or @p status < 0. Borrowed. */

@@ -137,7 +137,8 @@ struct gap_env_host {
 struct gap_env_ops {
     uint64_t (*now_us)(gap_env_t *env);  /* monotonic; fresh at each call */
     uint64_t (*wall_us)(gap_env_t *env); /* microseconds since 1970, the host's clock */
-    uint64_t (*cpu_us)(gap_env_t *env); /* processor time of the loop thread; 0 in virtual worlds */
+    /** Processor time of the calling thread, any of ours; 0 in virtual worlds. */
+    uint64_t (*cpu_us)(gap_env_t *env);
     int (*random)(gap_env_t *env, void *out, size_t len); /* cryptographic; 0 or negative */
     bool (*on_loop_thread)(gap_env_t *env);
 
