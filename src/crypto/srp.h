@@ -28,9 +28,10 @@ typedef struct gap_srp_proof {
 
 /**
  * The client's proof. p and g are checked as in the key exchange, B for its range.
- * @param password  UTF-8. @param b  srp_B, at most 256 bytes. @param random  256 bytes are drawn.
- * @return 0; GAP_E_CRYPTO a check failed: not a server to show a password to; GAP_E_LIBCRYPTO; what
- *         random returned.
+ * @param password  UTF-8. @param b  srp_B, at most 256 bytes. @param random  256 bytes are drawn,
+ *        and again as long as they lead to an A that is out of range (hardly ever).
+ * @return 0; GAP_E_CRYPTO a check failed: not a server to show a password to; GAP_E_ARGUMENT a salt
+ *         of 2 GiB; GAP_E_LIBCRYPTO; what random returned.
  */
 GAP_NODISCARD int gap_srp_prove(gap_bytes_t password, const gap_srp_algo_t *algo, gap_bytes_t b,
                                 const gap_random_t *random, gap_srp_proof_t *out);
