@@ -74,9 +74,12 @@ typedef struct gap_record {
     } u;
 } gap_record_t;
 
+/** What a peer is looked for by. */
+typedef enum gap_peer_by { GAP_BY_ID = 0, GAP_BY_USERNAME = 1, GAP_BY_PHONE = 2 } gap_peer_by_t;
+
 /** How to find a peer. */
 typedef struct gap_peer_key {
-    enum { GAP_BY_ID = 0, GAP_BY_USERNAME, GAP_BY_PHONE } by;
+    gap_peer_by_t by;
     gap_peer_t peer;  /* GAP_BY_ID */
     gap_bytes_t text; /* a username without "@", upper and lower case alike; or a phone's digits */
 } gap_peer_key_t;
@@ -95,6 +98,10 @@ typedef struct gap_storage gap_storage_t;
 /**
  * What a storage does. Results are 0 or negative. @p fault is never NULL and zeroed before.
  *
+ * The library calls load, commit and find only between open and close, with records of known kinds
+ * whose keys are set (no id 0, no GAP_PEER_NONE); a storage may answer anything else with
+ * GAP_E_STATE or GAP_E_ARGUMENT.
+ *
  * Failures of all: GAP_E_NOMEM; GAP_E_STORAGE nothing was changed, it may be tried again (locked by
  * somebody, disk full, no permission); GAP_E_SYNC whether the last commit is on disk is not known:
  * nothing is committed any more until the storage has been closed, opened and loaded again;
@@ -108,12 +115,14 @@ struct gap_storage_ops {
     int (*open)(gap_storage_t *s, gap_storage_fault_t *fault);
     /** Hand over all records, in any order; peers without names (has_names false). */
     int (*load)(gap_storage_t *s, gap_record_cb each, void *arg, gap_storage_fault_t *fault);
-    /** Replace or remove records, all or nothing; 0 means that they are on disk. Of records with
-     * the same key the last one counts. A username or phone belongs to the peer that was given it
-     * last. */
+    /** Replace or remove records, all or nothing; 0 means that they are on disk. They take effect
+     * in their order: of records with the same key the last one counts (one without names leaves
+     * those of the one before it), and a username or phone belongs to the peer that was given it
+     * last. Empty names are none. */
     int (*commit)(gap_storage_t *s, const gap_record_t *records, size_t count,
                   gap_storage_fault_t *fault);
-    /** Find one peer, names included; each is called at most once. */
+    /** Find one peer, names included (has_names true); each is called at most once, usernames in
+     * the order in which they were given. What @p each returns, if not 0, is the result. */
     int (*find)(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb each, void *arg,
                 gap_storage_fault_t *fault);
     /** Let go of files and locks. No-op if not open. */

@@ -37,9 +37,9 @@ void *gap_map_get(const gap_map_t *m, uint64_t key)
     return slot->key == key ? slot->value : NULL;
 }
 
-static int grow(gap_map_t *m)
+static int grow_to(gap_map_t *m, size_t cap)
 {
-    gap_map_t next = {m->alloc, NULL, m->cap == 0 ? 16 : m->cap * 2, m->count};
+    gap_map_t next = {m->alloc, NULL, cap, m->count};
 
     next.slots = gap_calloc(m->alloc, next.cap, sizeof *next.slots);
     if (next.slots == NULL) return GAP_E_NOMEM;
@@ -49,6 +49,15 @@ static int grow(gap_map_t *m)
     gap_free(m->alloc, m->slots);
     *m = next;
     return 0;
+}
+
+int gap_map_reserve(gap_map_t *m, size_t more)
+{
+    size_t cap = m->cap == 0 ? 16 : m->cap;
+
+    if (more > SIZE_MAX / 8 - m->count) return GAP_E_NOMEM;
+    while ((m->count + more) * 4 > cap * 3) cap *= 2;
+    return cap == m->cap || more == 0 ? 0 : grow_to(m, cap);
 }
 
 int gap_map_set(gap_map_t *m, uint64_t key, void *value)
@@ -63,7 +72,7 @@ int gap_map_set(gap_map_t *m, uint64_t key, void *value)
         }
     }
     if ((m->count + 1) * 4 > m->cap * 3) {
-        int r = grow(m);
+        int r = grow_to(m, m->cap == 0 ? 16 : m->cap * 2);
         if (r < 0) return r;
     }
     gap_map_slot_t *slot = find(m, key);

@@ -26,6 +26,8 @@ void gap_map_fini(gap_map_t *m);
 void *gap_map_get(const gap_map_t *m, uint64_t key);
 /** Insert or replace. @param key Not 0. @param value Not NULL. @return 0 or GAP_E_NOMEM. */
 GAP_NODISCARD int gap_map_set(gap_map_t *m, uint64_t key, void *value);
+/** Room for @p more new keys, so that setting them can't fail. @return 0 or GAP_E_NOMEM. */
+GAP_NODISCARD int gap_map_reserve(gap_map_t *m, size_t more);
 /** @return the removed value, or NULL if absent. */
 void *gap_map_remove(gap_map_t *m, uint64_t key);
 /** Iterate: start with *it = 0; false at the end. Don't insert or remove meanwhile. */

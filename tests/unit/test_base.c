@@ -149,6 +149,30 @@ START_TEST(test_strerror_knows_every_code)
 }
 END_TEST
 
+START_TEST(test_map_reserve_makes_room)
+{
+    struct fault_alloc f;
+    gap_map_t m;
+
+    fault_alloc_init(&f, 0);
+    gap_map_init(&m, &f.alloc);
+    ck_assert_int_eq(gap_map_reserve(&m, 0), 0);
+    ck_assert_int_eq(f.calls, 0);
+    for (uint64_t k = 1; k <= 5; k++) ck_assert_int_eq(gap_map_set(&m, k, &m), 0);
+    ck_assert_int_eq(gap_map_reserve(&m, 1000), 0);
+    f.fail_at = f.calls + 1;
+    f.fail_on = true;
+    for (uint64_t k = 6; k <= 1005; k++) ck_assert_int_eq(gap_map_set(&m, k, &f), 0);
+    for (uint64_t k = 1; k <= 1005; k++)
+        ck_assert_ptr_eq(gap_map_get(&m, k), k <= 5 ? (void *)&m : (void *)&f);
+    ck_assert_int_eq(gap_map_reserve(&m, 100000), GAP_E_NOMEM);
+    ck_assert_int_eq(gap_map_reserve(&m, SIZE_MAX), GAP_E_NOMEM);
+    ck_assert_uint_eq(m.count, 1005);
+    gap_map_fini(&m);
+    ck_assert_int_eq(f.live, 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base");
@@ -157,6 +181,7 @@ static Suite *suite(void)
     tcase_add_test(tc, test_buf_out_of_memory_leaves_it_untouched);
     tcase_add_test(tc, test_heap_orders_and_removes);
     tcase_add_test(tc, test_map_agrees_with_a_plain_array);
+    tcase_add_test(tc, test_map_reserve_makes_room);
     tcase_add_test(tc, test_pool_reuses_nodes);
     tcase_add_test(tc, test_packet_counts_references);
     tcase_add_test(tc, test_strerror_knows_every_code);

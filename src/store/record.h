@@ -1,0 +1,31 @@
+/*
+ * store/record.h - what the library's storages share: which records are well formed, how usernames
+ * compare, and the text of a fault.
+ */
+#ifndef GAP_STORE_RECORD_H
+#define GAP_STORE_RECORD_H
+
+#include <gapless/store.h>
+
+/** Is it of a known kind, its key set? */
+bool gap_record_is_valid(const gap_record_t *record);
+
+/** Is there anything that it could find? Unknown kinds of search: no. */
+bool gap_peer_key_is_valid(const gap_peer_key_t *key);
+
+/** Usernames are ASCII; upper and lower case are alike. */
+static inline uint8_t gap_username_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
+}
+
+/**
+ * Set the text of @p fault: @p what happened, to which file, @p todo. A path that is too long keeps
+ * its end.
+ * @param path  May be NULL: not about a file.
+ * @return @p code.
+ */
+GAP_NODISCARD int gap_storage_fail(gap_storage_fault_t *fault, int code, const char *what,
+                                   const char *path, const char *todo);
+
+#endif
