@@ -251,6 +251,7 @@ GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_
 
 /** @param phone  In international form; blanks, dashes and a plus are passed over. */
 GAP_API GAP_NODISCARD int gap_client_sign_in_phone(gap_client_t *client, const char *phone);
+/** @param code  What arrived: digits, or the words of an SMS. */
 GAP_API GAP_NODISCARD int gap_client_sign_in_code(gap_client_t *client, const char *code);
 /** Send the code again, by the next way. Besides: GAP_E_BUSY not yet, see resend_in_s. */
 GAP_API GAP_NODISCARD int gap_client_sign_in_resend(gap_client_t *client);
@@ -312,6 +313,8 @@ GAP_API GAP_NODISCARD int gap_client_find_peer(gap_client_t *client, const char 
 /** The client an update came to. */
 GAP_API gap_client_t *gap_update_client(const gap_update_t *update);
 
+/** Longest InputPeer. */
+#define GAP_INPUT_PEER_BYTES 64
 /**
  * What is needed to address a peer in a request, from what this account has seen.
  * @param out  inputPeerUser, inputPeerChat, inputPeerChannel, inputPeerSelf, or for one that was
@@ -320,7 +323,6 @@ GAP_API gap_client_t *gap_update_client(const gap_update_t *update);
  * @return 0; GAP_E_NOT_FOUND its access hash is not known: gap_client_find_peer may get it;
  * GAP_E_ARGUMENT.
  */
-#define GAP_INPUT_PEER_BYTES 64
 GAP_API GAP_NODISCARD int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
                                                 uint8_t storage[GAP_INPUT_PEER_BYTES],
                                                 gap_tl_object_t *out);

@@ -103,6 +103,7 @@ int client_new(const gap_client_config_t *config, gap_client_t **out)
 void client_free(gap_client_t *c)
 {
     client_settings_free(&c->settings, c->alloc);
+    gap_wipe(&c->session, sizeof c->session);
     gap_free(c->alloc, c);
 }
 
@@ -129,23 +130,6 @@ void client_enter(const gap_client_t *c)
 }
 
 /* ---- closing ---- */
-
-static void link_closed(void *arg)
-{
-    gap_client_t *c = arg;
-
-    c->link = NULL;
-    c->link_closing = false;
-    if (!c->closing && c->state == CLIENT_MOVING) client_moved(c);
-    gap_loop_drop(&c->rt, &c->loop);
-}
-
-void client_close_link(gap_client_t *c)
-{
-    if (c->link == NULL || c->link_closing) return;
-    c->link_closing = true;
-    gap_link_close(c->link, link_closed, c);
-}
 
 static void engine_closed(void *arg)
 {
@@ -189,18 +173,6 @@ void gap_client_abandon(gap_client_t *client)
     client_free(client);
 }
 
-/* ---- starting ---- */
-
-int gap_client_start(gap_client_t *client)
-{
-    client_enter(client);
-    if (client->env_ops->forked(client->env)) return GAP_E_FORKED;
-    if (client->closing) return GAP_E_CLOSED;
-    if (client->state != CLIENT_IDLE || client->stopped) return GAP_E_STATE;
-    if (client->settings.bot_token[0] == 0) return GAP_E_ARGUMENT;
-    return client_connect(client);
-}
-
 /* ---- accessors ---- */
 
 void gap_client_on_event(gap_client_t *client, gap_event_cb callback, void *data)
@@ -227,7 +199,7 @@ void gap_client_on_message(gap_client_t *client, gap_message_cb callback, void *
 int64_t gap_client_self(const gap_client_t *client)
 {
     client_enter(client);
-    return client->self_id;
+    return client->session.user_id;
 }
 
 void gap_client_stats(const gap_client_t *client, gap_client_stats_t *out)

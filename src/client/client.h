@@ -4,11 +4,17 @@
  *   IDLE --start--> SIGNING_IN --> SIGNED_IN --401--> SIGNED_OUT
  *                    |    ^ \--refused--> FATAL (also from the link, in any state)
  *         X_MIGRATE  v    | link closed, next one opened
- *                 [LOOKING_UP -->] MOVING
+ *                 [LOOKING_UP]
  *   any --close--> closing: engine and link close, then the actor, the runtime, the environment
  *
- * The client is an actor of its runtime only to count its children, the engine and the link; all it
- * does happens in their events.
+ *   client.c    open, close, accessors        start.c     the order of starting; signed in, out
+ *   link.c      the main link                 sign_in.c   the questions of a sign-in
+ *   dcs.c       where the data centres are    call.c      requests
+ *   events.c    telling the host              settings.c  the configuration
+ *   reply.c     addressing peers
+ *
+ * The client is an actor of its runtime only to count its children, the engine and the links; all
+ * it does happens in their events.
  */
 #ifndef GAP_CLIENT_CLIENT_H
 #define GAP_CLIENT_CLIENT_H
@@ -16,6 +22,7 @@
 #include "loops/engine.h"
 #include "loops/loop.h"
 #include "loops/session_loop.h"
+#include "store/session_file.h"
 
 #include <gapless/client.h>
 
@@ -25,6 +32,8 @@
 #define GAP_CLIENT_MOVES_MAX 4
 /** Longest line of an event or log, the final 0 included; longer ones are cut. */
 #define GAP_CLIENT_LINE_MAX 256
+/** Room for a server's name in a line: an address or host, and the port. */
+#define GAP_CLIENT_NAME_MAX 128
 /** Longest text of gap_reply in UTF-16 code units (Telegram's message_length_max). */
 #define GAP_CLIENT_TEXT_MAX 4096
 
@@ -32,7 +41,6 @@ enum client_state {
     CLIENT_IDLE = 0,
     CLIENT_SIGNING_IN,
     CLIENT_LOOKING_UP, /* asking for the address of the data centre to move to */
-    CLIENT_MOVING,     /* the old link is closing */
     CLIENT_SIGNED_IN,
     CLIENT_SIGNED_OUT,
     CLIENT_FATAL,
@@ -51,7 +59,7 @@ struct client_settings {
     enum gap_link_transport transport;
     char *host; /* custom only */
     uint16_t port;
-    int32_t dc; /* present one */
+    int32_t dc; /* where to begin */
     int32_t api_id;
     char *api_hash;
     char *bot_token;
@@ -72,13 +80,15 @@ struct gap_client {
     struct gap_env_host host; /* wraps the runtime's: the end comes after a tick, not inside */
     gap_rt_t rt;
     gap_loop_t loop;
-    gap_link_t *link;
+    gap_link_t *link; /* the main one */
     gap_engine_t *engine;
     struct client_settings settings;
+    /** Who the account is, its data centres and keys: the one copy. */
+    struct gap_session_data session;
     enum client_state state;
     unsigned moves;
-    int64_t self_id;
-    bool bot;
+    int32_t moving_to; /* LOOKING_UP */
+    bool moving;       /* the link closes, the next one goes to session.main_dc */
     bool link_closing;
     bool stopped; /* the engine is closed or closing */
     bool closing;
@@ -114,8 +124,6 @@ void client_attach(gap_client_t *c, gap_env_t *env, const struct client_env_ops 
 
 /** Asserts the thread. */
 void client_enter(const gap_client_t *c);
-/** Close the link, whose closed callback follows. No-op without one. */
-void client_close_link(gap_client_t *c);
 /** Close the engine. No-op without one, and twice. */
 void client_close_engine(gap_client_t *c);
 
@@ -127,15 +135,10 @@ GAP_NODISCARD int client_settings_copy(struct client_settings *s, const gap_allo
                                        const gap_client_config_t *config, const char **why);
 /** Wipes what is secret. Safe twice. */
 void client_settings_free(struct client_settings *s, const gap_alloc_t *alloc);
-/** Another address for a custom network. @return 0, GAP_E_NOMEM. */
-GAP_NODISCARD int client_settings_set_host(struct client_settings *s, const gap_alloc_t *alloc,
-                                           gap_bytes_t host);
 /** Where a data centre of Telegram is. @return false: not known. */
 bool client_published_address(gap_network_t network, int32_t dc, gap_addr_t *out);
 
 /* ---- events.c ---- */
-
-extern const struct gap_link_events client_link_events;
 
 /** Tell the host. The client may be closing when this returns. @param event  Its text is formatted
  * from @p format. */
@@ -146,12 +149,51 @@ void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *form
 void client_on_engine_event(void *data, const gap_engine_event_t *event);
 int client_on_engine_update(gap_update_t *update, void *data);
 
+/* ---- start.c ---- */
+
+/** The main link is ready, for the first time since it was opened. */
+void client_connected(gap_client_t *c);
+/** The server has signed the account in. @param authorization  auth.authorization, boxed. */
+void client_authorised(gap_client_t *c, gap_bytes_t authorization);
+/** The session is over. @param name  Of the rpc_error. */
+void client_signed_out(gap_client_t *c, int32_t code, gap_bytes_t name);
+
+/* ---- link.c ---- */
+
+/** Open the main link, to session.main_dc. @return 0; as client_dc_target and gap_link_open. */
+GAP_NODISCARD int client_connect(gap_client_t *c);
+/** Close the main link. No-op without one. */
+void client_close_link(gap_client_t *c);
+/** Close the main link and open one to another data centre, which is the account's from now on;
+ * client_connected follows. The data centre is known. */
+void client_move_to(gap_client_t *c, int32_t dc);
+
+/* ---- dcs.c ---- */
+
+/** What is known of a data centre. @return NULL: nothing. */
+struct gap_session_dc *client_dc(gap_client_t *c, int32_t dc);
+/** The same, made if need be. @return NULL: there are GAP_SESSION_DCS_MAX others. */
+struct gap_session_dc *client_dc_make(gap_client_t *c, int32_t dc);
+/** Is an address of it known? */
+bool client_dc_is_known(gap_client_t *c, int32_t dc);
+/** Its address and port, for people. @return out. */
+const char *client_dc_name(gap_client_t *c, int32_t dc, char out[GAP_CLIENT_NAME_MAX]);
+/** Take the addresses of a config or updateDcOptions in place of those known. @return 0; as
+ * gap_tl_read, and nothing is changed. */
+GAP_NODISCARD int client_dcs_learn(gap_client_t *c, gap_tl_vector_t options);
+
+/** Where a link is to go, complete: addresses, key, device. Views of the client's. */
+struct client_target {
+    struct gap_link_config link;
+    gap_addr_t addrs[GAP_SESSION_ADDRS_MAX];
+};
+/** @return 0; GAP_E_NOT_FOUND no address is known. */
+GAP_NODISCARD int client_dc_target(gap_client_t *c, int32_t dc, struct client_target *out);
+
 /* ---- sign_in.c ---- */
 
-/** Open a link to the present data centre and sign in there. @return 0 or why not. */
-GAP_NODISCARD int client_connect(gap_client_t *c);
-/** The old link is gone: connect to where sign-in was sent. */
-void client_moved(gap_client_t *c);
+/** The link is ready and the account not signed in: do what is next. */
+void client_sign_in(gap_client_t *c);
 
 /* ---- call.c ---- */
 

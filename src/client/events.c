@@ -1,5 +1,5 @@
 /*
- * client/events.c - what the engine and the link tell, in the host's words; and the way of an
+ * client/events.c - telling the host: what the engine tells, in the host's words; and the way of an
  * update to the host's handlers.
  *
  * Owns nothing. After any call into the host the client may be closing, never gone: it is freed
@@ -62,157 +62,13 @@ void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *form
 
     if (c->state == CLIENT_FATAL) return;
     c->state = CLIENT_FATAL;
+    c->moving = false;
     client_close_engine(c);
     client_close_link(c);
     va_start(args, format);
     emit(c, &event, format, args);
     va_end(args);
 }
-
-/* ---- the link ---------------------------------------------------------------------------------
- */
-
-static const char *server_name(const gap_client_t *c, char *out, size_t len)
-{
-    const struct client_settings *s = &c->settings;
-    gap_addr_t addr;
-    char ip[46];
-
-    if (client_published_address(s->network, s->dc, &addr)) {
-        gap_addr_format_ip(&addr, ip);
-        (void)snprintf(out, len, "%s:%u", ip, (unsigned)addr.port);
-    } else {
-        (void)snprintf(out, len, "%s:%u", s->host, (unsigned)s->port);
-    }
-    return out;
-}
-
-static void tell_down(gap_client_t *c, const struct gap_link_down *down)
-{
-    gap_event_t event = {
-        .kind = GAP_CLIENT_DISCONNECTED,
-        .error = down->status,
-        .rpc_code = down->code,
-        .us = down->retry_in_us,
-    };
-    char name[128];
-    double seconds = (double)down->retry_in_us / 1e6;
-
-    if (down->retry_in_us == GAP_ENV_NEVER) return; /* `fatal` has told */
-    (void)server_name(c, name, sizeof name);
-    if (c->was_ready) {
-        client_emit(c, event, "connection to %s lost: %s; connecting again in %.1f s", name,
-                    gap_strerror(down->status), seconds);
-    } else {
-        client_emit(c, event,
-                    "can't connect to %s: %s; check address, port and network; "
-                    "trying again in %.1f s",
-                    name, gap_strerror(down->status), seconds);
-    }
-}
-
-static void on_link_state(void *arg, enum gap_link_state state, const struct gap_link_down *down)
-{
-    gap_client_t *c = arg;
-    char name[128];
-
-    if (c->link_closing) return;
-    if (state == GAP_LINK_READY) {
-        c->was_ready = true;
-        client_emit(c, (gap_event_t){.kind = GAP_CLIENT_CONNECTED}, "connected to %s",
-                    server_name(c, name, sizeof name));
-    } else if (state == GAP_LINK_DOWN && down != NULL) {
-        tell_down(c, down);
-    }
-}
-
-/* The key lives as long as the link; keeping it over restarts is not this client's business yet. */
-static void on_auth_key(void *arg, const uint8_t *auth_key, uint64_t server_salt)
-{
-    gap_client_t *c = arg;
-
-    (void)auth_key;
-    (void)server_salt;
-    gap_rt_log(&c->rt, GAP_LOG_DEBUG, "an authorization key was made");
-}
-
-static bool engine_open(const gap_client_t *c)
-{
-    return c->engine != NULL && !c->stopped;
-}
-
-static void on_updates(void *arg, gap_bytes_t object, gap_packet_t *packet)
-{
-    gap_client_t *c = arg;
-
-    if (!engine_open(c)) return;
-    int r = gap_engine_feed(c->engine, object.data, object.len, packet);
-    if (r < 0)
-        gap_rt_log(&c->rt, GAP_LOG_WARN, "updates of %zu bytes: %s; the difference brings them",
-                   object.len, gap_strerror(r));
-}
-
-static void on_updates_missed(void *arg)
-{
-    gap_client_t *c = arg;
-    if (engine_open(c)) gap_engine_missed(c->engine);
-}
-
-static void on_undecodable(void *arg, int status)
-{
-    gap_client_t *c = arg;
-
-    gap_rt_log(&c->rt, GAP_LOG_WARN, "a message of the server can't be read: %s",
-               gap_strerror(status));
-    if (engine_open(c)) gap_engine_undecodable(c->engine);
-}
-
-static void tell_signed_out(gap_client_t *c, int32_t code, gap_bytes_t name)
-{
-    gap_event_t event = {
-        .kind = GAP_CLIENT_SIGNED_OUT, .error = GAP_E_UNAUTHORIZED, .rpc_code = code};
-
-    if (c->state != CLIENT_SIGNED_IN) return;
-    c->state = CLIENT_SIGNED_OUT;
-    client_emit(c, event, "the server has ended the session: %.*s; sign in again", (int)name.len,
-                (const char *)name.data);
-}
-
-static void on_unauthorized(void *arg, int32_t code, gap_bytes_t name)
-{
-    tell_signed_out(arg, code, name);
-}
-
-static void on_fatal(void *arg, int status, int32_t code)
-{
-    gap_client_t *c = arg;
-    char name[128];
-
-    if (c->link_closing) return;
-    (void)server_name(c, name, sizeof name);
-    if (status == GAP_E_KEY) {
-        client_fatal(c, status, 0,
-                     "%s offers none of the RSA keys this client trusts; give the public key of "
-                     "that very server",
-                     name);
-    } else if (code == -444) {
-        client_fatal(c, status, code, "%s is not data centre %d; check the data centre's number",
-                     name, c->settings.dc);
-    } else {
-        client_fatal(c, status, code, "%s refuses the connection: %s (%d)", name,
-                     gap_strerror(status), code);
-    }
-}
-
-const struct gap_link_events client_link_events = {
-    .state = on_link_state,
-    .auth_key_created = on_auth_key,
-    .updates = on_updates,
-    .updates_missed = on_updates_missed,
-    .undecodable = on_undecodable,
-    .unauthorized = on_unauthorized,
-    .fatal = on_fatal,
-};
 
 /* ---- the engine -------------------------------------------------------------------------------
  */
@@ -304,7 +160,7 @@ static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const cha
                     e->error, e->update == NULL ? "?" : gap_tl_name(gap_update_id(e->update)));
         break;
     case GAP_EVENT_UNAUTHORIZED:
-        tell_signed_out(c, e->error_code, gap_str("a difference was refused"));
+        client_signed_out(c, e->error_code, gap_str("a difference was refused"));
         break;
     default:
         break;

@@ -39,7 +39,7 @@ int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
     if (peer.id <= 0) return GAP_E_ARGUMENT;
     switch (peer.kind) {
     case GAP_PEER_USER:
-        if (peer.id == client->self_id) {
+        if (peer.id == client->session.user_id) {
             gap_store32(storage, GAP_TL_INPUT_PEER_SELF);
             *out = (gap_tl_object_t){storage, 4, NULL, GAP_TL_INPUT_PEER_SELF};
             return 0;

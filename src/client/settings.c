@@ -76,18 +76,6 @@ static void free_text(const gap_alloc_t *alloc, char **text)
     *text = NULL;
 }
 
-int client_settings_set_host(struct client_settings *s, const gap_alloc_t *alloc, gap_bytes_t host)
-{
-    char *copy = gap_malloc(alloc, host.len + 1);
-
-    if (copy == NULL) return GAP_E_NOMEM;
-    if (host.len > 0) memcpy(copy, host.data, host.len);
-    copy[host.len] = 0;
-    free_text(alloc, &s->host);
-    s->host = copy;
-    return 0;
-}
-
 void client_settings_free(struct client_settings *s, const gap_alloc_t *alloc)
 {
     free_text(alloc, &s->host);
