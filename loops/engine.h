@@ -280,6 +280,24 @@ bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained);
  * after the next call of another function here. */
 int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
 
+/** What is known about a peer. */
+typedef struct gap_engine_peer {
+    int64_t access_hash; /* 0 if none was ever given */
+    bool has_hash;
+    bool min;       /* only ever seen as a partial object: the hash does not address it */
+    bool forbidden; /* last seen as channelForbidden or chatForbidden: no access */
+} gap_engine_peer_t;
+
+/** @return true with *out set if the peer was seen, be it in part. */
+bool gap_engine_peer(const gap_engine_t *engine, gap_peer_t peer, gap_engine_peer_t *out);
+/**
+ * Learn users and chats that came another way than with updates: in the answer to a call. The
+ * `peers` callback is not called for them.
+ * @return 0; GAP_E_CLOSED; GAP_E_NOMEM, GAP_E_LIMIT, GAP_E_TL... not all were learned.
+ */
+GAP_NODISCARD int gap_engine_learn(gap_engine_t *engine, gap_tl_vector_t users,
+                                   gap_tl_vector_t chats);
+
 /** The access hash of a user or channel, if a full object of it was seen. @return true with *out
  * set. */
 bool gap_engine_access_hash(const gap_engine_t *engine, gap_peer_t peer, int64_t *out);
