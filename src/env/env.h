@@ -149,9 +149,12 @@ struct gap_env_ops {
     void (*post)(gap_env_t *env, gap_post_t *post); /* any thread; not once close has begun */
     void (*work)(gap_env_t *env, gap_work_t *work);
 
+    /* Workers: loop thread. */
+
     /** A worker; its thread starts with its first job. @return 0, GAP_E_NOMEM. */
     int (*worker_open)(gap_env_t *env, gap_worker_t **out);
-    /** `done` as of work. If the thread can't be started, done comes with its code. */
+    /** `done` as of work, in the order of the jobs. If the thread can't be started, done comes with
+     * its code; a later job tries again. */
     void (*worker_send)(gap_worker_t *w, gap_work_t *work);
     /** No more jobs; those sent before still run (unlike work's when the environment closes). Then
      * @p closed, once, on the loop thread; may be NULL. Every worker is closed before its
@@ -161,9 +164,11 @@ struct gap_env_ops {
     /* Files: blocking, from any thread, one call at a time for one file. Codes are 0 or negative
      * (a negated errno, GAP_E_NOMEM). */
 
-    /** @param flags enum gap_file_flags. @param holder With GAP_E_HELD the process id of who has
-     * it, 0 if not known; may be NULL. With GAP_FILE_ALONE the file notes who holds it in a
-     * companion, `path`.lock, which stays. */
+    /** @param flags enum gap_file_flags; READ_ONLY stands alone. @param holder With GAP_E_HELD the
+     * process id of who has it, 0 if not known; may be NULL. With GAP_FILE_ALONE the file notes who
+     * holds it in a companion, `path`.lock, which stays. @return also GAP_E_HELD; -EISDIR, -ELOOP,
+     * -EINVAL: a folder, a symbolic link, something else that is no file. On failure nothing but
+     * the companion may have been created. Every file is closed before its environment. */
     int (*file_open)(gap_env_t *env, const char *path, unsigned flags, gap_file_t **out,
                      int64_t *holder);
     int (*file_size)(gap_file_t *f, uint64_t *out);

@@ -261,6 +261,15 @@ static const struct gap_env_ops uv_env_ops = {
     .set_idle = op_set_idle,
     .post = op_post,
     .work = uv_work_start,
+    .worker_open = uv_worker_open,
+    .worker_send = uv_worker_send,
+    .worker_close = uv_worker_close,
+    .file_open = uv_file_open,
+    .file_size = uv_file_size,
+    .file_read = uv_file_read,
+    .file_write = uv_file_write,
+    .file_sync = uv_file_sync,
+    .file_close = uv_file_close,
     .connect = uv_stream_connect,
     .write = uv_stream_write,
     .close = uv_stream_close,
@@ -281,6 +290,7 @@ static void init_fields(uv_env_t *env, uv_loop_t *loop, const gap_alloc_t *alloc
     STAILQ_INIT(&env->reports);
     TAILQ_INIT(&env->streams);
     TAILQ_INIT(&env->listeners);
+    LIST_INIT(&env->files);
 }
 
 static void init_handles(uv_env_t *env)
@@ -304,8 +314,10 @@ int gap_uv_env_open(uv_loop_t *loop, const gap_alloc_t *alloc, gap_env_t **out)
 
     if (env == NULL) return GAP_E_NOMEM;
     init_fields(env, loop, alloc);
-    int r = uv_pool_init(&env->work_pool, env, GAP_UV_WORK_THREADS);
+    int r = -pthread_mutex_init(&env->files_lock, NULL);
     if (r < 0) goto free_env;
+    r = uv_pool_init(&env->work_pool, env, GAP_UV_WORK_THREADS);
+    if (r < 0) goto fini_files;
     r = uv_pool_init(&env->name_pool, env, GAP_UV_NAME_THREADS);
     if (r < 0) goto fini_work;
     r = uv_async_init(loop, &env->async, on_async);
@@ -318,6 +330,8 @@ fini_names:
     uv_pool_fini(&env->name_pool);
 fini_work:
     uv_pool_fini(&env->work_pool);
+fini_files:
+    (void)pthread_mutex_destroy(&env->files_lock);
 free_env:
     gap_free(alloc, env);
     return r;
@@ -330,6 +344,8 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--env->handles_open > 0) return;
     void (*closed)(void *) = env->closed;
     void *arg = env->closed_arg;
+    GAP_ASSERT(LIST_EMPTY(&env->files));
+    (void)pthread_mutex_destroy(&env->files_lock);
     gap_free(env->base.alloc, env);
     if (closed != NULL) closed(arg);
 }
@@ -357,6 +373,7 @@ void gap_uv_env_close(gap_env_t *base, void (*closed)(void *arg), void *arg)
     GAP_ASSERT(op_on_loop_thread(base));
     if (env->closing) return;
     GAP_ASSERT(env->host == NULL);
+    GAP_ASSERT(env->workers == 0);
     env->closing = true;
     env->closed = closed;
     env->closed_arg = arg;
@@ -391,4 +408,5 @@ void gap_uv_env_abandon(gap_env_t *base)
         (void)close(l->fd);
         if (l->spare_fd >= 0) (void)close(l->spare_fd);
     }
+    uv_file_abandon_all(env);
 }

@@ -95,9 +95,14 @@ struct uv_env {
 
     TAILQ_HEAD(uv_stream_list, uv_stream) streams;
     TAILQ_HEAD(uv_listener_list, uv_listener) listeners;
-    unsigned jobs; /* works and look-ups that have not been reported */
+    unsigned jobs; /* works, look-ups and ends of workers that have not been reported */
     struct uv_pool work_pool;
     struct uv_pool name_pool;
+    unsigned workers;      /* open ones */
+    uint64_t fail_reports; /* how often works_failed has been taken for reporting */
+
+    pthread_mutex_t files_lock;
+    LIST_HEAD(uv_file_list, gap_file) files; /* under the lock */
 
     void (*closed)(void *arg);
     void *closed_arg;
@@ -145,8 +150,31 @@ void uv_work_report(uv_env_t *env);
 void uv_resolve_report(uv_env_t *env);
 bool uv_work_to_report(const uv_env_t *env);
 int uv_work_submit(struct uv_pool *pool, gap_work_t *work);
+/* It has run: report it from the loop thread. The one function here for other threads. */
+void uv_work_finished(uv_env_t *env, gap_work_t *work);
+/* It never will: report it from the next check phase, in the order of these calls. */
+void uv_work_fail(uv_env_t *env, gap_work_t *work);
+/* pthread_create with every signal blocked in the new thread: signals are the host's. @param
+ * stack_bytes 0: as usual. @return 0 or a negated errno. */
+int uv_thread_start(pthread_t *out, size_t stack_bytes, void *(*thread_main)(void *), void *arg);
 void uv_jobs_add(uv_env_t *env);
 void uv_jobs_drop(uv_env_t *env);
+
+/* uv_worker.c */
+int uv_worker_open(gap_env_t *base, gap_worker_t **out);
+void uv_worker_send(gap_worker_t *w, gap_work_t *work);
+void uv_worker_close(gap_worker_t *w, void (*closed)(void *arg), void *arg);
+
+/* uv_file.c */
+int uv_file_open(gap_env_t *base, const char *path, unsigned flags, gap_file_t **out,
+                 int64_t *holder);
+int uv_file_size(gap_file_t *f, uint64_t *out);
+int uv_file_read(gap_file_t *f, uint64_t at, void *out, size_t len, size_t *got);
+int uv_file_write(gap_file_t *f, uint64_t at, const void *bytes, size_t len);
+int uv_file_sync(gap_file_t *f);
+void uv_file_close(gap_file_t *f);
+/* In a forked process: close the descriptors, so that a lock ends with the parent. */
+void uv_file_abandon_all(uv_env_t *env);
 
 /* uv_resolve.c */
 void uv_resolve_start(gap_env_t *base, const char *host, uint16_t port, gap_resolve_t *r);

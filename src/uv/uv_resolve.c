@@ -114,9 +114,7 @@ void uv_resolve_start(gap_env_t *base, const char *host, uint16_t port, gap_reso
     (void)snprintf(job->port, sizeof job->port, "%u", (unsigned)port);
     r->env_data = job;
     if (uv_work_submit(&env->name_pool, &job->work) == 0) return;
-    job->work.next = env->works_failed;
-    env->works_failed = &job->work;
-    uv_env_arm(env);
+    uv_work_fail(env, &job->work);
 }
 
 static bool is_listed(const gap_resolve_t *list, const gap_resolve_t *r)

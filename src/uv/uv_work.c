@@ -66,7 +66,7 @@ static gap_work_t *pool_wait(struct uv_pool *pool)
     return work;
 }
 
-static void push_finished(uv_env_t *env, gap_work_t *work)
+void uv_work_finished(uv_env_t *env, gap_work_t *work)
 {
     gap_work_t *head = atomic_load_explicit(&env->finished, memory_order_relaxed);
 
@@ -84,25 +84,39 @@ static void *thread_main(void *arg)
 
     while ((work = pool_wait(pool)) != NULL) {
         work->run(work);
-        push_finished(pool->env, work);
+        uv_work_finished(pool->env, work);
     }
     return NULL;
 }
 
 /* ---- on the loop thread ---- */
 
-/* Under the lock. @return 0 or the negative errno of pthread_create. */
-static int pool_grow(struct uv_pool *pool)
+int uv_thread_start(pthread_t *out, size_t stack_bytes, void *(*main_fn)(void *), void *arg)
 {
+    pthread_attr_t attr;
     sigset_t all;
     sigset_t before;
 
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&pool->ids[pool->threads], NULL, thread_main, pool);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0) pool->threads++;
+    int r = pthread_attr_init(&attr);
+    if (r != 0) return -r;
+    if (stack_bytes > 0) r = pthread_attr_setstacksize(&attr, stack_bytes);
+    if (r == 0) {
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(out, &attr, main_fn, arg);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    (void)pthread_attr_destroy(&attr);
     return -r;
+}
+
+/* Under the lock. @return 0 or the negative errno of pthread_create. */
+static int pool_grow(struct uv_pool *pool)
+{
+    int r = uv_thread_start(&pool->ids[pool->threads], 0, thread_main, pool);
+
+    if (r == 0) pool->threads++;
+    return r;
 }
 
 void uv_jobs_add(uv_env_t *env)
@@ -152,11 +166,15 @@ void uv_work_start(gap_env_t *base, gap_work_t *work)
     uv_jobs_add(env);
     if (env->closing) {
         prepend(&env->works_cancelled, work);
+        uv_env_arm(env);
     } else if (uv_work_submit(&env->work_pool, work) < 0) {
-        prepend(&env->works_failed, work);
-    } else {
-        return;
+        uv_work_fail(env, work);
     }
+}
+
+void uv_work_fail(uv_env_t *env, gap_work_t *work)
+{
+    prepend(&env->works_failed, work);
     uv_env_arm(env);
 }
 
@@ -185,9 +203,8 @@ static void report_list(uv_env_t *env, gap_work_t *work, int status)
     }
 }
 
-void uv_work_collect(uv_env_t *env)
+static gap_work_t *oldest_first(gap_work_t *newest)
 {
-    gap_work_t *newest = atomic_exchange_explicit(&env->finished, NULL, memory_order_acquire);
     gap_work_t *oldest = NULL;
 
     while (newest != NULL) {
@@ -195,7 +212,14 @@ void uv_work_collect(uv_env_t *env)
         prepend(&oldest, newest);
         newest = next;
     }
-    report_list(env, oldest, 0);
+    return oldest;
+}
+
+void uv_work_collect(uv_env_t *env)
+{
+    gap_work_t *newest = atomic_exchange_explicit(&env->finished, NULL, memory_order_acquire);
+
+    report_list(env, oldest_first(newest), 0);
 }
 
 void uv_work_report(uv_env_t *env)
@@ -205,8 +229,9 @@ void uv_work_report(uv_env_t *env)
 
     env->works_cancelled = NULL;
     env->works_failed = NULL;
+    env->fail_reports++;
     report_list(env, cancelled, GAP_ENV_ECANCELED);
-    report_list(env, failed, UV_EAGAIN);
+    report_list(env, oldest_first(failed), UV_EAGAIN);
 }
 
 bool uv_work_to_report(const uv_env_t *env)

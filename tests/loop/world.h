@@ -16,6 +16,8 @@ enum {
     WORLD_KINDS = WORLD_SIM_ROUGH + 12,
 };
 
+#define WORLD_PATH_MAX 256
+
 typedef struct world world_t;
 
 struct world {
@@ -27,6 +29,10 @@ struct world {
     void (*stall)(world_t *w, uint64_t ms);
     /* Run fn on another thread and wait for it. */
     void (*as_thread)(world_t *w, void (*fn)(void *arg), void *arg);
+    /* Where a file of this name may be made; it is gone with the world. */
+    void (*path)(world_t *w, const char *name, char out[WORLD_PATH_MAX]);
+    /* The process that holds what this world's environment holds alone. */
+    int64_t pid;
     /* Close the environment, once, and free the world: fails the test on any leak. */
     void (*end)(world_t *w);
 };

@@ -35,6 +35,12 @@ static void sim_world_thread(world_t *w, void (*fn)(void *arg), void *arg)
     sim_as_thread(((struct sim_world *)(void *)w)->sim, fn, arg);
 }
 
+static void sim_world_path(world_t *w, const char *name, char out[WORLD_PATH_MAX])
+{
+    (void)w;
+    (void)snprintf(out, WORLD_PATH_MAX, "%s", name);
+}
+
 static void sim_world_closed(void *arg)
 {
     (*(int *)arg)++;
@@ -66,6 +72,8 @@ world_t *world_sim_new(int kind, const gap_alloc_t *alloc)
     sw->pub.until = sim_world_until;
     sw->pub.stall = sim_world_stall;
     sw->pub.as_thread = sim_world_thread;
+    sw->pub.path = sim_world_path;
+    sw->pub.pid = sim_pid(sw->pub.env);
     sw->pub.end = sim_world_end;
     (void)snprintf(sw->pub.name, sizeof sw->pub.name, "%s, seed %d",
                    kind == WORLD_SIM_POLITE ? "polite world" : "rough world", (int)seed);

@@ -4,6 +4,7 @@
 #include "uv/uv_env.h"
 
 #include <check.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct uv_world {
     bool (*cond)(void *arg);
     void *arg;
     int closed;
+    char folder[64]; /* made when it is first asked for */
 };
 
 #define LOOK_MS 20 /* how often a condition is looked at when no poll ends */
@@ -86,6 +88,25 @@ static void uv_world_thread(world_t *w, void (*fn)(void *arg), void *arg)
     ck_assert_int_eq(pthread_join(id, NULL), 0);
 }
 
+static void uv_world_path(world_t *w, const char *name, char out[WORLD_PATH_MAX])
+{
+    struct uv_world *uw = (struct uv_world *)(void *)w;
+
+    if (uw->folder[0] == '\0') {
+        (void)snprintf(uw->folder, sizeof uw->folder, "/tmp/gapless-world-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(uw->folder));
+    }
+    ck_assert_int_lt(snprintf(out, WORLD_PATH_MAX, "%s/%s", uw->folder, name), WORLD_PATH_MAX);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 static void uv_world_closed(void *arg)
 {
     (*(int *)arg)++;
@@ -104,6 +125,8 @@ static void uv_world_end(world_t *w)
     }
     ck_assert_msg(uw->closed == 1, "%s: closed %d times", w->name, uw->closed);
     ck_assert_int_eq(uv_loop_close(&uw->loop), 0);
+    if (uw->folder[0] != '\0')
+        ck_assert_int_eq(nftw(uw->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
     free(uw);
 }
 
@@ -124,6 +147,8 @@ world_t *world_uv_new(int kind, const gap_alloc_t *alloc)
     uw->pub.until = uv_world_until;
     uw->pub.stall = uv_world_stall;
     uw->pub.as_thread = uv_world_thread;
+    uw->pub.path = uv_world_path;
+    uw->pub.pid = getpid();
     uw->pub.end = uv_world_end;
     (void)snprintf(uw->pub.name, sizeof uw->pub.name, "libuv, UV_RUN_%s", names[kind]);
     return &uw->pub;

@@ -7,7 +7,8 @@
  * A stall runs the rest of the world meanwhile. That is how time passes and bytes arrive between a
  * poll and the check phase after it, the case that decides whether a gap's wait may end.
  *
- * Owns: hosts and jobs. The network is in sim_net.c. Never: reads a real clock.
+ * Owns: hosts and jobs. The network is in sim_net.c, workers are in sim_worker.c, the disk is in
+ * sim_file.c. Never: reads a real clock.
  */
 #include "tests/sim/sim_env_in.h"
 
@@ -167,7 +168,7 @@ static void op_post(gap_env_t *env, gap_post_t *post)
     h->posts_end = &post->next;
 }
 
-static struct sim_job *job_add(sim_host_t *h)
+struct sim_job *sim_job_add(sim_host_t *h)
 {
     struct sim_job *job = sim_alloc(sizeof *job);
 
@@ -179,7 +180,7 @@ static struct sim_job *job_add(sim_host_t *h)
 static void op_work(gap_env_t *env, gap_work_t *work)
 {
     sim_host_t *h = sim_host_of(env);
-    struct sim_job *job = job_add(h);
+    struct sim_job *job = sim_job_add(h);
 
     GAP_ASSERT(op_on_loop_thread(env));
     job->work = work;
@@ -205,7 +206,7 @@ static int look_up(const sim_t *sim, const char *host, uint16_t port, gap_addr_t
 static void op_resolve(gap_env_t *env, const char *host, uint16_t port, gap_resolve_t *r)
 {
     sim_host_t *h = sim_host_of(env);
-    struct sim_job *job = job_add(h);
+    struct sim_job *job = sim_job_add(h);
 
     GAP_ASSERT(!h->closing);
     job->resolve = r;
@@ -235,6 +236,15 @@ static const struct gap_env_ops sim_ops = {
     .set_idle = op_set_idle,
     .post = op_post,
     .work = op_work,
+    .worker_open = sim_worker_open,
+    .worker_send = sim_worker_send,
+    .worker_close = sim_worker_close,
+    .file_open = sim_file_open,
+    .file_size = sim_file_size,
+    .file_read = sim_file_read,
+    .file_write = sim_file_write,
+    .file_sync = sim_file_sync,
+    .file_close = sim_file_close,
     .connect = sim_connect,
     .write = sim_write,
     .close = sim_close,
@@ -276,7 +286,9 @@ static void run_post(sim_host_t *h)
 static void run_job(sim_host_t *h, struct sim_job *job)
 {
     TAILQ_REMOVE(&h->jobs, job, link);
-    if (job->work != NULL) {
+    if (job->worker != NULL) {
+        sim_worker_step(job);
+    } else if (job->work != NULL) {
         if (job->status == 0) {
             h->sim->in_thread = true;
             job->work->run(job->work);
@@ -367,7 +379,7 @@ static bool nothing_left(const sim_host_t *h)
 {
     return TAILQ_EMPTY(&h->streams) && TAILQ_EMPTY(&h->closing_streams) &&
            TAILQ_EMPTY(&h->listeners) && TAILQ_EMPTY(&h->closing_listeners) &&
-           TAILQ_EMPTY(&h->jobs) && h->posts == NULL;
+           TAILQ_EMPTY(&h->jobs) && TAILQ_EMPTY(&h->workers) && h->posts == NULL;
 }
 
 static void finish(sim_host_t *h)
@@ -375,6 +387,7 @@ static void finish(sim_host_t *h)
     void (*closed)(void *) = h->closed;
     void *arg = h->closed_arg;
 
+    GAP_ASSERT(LIST_EMPTY(&h->files));
     TAILQ_REMOVE(&h->sim->hosts, h, link);
     free(h);
     if (closed != NULL) closed(arg);
@@ -529,6 +542,8 @@ sim_t *sim_new(uint64_t seed, const struct sim_options *options)
     sim->prng.state = seed;
     sim->next_port = 10000;
     TAILQ_INIT(&sim->hosts);
+    LIST_INIT(&sim->disk.files);
+    sim->last_pid = 1000;
     return sim;
 }
 
@@ -542,7 +557,10 @@ gap_env_t *sim_env_open(sim_t *sim, const gap_alloc_t *alloc)
     h->deadline_us = GAP_ENV_NEVER;
     h->fire_us = GAP_ENV_NEVER;
     h->posts_end = &h->posts;
+    h->pid = ++sim->last_pid;
     TAILQ_INIT(&h->jobs);
+    TAILQ_INIT(&h->workers);
+    LIST_INIT(&h->files);
     TAILQ_INIT(&h->streams);
     TAILQ_INIT(&h->closing_streams);
     TAILQ_INIT(&h->listeners);
@@ -558,6 +576,7 @@ void sim_env_close(gap_env_t *env, void (*closed)(void *arg), void *arg)
 
     if (h->closing) return;
     GAP_ASSERT(h->host == NULL);
+    GAP_ASSERT(sim_workers_are_closed(h));
     h->closing = true;
     h->closed = closed;
     h->closed_arg = arg;
@@ -566,6 +585,7 @@ void sim_env_close(gap_env_t *env, void (*closed)(void *arg), void *arg)
     while (!TAILQ_EMPTY(&h->streams)) sim_close(&TAILQ_FIRST(&h->streams)->pub);
     while (!TAILQ_EMPTY(&h->listeners)) sim_close_listener(&TAILQ_FIRST(&h->listeners)->pub);
     TAILQ_FOREACH (job, &h->jobs, link) {
+        if (job->worker != NULL) continue;                       /* closed: its jobs still run */
         if (job->work != NULL && pick(h->sim, 2) == 1) continue; /* this one runs already */
         job->status = GAP_ENV_ECANCELED;
         job->at_us = h->sim->now_us;
@@ -579,7 +599,7 @@ size_t sim_free(sim_t *sim)
     struct sim_job *job;
 
     while ((h = TAILQ_FIRST(&sim->hosts)) != NULL) {
-        leaks += 1 + sim_net_drop(h);
+        leaks += 1 + sim_net_drop(h) + sim_workers_drop(h) + sim_files_drop(h);
         while ((job = TAILQ_FIRST(&h->jobs)) != NULL) {
             TAILQ_REMOVE(&h->jobs, job, link);
             free(job);
@@ -588,6 +608,7 @@ size_t sim_free(sim_t *sim)
         TAILQ_REMOVE(&sim->hosts, h, link);
         free(h);
     }
+    sim_disk_free(&sim->disk);
     free(sim->trace);
     free(sim);
     return leaks;

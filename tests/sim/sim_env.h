@@ -1,5 +1,6 @@
 /*
- * tests/sim/sim_env.h - the virtual world: hosts with an environment each, virtual time, a network.
+ * tests/sim/sim_env.h - the virtual world: hosts with an environment each, virtual time, a network,
+ * a disk.
  *
  * One world is one thread, one seed, no real clock. Every host runs iterations like libuv's:
  * timers, poll, check, closing; whenever several things may happen next, the seed decides. What may
@@ -37,11 +38,12 @@ struct sim_options sim_options_rough(uint64_t seed);
 
 /** Never NULL: out of memory aborts the test. */
 sim_t *sim_new(uint64_t seed, const struct sim_options *options);
-/** Free the world. @return what had not been closed: hosts, streams, listeners, jobs. 0 = no leak.
- */
+/** Free the world. @return what had not been closed: hosts, streams, listeners, jobs, workers, open
+ * files. 0 = no leak. */
 size_t sim_free(sim_t *sim);
 
-/** A host and its environment. Allocations that may fail (streams, listeners) go to @p alloc. The
+/** A host and its environment. Allocations that may fail (streams, listeners, workers, open files)
+ * go to @p alloc. The
  * host's random numbers come from the seed. Never NULL. */
 gap_env_t *sim_env_open(sim_t *sim, const gap_alloc_t *alloc);
 /** As gap_uv_env_close. */
@@ -79,6 +81,40 @@ void sim_shift_wall(gap_env_t *env, int64_t us);
 void sim_add_name(sim_t *sim, const char *host, const gap_addr_t *addr);
 /** Run @p fn as if on another thread: on_loop_thread is false meanwhile. */
 void sim_as_thread(sim_t *sim, void (*fn)(void *arg), void *arg);
+
+/** The next @p count starts of a worker's thread on this host fail with -EAGAIN. */
+void sim_refuse_threads(gap_env_t *env, unsigned count);
+
+/*
+ * The disk: one for all hosts of the world. What was written is seen by everybody at once, and is
+ * kept over a crash for certain only after a successful sync. Paths are names, without folders.
+ */
+enum sim_disk_op { SIM_DISK_OPEN, SIM_DISK_READ, SIM_DISK_WRITE, SIM_DISK_SYNC, SIM_DISK_OPS };
+
+/** How many there have been. Operations on files that died in a crash don't count. */
+uint64_t sim_disk_count(const sim_t *sim, enum sim_disk_op op);
+/** Operation number @p nth from now (1: the next) fails with @p error (a negated errno), and so do
+ * those after it, @p count in all; 0: all. A write that fails has written some of its bytes; a sync
+ * that fails leaves on the disk some of what it should have brought there, and never tries the rest
+ * again. A new call replaces the one before for this kind. @p nth 0: none fails any more. */
+void sim_disk_fail(sim_t *sim, enum sim_disk_op op, uint64_t nth, uint64_t count, int error);
+/** Power failure: of what was written since its file's last successful sync nothing, all, the first
+ * bytes or any sectors are kept, as the dice say; a file whose name was never synced may be gone.
+ * Files that are open are dead: their operations return -EIO, their locks are gone. */
+void sim_disk_crash(sim_t *sim);
+/** The same in the middle of write or sync number @p nth from now (1: the next). 0: never. */
+void sim_disk_crash_at(sim_t *sim, uint64_t nth);
+/** Writes and syncs so far. */
+uint64_t sim_disk_changes(const sim_t *sim);
+/** The host's process is killed, as far as its files go: they are dead and their locks gone, but
+ * nothing that was written is lost. */
+void sim_disk_kill(gap_env_t *env);
+/** What a file holds; borrowed until it is next written. @return false: there is none. */
+bool sim_disk_get(const sim_t *sim, const char *path, gap_bytes_t *out);
+/** Make a file hold exactly this, safely on the disk; NULL: there is none. It is not open. */
+void sim_disk_put(sim_t *sim, const char *path, const void *bytes, size_t len);
+/** The process id that this host notes where it holds a file alone. */
+int64_t sim_pid(const gap_env_t *env);
 
 /** The world's dice, for fates of a test's own. */
 gap_prng_t *sim_prng(sim_t *sim);

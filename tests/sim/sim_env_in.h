@@ -11,6 +11,7 @@
 typedef struct sim_host sim_host_t;
 typedef struct sim_stream sim_stream_t;
 typedef struct sim_listener sim_listener_t;
+struct sim_file;
 
 /* Bytes on their way, or (len 0) the end of the stream with its status. */
 struct sim_segment {
@@ -57,12 +58,13 @@ struct sim_listener {
     TAILQ_ENTRY(sim_listener) link;
 };
 
-/* A job or a look-up and when it ends. */
+/* A job or a look-up and when it ends; or the next thing that a worker does. */
 struct sim_job {
     TAILQ_ENTRY(sim_job) link;
     uint64_t at_us;
     gap_work_t *work;
     gap_resolve_t *resolve;
+    gap_worker_t *worker;
     int status;
     gap_addr_t addr;
 };
@@ -87,9 +89,26 @@ struct sim_host {
     struct sim_stream_list closing_streams;
     TAILQ_HEAD(sim_listener_list, sim_listener) listeners;
     struct sim_listener_list closing_listeners;
+    TAILQ_HEAD(sim_worker_list, gap_worker) workers;
+    unsigned threads_refused; /* the next so many starts of a thread fail */
+    LIST_HEAD(sim_open_list, gap_file) files;
+    int64_t pid;
     void (*closed)(void *arg);
     void *closed_arg;
     TAILQ_ENTRY(sim_host) link;
+};
+
+/* What the hosts of a world write to. */
+struct sim_disk {
+    LIST_HEAD(sim_file_list, sim_file) files;
+    uint64_t counts[SIM_DISK_OPS];
+    struct {
+        uint64_t from; /* number of the first that fails; 0: none */
+        uint64_t to;
+        int error;
+    } faults[SIM_DISK_OPS];
+    uint64_t changes; /* writes and syncs */
+    uint64_t crash_at;
 };
 
 struct sim {
@@ -103,6 +122,8 @@ struct sim {
     uint16_t next_port;
     bool in_thread;
     TAILQ_HEAD(sim_host_list, sim_host) hosts;
+    int64_t last_pid;
+    struct sim_disk disk;
     struct {
         const char *host;
         gap_addr_t addr;
@@ -124,6 +145,31 @@ bool sim_chance(sim_t *sim, uint32_t per_mille);
 uint64_t sim_below(sim_t *sim, uint64_t n); /* 0 for n = 0 */
 void sim_enter(sim_host_t *h);
 void sim_leave(sim_host_t *h, bool was_turn);
+
+/* sim_env.c */
+struct sim_job *sim_job_add(sim_host_t *h);
+
+/* sim_worker.c */
+int sim_worker_open(gap_env_t *env, gap_worker_t **out);
+void sim_worker_send(gap_worker_t *w, gap_work_t *work);
+void sim_worker_close(gap_worker_t *w, void (*closed)(void *arg), void *arg);
+/* What was due; the job is freed by the caller. */
+void sim_worker_step(struct sim_job *job);
+bool sim_workers_are_closed(const sim_host_t *h);
+/* Free what leaked. @return how many workers. */
+size_t sim_workers_drop(sim_host_t *h);
+
+/* sim_file.c */
+int sim_file_open(gap_env_t *env, const char *path, unsigned flags, gap_file_t **out,
+                  int64_t *holder);
+int sim_file_size(gap_file_t *f, uint64_t *out);
+int sim_file_read(gap_file_t *f, uint64_t at, void *out, size_t len, size_t *got);
+int sim_file_write(gap_file_t *f, uint64_t at, const void *bytes, size_t len);
+int sim_file_sync(gap_file_t *f);
+void sim_file_close(gap_file_t *f);
+/* Free what leaked. @return how many open files. */
+size_t sim_files_drop(sim_host_t *h);
+void sim_disk_free(struct sim_disk *disk);
 
 /* sim_net.c: what gap_env_ops needs of it, and what an iteration does with streams */
 int sim_connect(gap_env_t *env, const gap_addr_t *to, const struct gap_stream_events *events,
