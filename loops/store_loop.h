@@ -58,9 +58,9 @@ struct gap_store_loaded {
 
 /** What the store tells. Every member is required. */
 struct gap_store_events {
-    /** Open, or it can't be opened (nothing follows then but closing): once. @p status as of
-     * gap_storage_ops.open and gap_session_file_open; @p fault->text says what and what to do.
-     * @p what: "session FILE" or "storage". */
+    /** Open, or it can't be opened (@p loaded is NULL then, and nothing follows but closing): once.
+     * @p status as of gap_storage_ops.open and load, and gap_session_file_open; @p fault->text says
+     * what and what to do. */
     void (*opened)(void *arg, int status, const struct gap_store_loaded *loaded,
                    const gap_storage_fault_t *fault);
     /** A commit or save failed; it is tried again in @p retry_us. Told at the first failure in a
@@ -91,17 +91,21 @@ GAP_NODISCARD int gap_store_open(gap_rt_t *rt, const struct gap_store_config *co
 /** Something will have to be collected: a commit comes when it is due. Cheap, idempotent. */
 void gap_store_touch(gap_store_t *store);
 /** A record for the next commit; copied. Legal at any time; no-op without a storage.
- * @return 0; GAP_E_NOMEM; GAP_E_LIMIT a peer too many (dropped, harmless). */
+ * @return 0; GAP_E_NOMEM; GAP_E_LIMIT a peer too many (dropped, harmless); GAP_E_ARGUMENT no id,
+ * or an unknown kind. */
 GAP_NODISCARD int gap_store_put(gap_store_t *store, const gap_record_t *record);
 /** Save the session; copied. A later one replaces an earlier one that waits. @p saved is called
- * once with 0, or with the first failure (which is then tried again); may be NULL. */
+ * once with 0, or with the first failure (which is then tried again); may be NULL. @return 0,
+ * GAP_E_NOMEM, GAP_E_CLOSED closing is as good as over. */
 GAP_NODISCARD int gap_store_save_session(gap_store_t *store, const struct gap_session_data *data,
                                          void (*saved)(void *arg, int status), void *arg);
 /** Look a peer up, on the writer thread. Peers put before are found even if they are not yet
- * committed. @p found is called exactly once if 0 is returned. */
+ * committed. @p found is called exactly once if 0 is returned. @return 0, GAP_E_NOMEM,
+ * GAP_E_CLOSED. */
 GAP_NODISCARD int gap_store_find(gap_store_t *store, const gap_peer_key_t *key,
                                  gap_store_found_cb found, void *arg);
-/** Commit everything now. @p done once, when it is on disk or could not be stored. */
+/** Commit everything now. @p done once, when it is on disk or could not be stored. @return 0,
+ * GAP_E_NOMEM, GAP_E_CLOSED. */
 GAP_NODISCARD int gap_store_flush(gap_store_t *store, void (*done)(void *arg, int status),
                                   void *arg);
 /** Is the last commit younger than every touch? (Tests, stats.) */
