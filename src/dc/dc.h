@@ -9,9 +9,12 @@
 #include "crypto/rsa.h"
 #include "dc/model.h"
 #include "dc/obfuscate.h"
+#include "dc/peers.h"
 #include "dc/script.h"
 #include "dc/traffic.h"
 #include "env/env.h"
+
+#define GAP_DC_PEER_SECRET "gapless" /* the default: no secret at all */
 
 typedef struct gap_dc gap_dc_t;
 
@@ -38,8 +41,15 @@ typedef struct gap_dc_options {
     uint32_t await_clients; /* accounts that must be ready before traffic starts, at
                                least and by default 1 */
 
+    gap_dc_peers_t peers;    /* the other data centres; media addresses of this one */
+    int32_t bots_dc;         /* where bots live, if it is this one or known; 0: here */
+    const char *peer_secret; /* both ends of a transferred authorization know it; pinned */
+
     const gap_dc_script_t *script; /* instead of traffic; pinned. May be NULL */
 
+    /** The table of the other data centres is about to be used: the last moment for
+     * gap_dc_set_peers. Loop thread. May be NULL. */
+    void (*look_at_peers)(void *data);
     /** What a script expects was met or not, with its line and what was found. May be NULL. */
     void (*expected)(void *data, uint32_t line, bool is_met, const char *what);
     /** One line of the ledger, newline included; borrowed. May be NULL. @return 0 or negative: the
@@ -75,6 +85,12 @@ void gap_dc_close(gap_dc_t *dc, void (*closed)(void *arg), void *arg);
 
 /** Where it listens, the real port in it. */
 gap_addr_t gap_dc_addr(const gap_dc_t *dc);
+/** The other data centres are these from now on (copied); if they are not the same as before, all
+ * clients that get updates are told by updateDcOptions. Loop thread. @return 0, GAP_E_NOMEM, and
+ * what pushing returned. */
+GAP_NODISCARD int gap_dc_set_peers(gap_dc_t *dc, const gap_dc_peers_t *peers);
+/** The ones it knows now. */
+const gap_dc_peers_t *gap_dc_peers(const gap_dc_t *dc);
 /** The world behind it, to look at or to make things happen in tests. */
 dc_model_t *gap_dc_model(gap_dc_t *dc);
 /** Make one event happen and push it to everybody it concerns, without faults. @return as

@@ -21,6 +21,7 @@ void dc_ledger_init(dc_ledger_t *l, const gap_alloc_t *alloc, dc_ledger_cb write
 {
     l->write = write;
     l->data = data;
+    l->dc = 0;
     gap_buf_init(&l->line, alloc);
 }
 
@@ -270,6 +271,7 @@ int dc_ledger_call(dc_ledger_t *l, int64_t account, const char *method, int64_t 
     put(l, ",\"method\":");
     put_string(l, name);
     if (channel != 0) put_field(l, ",\"channel\":", channel);
+    if (l->dc != 0) put_field(l, ",\"dc\":", l->dc);
     put_field(l, ",\"t_us\":", t_us);
     if (error != NULL) {
         put(l, ",\"error\":");

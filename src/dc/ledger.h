@@ -15,6 +15,7 @@ typedef int (*dc_ledger_cb)(void *data, const char *line, size_t len);
 typedef struct dc_ledger {
     dc_ledger_cb write;
     void *data;
+    int32_t dc; /* the data centre that writes, named in lines of calls; 0: none is */
     gap_buf_t line;
 } dc_ledger_t;
 

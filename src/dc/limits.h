@@ -31,8 +31,14 @@
 #define GAP_DC_ACKS_MAX         8192U       /* ids in one message; more: the rest is ignored */
 #define GAP_DC_RESEND_AGE_US    200000000U /* an older unacked message is sent under a new msg_id */
 
-#define GAP_DC_SHOWN_KEYS_MAX 16U /* sign-ins that are listed; the others are not shown */
-#define GAP_DC_ACCOUNTS_MAX 16384U /* one more: 420 FLOOD_WAIT_60 */
+#define GAP_DC_SHOWN_KEYS_MAX 16U    /* sign-ins that are listed; the others are not shown */
+#define GAP_DC_ACCOUNTS_MAX   16384U /* one more: 420 FLOOD_WAIT_60 */
+
+/* Other data centres. */
+#define GAP_DC_PEERS_MAX   64U   /* addresses; one more is refused */
+#define GAP_DC_TRANSFER_S  60U   /* an exported authorization is good for so long */
+#define GAP_DC_IMPORTS_MAX 1024U /* of them remembered as used; one more: 420 FLOOD_WAIT_60 */
+#define GAP_DC_MOVED_MAX   1024U /* accounts that moved away; one more stays */
 
 /* Messages. */
 #define GAP_DC_CONTAINER_IN_MAX    1024U /* members; more: bad_msg_notification 64 */

@@ -3,12 +3,16 @@
  *
  *   options -> key -> listening, "ready" -> traffic, "done" -> SIGTERM or SIGINT -> closed
  *
+ * SIGHUP reads the file of data centres again; so does a call that needs it if the file has
+ * changed.
+ *
  * Owns the loop, the key and the ledger's file. Never knows what a client said.
  */
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "dc/dc.h"
 #include "dc/options.h"
+#include "dc/peer_file.h"
 #include "dc/script.h"
 #include "uv/uv_env.h"
 
@@ -24,14 +28,15 @@
 struct program {
     gap_dc_cli_t cli;
     uv_loop_t loop;
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     gap_env_t *env;
     gap_dc_t *dc;
     gap_crypto_t crypto;
     gap_rsa_key_t rsa;
     FILE *ledger;
     gap_dc_script_t script;
-    bool is_disappointed; /* a script expected something else */
+    gap_dc_peer_file_t peer_file; /* name NULL: there is none */
+    bool is_disappointed;         /* a script expected something else */
     bool is_closing;
     int status;
 };
@@ -124,6 +129,61 @@ static int prepare_key(struct program *p)
         return complain("can't make an RSA key; give one with --key");
     }
     return p->cli.pubkey_out == NULL ? 0 : write_pubkey(p, p->cli.pubkey_out);
+}
+
+/* --- other data centres ---------------------------------------------------------------------- */
+
+/* Know what the file says now. A file that can't be read leaves the table as it was. */
+static void update_peers(struct program *p, bool always)
+{
+    gap_dc_peers_t peers;
+    char error[256];
+    int r = gap_dc_peer_file_read(&p->peer_file, always, &peers, error, sizeof error);
+
+    if (r < 0)
+        complain("%s", error);
+    else if (r == 0 && (r = gap_dc_set_peers(p->dc, &peers)) < 0)
+        complain("can't tell clients of other data centres: %s", gap_strerror(r));
+}
+
+static void look_at_peers(void *data)
+{
+    update_peers(data, false);
+}
+
+static void on_hang_up(uv_signal_t *handle, int number)
+{
+    struct program *p = handle->data;
+
+    (void)number;
+    if (!p->is_closing) update_peers(p, true);
+}
+
+static int prepare_peers(struct program *p)
+{
+    gap_dc_options_t *o = &p->cli.dc;
+    char error[256];
+
+    if (p->cli.peer_file == NULL) return 0;
+    p->peer_file.name = p->cli.peer_file;
+    p->peer_file.own = o->dc;
+    p->peer_file.given = o->peers;
+    o->look_at_peers = look_at_peers;
+    if (gap_dc_peer_file_read(&p->peer_file, true, &o->peers, error, sizeof error) < 0)
+        return complain("%s", error);
+    return 0;
+}
+
+/* Let the others know where this one listens. */
+static int announce(struct program *p)
+{
+    gap_addr_t addr = gap_dc_addr(p->dc);
+    char error[256];
+
+    if (p->peer_file.name == NULL) return 0;
+    if (gap_dc_peer_file_add(&p->peer_file, &addr, error, sizeof error) < 0)
+        return complain("%s", error);
+    return 0;
 }
 
 /* --- the data centre's callbacks ------------------------------------------------------------- */
@@ -235,12 +295,16 @@ static void print_ready(const struct program *p)
 
 static int open_signals(struct program *p)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
     for (size_t i = 0; i < GAP_ARRAY_LEN(p->signals); i++) {
+        bool is_hang_up = numbers[i] == SIGHUP;
         int r = uv_signal_init(&p->loop, &p->signals[i]);
         p->signals[i].data = p;
-        if (r == 0) r = uv_signal_start(&p->signals[i], on_close_turn, numbers[i]);
+        if (is_hang_up && p->peer_file.name == NULL) continue; /* ends us, as ever */
+        if (r == 0)
+            r = uv_signal_start(&p->signals[i], is_hang_up ? on_hang_up : on_close_turn,
+                                numbers[i]);
         if (r < 0) return r;
     }
     return 0;
@@ -269,6 +333,9 @@ static int serve(struct program *p)
         complain("can't listen: %s; choose another --listen", gap_strerror(r));
         p->status = 1;
         on_dc_closed(p);
+    } else if (announce(p) != 0) {
+        p->status = 1;
+        begin_close(p);
     } else {
         print_ready(p);
     }
@@ -298,7 +365,7 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     if (p.cli.script != NULL && read_script(&p, p.cli.script) != 0) goto out;
-    if (prepare_key(&p) != 0) goto out;
+    if (prepare_peers(&p) != 0 || prepare_key(&p) != 0) goto out;
     if (p.cli.ledger != NULL && (p.ledger = fopen(p.cli.ledger, "wb")) == NULL) {
         complain("can't write the ledger '%s': %s; choose another --ledger", p.cli.ledger,
                  strerror(errno));

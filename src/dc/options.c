@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { ADDRESS, TEXT, NUMBER, SEED, CHANCE, KINDS, SECRET, SWITCH };
+enum kind { ADDRESS, TEXT, WORDS, NUMBER, SEED, CHANCE, KINDS, SECRET, PEER, SWITCH };
 
 struct option {
     const char *name;
@@ -31,7 +31,15 @@ struct option {
 static const struct option options[] = {
     {"--listen", "ADDRESS:PORT", ADDRESS, IN_DC(listen), 0, 0,
      "where to listen; port 0 takes a free one"},
-    {"--dc", "N", NUMBER, IN_DC(dc), 1, 1000, "id of this data centre"},
+    {"--dc", "N", NUMBER, IN_DC(dc), 1, GAP_DC_ID_MAX, "id of this data centre"},
+    {"--peer-dc", "ID=ADDRESS:PORT", PEER, IN_DC(peers), 0, 0,
+     "another data centre, ID=ADDRESS:PORT,media for files only; may be repeated"},
+    {"--peer-dc-file", "FILE", TEXT, IN_CLI(peer_file), 0, 0,
+     "the same from a file, one a line, to which this one adds itself"},
+    {"--peer-secret", "TEXT", WORDS, IN_DC(peer_secret), 0, 0,
+     "what data centres that trust each other's exported authorizations share"},
+    {"--bots-dc", "ID", NUMBER, IN_DC(bots_dc), 0, GAP_DC_ID_MAX,
+     "the data centre where bots live; 0: this one"},
     {"--key", "FILE.pem", TEXT, IN_CLI(key), 0, 0,
      "RSA private key of 2048 bits; a new one is made without it"},
     {"--pubkey-out", "FILE.pem", TEXT, IN_CLI(pubkey_out), 0, 0,
@@ -133,6 +141,17 @@ static bool read_secret(const char *text, gap_dc_options_t *o)
     return true;
 }
 
+/* @return NULL, or what is expected instead. */
+static const char *store_peer(const char *value, gap_dc_cli_t *cli)
+{
+    gap_dc_peer_t peer;
+
+    if (gap_dc_peer_parse(gap_bytes(value, strlen(value)), &peer) < 0)
+        return "an id and a numeric address like 4=127.0.0.1:4431 or 4=[::1]:4431,media";
+    if (gap_dc_peers_add(&cli->dc.peers, &peer) < 0) return "fewer of them, there is room for 64";
+    return NULL;
+}
+
 /* Store a value. @return NULL, or what is expected instead. */
 static const char *store(const struct option *o, const char *value, gap_dc_cli_t *cli, char *hint,
                          size_t hint_cap)
@@ -153,6 +172,11 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
     case TEXT:
         memcpy(at, &value, sizeof value);
         return value[0] == '\0' ? "a file name" : NULL;
+    case WORDS:
+        memcpy(at, &value, sizeof value);
+        return value[0] == '\0' ? "a text" : NULL;
+    case PEER:
+        return store_peer(value, cli);
     case SEED:
         if (!read_number(value, 0, UINT64_MAX, &n)) return "a whole number of at most 64 bits";
         memcpy(at, &n, sizeof n);
@@ -180,6 +204,33 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
     }
     memcpy(at, &narrow, sizeof narrow);
     return NULL;
+}
+
+/* What only shows when all options are read. */
+static int check_peers(const gap_dc_cli_t *cli, char *error, size_t cap)
+{
+    const gap_dc_options_t *o = &cli->dc;
+    bool is_known = o->bots_dc == 0 || o->bots_dc == o->dc || cli->peer_file != NULL ||
+                    gap_dc_peers_has(&o->peers, o->bots_dc);
+
+    if (cli->peer_file != NULL && gap_dc_peer_is_anywhere(&o->listen)) {
+        (void)snprintf(
+            error, cap,
+            "--peer-dc-file: clients can't be sent to every address: --listen on the one "
+            "that they can reach");
+        return GAP_E_ARGUMENT;
+    }
+    if (gap_dc_peers_has(&o->peers, o->dc)) {
+        (void)snprintf(error, cap,
+                       "--peer-dc: %d is this data centre itself: give it another id with --dc, or "
+                       "add ,media to the address",
+                       (int)o->dc);
+        return GAP_E_ARGUMENT;
+    }
+    if (is_known) return 0;
+    (void)snprintf(error, cap, "--bots-dc: nobody could find %d: add --peer-dc %d=ADDRESS:PORT",
+                   (int)o->bots_dc, (int)o->bots_dc);
+    return GAP_E_ARGUMENT;
 }
 
 int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size_t error_cap)
@@ -220,7 +271,7 @@ int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size
     out->dc.world.min_percent = (uint32_t)(out->min * 100.0 + 0.5);
     out->dc.world.short_percent = (uint32_t)(out->shorts * 100.0 + 0.5);
     if (out->text_length > 0) out->dc.world.text_min = out->dc.world.text_max = out->text_length;
-    return 0;
+    return check_peers(out, error, error_cap);
 }
 
 /* --- help ---------------------------------------------------------------------------------- */
@@ -230,6 +281,7 @@ static void show_default(const struct option *o, const gap_dc_cli_t *cli, char *
     const uint8_t *at = (const uint8_t *)cli + o->offset;
     uint64_t seed;
     uint32_t number;
+    const char *words;
     double p;
 
     switch (o->kind) {
@@ -239,6 +291,10 @@ static void show_default(const struct option *o, const gap_dc_cli_t *cli, char *
     case SEED:
         memcpy(&seed, at, sizeof seed);
         (void)snprintf(out, cap, "%llu", (unsigned long long)seed);
+        break;
+    case WORDS:
+        memcpy(&words, at, sizeof words);
+        (void)snprintf(out, cap, "%s", words);
         break;
     case CHANCE:
         memcpy(&p, at, sizeof p);

@@ -10,6 +10,7 @@ typedef struct gap_dc_cli {
     const char *pubkey_out;
     const char *ledger;
     const char *script;
+    const char *peer_file;
     double min; /* chances; in the world they are percents */
     double shorts;
     uint32_t text_length; /* 0: as the world has it */

@@ -134,7 +134,8 @@ static int subscribe(struct call *c)
     gap_dc_session_t *before = c->key->subscribed;
     const char *name = gap_tl_name(c->query.id);
 
-    if (c->key->account == 0 || c->query.no_updates || before == c->s) return 0;
+    if (c->query.no_updates || before == c->s) return 0;
+    if (!gap_dc_gets_updates(c->dc, c->key)) return 0;
     if (starts_with(name, "upload.")) return 0;
     c->key->subscribed = c->s;
     if (before == NULL || before->conn != NULL) return 0;
@@ -173,7 +174,9 @@ static int import_bot(struct call *c, gap_buf_t *out)
         return fail(c, 400, "INPUT_FETCH_ERROR");
     int64_t id = gap_dc_token_id(q.bot_auth_token);
     if (id <= 0) return fail(c, 400, "ACCESS_TOKEN_INVALID");
-    int r = gap_dc_sign_in(c->dc, c->key, id);
+    int r = gap_dc_check_home(c->dc, gap_bytes(NULL, 0), id, &c->error);
+    if (r != 0) return r;
+    r = gap_dc_sign_in(c->dc, c->key, id);
     if (r == GAP_E_ARGUMENT) return fail(c, 400, "ACCESS_TOKEN_INVALID");
     if (r == GAP_E_LIMIT) return fail(c, 420, "FLOOD_WAIT_60");
     if (r < 0) return r;
@@ -228,6 +231,7 @@ static int dispatch(struct call *c)
     gap_buf_t *out = &dc->answer.body;
     int r;
 
+    gap_dc_look_at_peers(dc, c->query.id);
     switch (c->query.id) {
     case GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION:
         return import_bot(c, out);
@@ -301,6 +305,7 @@ static int execute(struct call *c)
 {
     int r = check(c);
 
+    if (r == 0) r = gap_dc_check_moved(c->dc, c->key->account, c->query.id, &c->error);
     if (r == 0) r = chance(c);
     if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
     if (r == 0) r = refuse_running(c);

@@ -164,12 +164,12 @@ int gap_dc_put_object(gap_buf_t *out, gap_tl_object_t object)
 
 /* config of the layers before GAP_DC_LAYER_LATER: more limits, in another order. */
 static int put_old_config(gap_buf_t *out, const gap_tl_config_t *c,
-                          const gap_tl_object_t options[1])
+                          const gap_dc_option_list_t *list)
 {
     const uint32_t head[] = {OLD_CONFIG,        0,
                              (uint32_t)c->date, (uint32_t)c->expires,
                              GAP_MT_BOOL_FALSE, (uint32_t)c->this_dc,
-                             GAP_TL_VECTOR,     1};
+                             GAP_TL_VECTOR,     list->count};
     const int32_t limits[] = {c->chat_size_max,
                               c->megagroup_size_max,
                               c->forwarded_count_max,
@@ -199,7 +199,8 @@ static int put_old_config(gap_buf_t *out, const gap_tl_config_t *c,
     int r = 0;
 
     for (size_t i = 0; i < GAP_ARRAY_LEN(head) && r == 0; i++) r = gap_buf_append32(out, head[i]);
-    if (r == 0) r = gap_dc_put_object(out, options[0]);
+    for (uint32_t i = 0; i < list->count && r == 0; i++)
+        r = gap_dc_put_object(out, list->objects[i]);
     if (r == 0) r = gap_dc_put_bytes(out, c->dc_txt_domain_name);
     for (size_t i = 0; i < GAP_ARRAY_LEN(limits) && r == 0; i++)
         r = gap_buf_append32(out, (uint32_t)limits[i]);
@@ -211,25 +212,16 @@ static int put_old_config(gap_buf_t *out, const gap_tl_config_t *c,
 
 static int get_config(const gap_dc_t *dc, int32_t layer, gap_buf_t *out)
 {
-    char ip[46];
-    gap_addr_t addr = gap_dc_addr(dc);
+    gap_dc_option_list_t list;
     int32_t date = (int32_t)(dc->now.wall_us / 1000000);
 
-    gap_addr_format_ip(&addr, ip);
-    gap_tl_dc_option_t option = {
-        .flags = GAP_TL_DC_OPTION_F_STATIC | GAP_TL_DC_OPTION_F_THIS_PORT_ONLY |
-                 (addr.v6 ? GAP_TL_DC_OPTION_F_IPV6 : 0U),
-        .id = dc->options.dc,
-        .ip_address = gap_str(ip),
-        .port = addr.port,
-    };
-    gap_tl_object_t options[1] = {GAP_TL_OF(GAP_TL_DC_OPTION, &option)};
+    gap_dc_list_options(dc, &list);
     gap_tl_config_t config = {
         .date = date,
         .expires = date + 86400,
         .test_mode = false,
         .this_dc = dc->options.dc,
-        .dc_options = gap_tl_array(options, 1),
+        .dc_options = gap_tl_array(list.objects, list.count),
         .dc_txt_domain_name = gap_str("dc.invalid"),
         .chat_size_max = 200,
         .megagroup_size_max = 200000,
@@ -257,7 +249,7 @@ static int get_config(const gap_dc_t *dc, int32_t layer, gap_buf_t *out)
         .message_length_max = DC_TEXT_CHARS_MAX,
         .webfile_dc_id = dc->options.dc,
     };
-    if (layer < GAP_DC_LAYER_LATER) return put_old_config(out, &config, options);
+    if (layer < GAP_DC_LAYER_LATER) return put_old_config(out, &config, &list);
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_CONFIG, &config));
 }
 

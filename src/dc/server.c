@@ -28,6 +28,7 @@ void gap_dc_options_init(gap_dc_options_t *o)
     o->reorder_ms = 100;
     o->rate = 5000;
     o->await_clients = 1;
+    o->peer_secret = GAP_DC_PEER_SECRET;
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -165,7 +166,8 @@ static bool is_probability(double p)
 
 static bool options_ok(const gap_dc_options_t *o)
 {
-    return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= 1000 &&
+    return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= GAP_DC_ID_MAX &&
+           o->bots_dc >= 0 && o->bots_dc <= GAP_DC_ID_MAX && o->peer_secret != NULL &&
            o->await_clients > 0 && is_probability(o->reorder) && is_probability(o->loss) &&
            is_probability(o->duplicate) && is_probability(o->rpc_error) &&
            is_probability(o->flood) && is_probability(o->gzip) && is_probability(o->disconnect);
@@ -189,6 +191,7 @@ static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
     TAILQ_INIT(&dc->accounts);
     TAILQ_INIT(&dc->dirty);
     TAILQ_INIT(&dc->held);
+    gap_dc_homes_init(dc);
     gap_dc_keys_init(&dc->keys, alloc, &dc->zip);
     gap_map_init(&dc->accounts_by_id, alloc);
     gap_map_init(&dc->missed, alloc);
@@ -199,6 +202,7 @@ static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
     gap_buf_init(&dc->plain, alloc);
     gap_buf_init(&dc->translated, alloc);
     dc_ledger_init(&dc->ledger, alloc, options->ledger, options->data);
+    dc->ledger.dc = options->dc;
     dc_answer_init(&dc->answer, alloc);
     dc_traffic_init(&dc->traffic, &options->traffic);
 }
@@ -211,6 +215,7 @@ static void free_parts(gap_dc_t *dc)
     gap_dc_script_close(dc);
     gap_dc_keys_fini(&dc->keys);
     gap_dc_accounts_fini(dc);
+    gap_dc_homes_fini(dc);
     gap_heap_fini(&dc->timers);
     gap_dc_inbox_fini(&dc->inbox);
     gap_buf_fini(&dc->scratch);

@@ -8,6 +8,7 @@
 #include "dc/dc.h"
 #include "dc/frame.h"
 #include "dc/handshake.h"
+#include "dc/homes.h"
 #include "dc/keys.h"
 #include "dc/ledger.h"
 
@@ -106,6 +107,7 @@ struct gap_dc {
     uint64_t push_count; /* handed to sessions so far */
     struct gap_dc_run *run; /* the script's; NULL: there is none */
     gap_dc_sending_t sending;
+    gap_dc_homes_t homes;
     gap_prng_t chance; /* of disconnects */
     bool more;         /* there is work left for the next turn */
     bool has_failed;

@@ -409,11 +409,8 @@ gap_bytes_t client_call(struct client *c, gap_tl_object_t method, gap_buf_t *pus
     return client_result(c, client_send(c, gap_bytes(body, (size_t)n), true), pushes);
 }
 
-void client_sign_in(struct client *c, int64_t id)
+gap_bytes_t client_first_call(struct client *c, int32_t layer, gap_tl_object_t method)
 {
-    char token[64];
-    (void)snprintf(token, sizeof token, "%lld:secret", (long long)id);
-    gap_tl_auth_import_bot_authorization_t q = {0, 1, gap_str("hash"), gap_str(token)};
     gap_tl_init_connection_t init = {
         .api_id = 1,
         .device_model = gap_str("test"),
@@ -422,10 +419,26 @@ void client_sign_in(struct client *c, int64_t id)
         .system_lang_code = gap_str("en"),
         .lang_pack = gap_str(""),
         .lang_code = gap_str("en"),
-        .query = GAP_TL_OF(GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION, &q),
+        .query = method,
     };
-    gap_tl_invoke_with_layer_t layer = {227, GAP_TL_OF(GAP_TL_INIT_CONNECTION, &init)};
-    gap_bytes_t r = client_call(c, GAP_TL_OF(GAP_TL_INVOKE_WITH_LAYER, &layer), NULL);
+    gap_tl_invoke_with_layer_t with = {layer, GAP_TL_OF(GAP_TL_INIT_CONNECTION, &init)};
+
+    return client_call(c, GAP_TL_OF(GAP_TL_INVOKE_WITH_LAYER, &with), NULL);
+}
+
+gap_bytes_t client_import_bot(struct client *c, int64_t id)
+{
+    char token[64];
+
+    (void)snprintf(token, sizeof token, "%lld:secret", (long long)id);
+    gap_tl_auth_import_bot_authorization_t q = {0, 1, gap_str("hash"), gap_str(token)};
+    return client_first_call(c, 227, GAP_TL_OF(GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION, &q));
+}
+
+void client_sign_in(struct client *c, int64_t id)
+{
+    gap_bytes_t r = client_import_bot(c, id);
+
     ck_assert_uint_eq(gap_load32(r.data), GAP_TL_AUTH_AUTHORIZATION);
     ck_assert_int_eq(gap_tl_skip(r), (int64_t)r.len);
 }

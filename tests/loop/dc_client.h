@@ -86,6 +86,10 @@ bool client_receive(struct client *c, struct client_message *out);
 /* Receive until the rpc_result of this query; its result (inflated never) in @p result.
  * Pushes that come meanwhile go to @p pushes if not NULL (bodies, one after the other). */
 gap_bytes_t client_result(struct client *c, int64_t msg_id, gap_buf_t *pushes);
+/* Call a method, announcing a layer, as the first call of a key has to. */
+gap_bytes_t client_first_call(struct client *c, int32_t layer, gap_tl_object_t method);
+/* The same: auth.importBotAuthorization of this id, layer 227; the answer, whatever it is. */
+gap_bytes_t client_import_bot(struct client *c, int64_t id);
 /* Sign in as a bot of this id, layer 227. */
 void client_sign_in(struct client *c, int64_t id);
 /* Call a method without arguments. */

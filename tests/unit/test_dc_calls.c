@@ -534,6 +534,7 @@ START_TEST(test_ledger_lines)
     ck_assert_int_eq(dc_ledger_push(&l, 3, BOT, DC_DROPPED, 6), 0);
     ck_assert_int_eq(
         dc_ledger_call(&l, BOT, "updates.getChannelDifference", CHANNEL, "CHANNEL_PRIVATE", 7), 0);
+    l.dc = 4;
     ck_assert_int_eq(dc_ledger_call(&l, BOT, NULL, 0, NULL, 8), 0);
     ck_assert_str_eq(
         lines,
@@ -565,7 +566,7 @@ START_TEST(test_ledger_lines)
         "{\"kind\":\"push\",\"n\":3,\"account\":5555,\"fate\":\"dropped\",\"t_us\":6}\n"
         "{\"kind\":\"call\",\"account\":5555,\"method\":\"updates.getChannelDifference\","
         "\"channel\":4200000001,\"t_us\":7,\"error\":\"CHANNEL_PRIVATE\"}\n"
-        "{\"kind\":\"call\",\"account\":5555,\"method\":\"\",\"t_us\":8}\n");
+        "{\"kind\":\"call\",\"account\":5555,\"method\":\"\",\"dc\":4,\"t_us\":8}\n");
     dc_ledger_fini(&l);
 }
 END_TEST

@@ -1,0 +1,72 @@
+/*
+ * dc/homes.h - who lives in which data centre, and what clients are told of the others.
+ *
+ * A phone number 99966XYYYY lives in data centre X if that is known, bots where --bots-dc says, and
+ * an account that was moved where it was moved to; everybody else lives here.
+ */
+#ifndef GAP_DC_HOMES_H
+#define GAP_DC_HOMES_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "dc/dc.h"
+#include "tl/tl.h"
+
+#include <gapless/tl_api.h>
+
+struct gap_dc_error;
+struct gap_dc_key;
+
+/** The server's. */
+typedef struct gap_dc_homes {
+    gap_dc_peers_t peers;
+    gap_map_t moved; /* account -> id of a data centre, as a pointer */
+    char error[32];  /* text of the error made last */
+    bool is_looking; /* options.look_at_peers is running */
+} gap_dc_homes_t;
+
+void gap_dc_homes_init(gap_dc_t *dc);
+/** Safe twice. */
+void gap_dc_homes_fini(gap_dc_t *dc);
+
+/**
+ * Where does somebody live who wants to sign in?
+ * @param phone    As the client wrote it; empty: a bot.
+ * @param account  Its id; 0: not known yet.
+ * @return 0 here; GAP_DC_IS_ERROR: *error is 303 PHONE_MIGRATE_X, for a bot USER_MIGRATE_X (its
+ *         text lives until the next call).
+ */
+GAP_NODISCARD int gap_dc_check_home(gap_dc_t *dc, gap_bytes_t phone, int64_t account,
+                                    struct gap_dc_error *error);
+/** May an account call this method here? One that was moved away has to go after what is its own.
+ * @return 0; GAP_DC_IS_ERROR: *error is 303 USER_MIGRATE_X. */
+GAP_NODISCARD int gap_dc_check_moved(gap_dc_t *dc, int64_t account, uint32_t method,
+                                     struct gap_dc_error *error);
+/** *error is 303 <kind>_MIGRATE_<id>. @return GAP_DC_IS_ERROR. */
+int gap_dc_migrate(gap_dc_t *dc, const char *kind, int32_t id, struct gap_dc_error *error);
+
+/** An account lives in data centre @p id from now on; if that is elsewhere its keys here get no
+ * more updates. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
+GAP_NODISCARD int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id);
+/** Has it moved to there? */
+bool gap_dc_has_moved_to(const gap_dc_t *dc, int64_t account, int32_t id);
+
+/** Are pushes to go to this key: does its account live here? */
+bool gap_dc_gets_updates(const gap_dc_t *dc, const struct gap_dc_key *key);
+/** Let the owner bring the table up to date if this method makes use of it. */
+void gap_dc_look_at_peers(gap_dc_t *dc, uint32_t method);
+
+/** Room for what dc_options is written from. */
+typedef struct gap_dc_option_list {
+    gap_tl_dc_option_t options[GAP_DC_PEERS_MAX + 1];
+    gap_tl_object_t objects[GAP_DC_PEERS_MAX + 1];
+    char ips[GAP_DC_PEERS_MAX + 1][46];
+    uint32_t count;
+} gap_dc_option_list_t;
+
+/** This data centre's own address, then the others'. */
+void gap_dc_list_options(const gap_dc_t *dc, gap_dc_option_list_t *out);
+/** Push updateDcOptions to every key that gets updates. @return 0 or negative. */
+GAP_NODISCARD int gap_dc_push_options(gap_dc_t *dc);
+
+#endif
