@@ -45,6 +45,7 @@ static inline void bench_must(int status, const char *what)
 
 /* The benchmarks. */
 void bench_order(struct bench *b);
+void bench_recover(struct bench *b);
 void bench_scale(struct bench *b);
 void bench_wire(struct bench *b);
 

@@ -21,6 +21,7 @@ static const struct {
      */
     {"scale", bench_scale, "a million sequences: memory of an idle one, time to start"},
     {"order", bench_order, "boxed Updates through the engine to a handler"},
+    {"recover", bench_recover, "gap recovery under reordering and loss, by waiting policy"},
     {"wire", bench_wire, "encrypted packets through session and engine to a handler"},
 };
 
