@@ -280,6 +280,23 @@ static int handler(gap_update_t *update, void *data)
     return 0;
 }
 
+/* Sees the future: is something behind @p position worth a question? */
+static uint32_t wait_by_fate(void *data, int64_t channel, int32_t position, uint32_t held)
+{
+    const struct run *r = data;
+    uint16_t sequence = channel == 0 ? 0 : (uint16_t)(channel - CHANNEL);
+    uint64_t patience_us = r->now_us + r->c->rtt_ms * 1000U + RECOVER_PATIENCE_US;
+
+    (void)held;
+    for (uint32_t i = 0; i < r->t->count; i++) {
+        const struct trace_update *u = &r->t->updates[i];
+        if (u->sequence != sequence || u->pts <= position) continue;
+        if (u->seen_us > r->now_us) break; /* nobody can know of it yet */
+        if (u->arrives_us > patience_us) return 0;
+    }
+    return UINT32_MAX;
+}
+
 static void ready(struct run *r, const struct recover_policy *policy, uint64_t seed)
 {
     gap_engine_channel_t channels[64];
@@ -291,6 +308,9 @@ static void ready(struct run *r, const struct recover_policy *policy, uint64_t s
                                   .self_id = 1,
                                   .bot = true,
                                   .gap_wait_us = policy->wait_us,
+                                  .gap_wait_learned = policy->wait_us == 0,
+                                  .gap_wait = policy->by_fate ? wait_by_fate : NULL,
+                                  .gap_wait_data = r,
                                   .limits = {.channel_requests = 100},
                                   .jitter_seed = seed,
                                   .invoke = invoke,

@@ -7,10 +7,14 @@
 
 #include "bench/recover_trace.h"
 
+#define RECOVER_PATIENCE_US 100000
+
 /** A waiting policy: all that differs between two runs over a trace. */
 struct recover_policy {
     const char *name;
-    uint32_t wait_us; /* how long every hole waits */
+    uint32_t wait_us; /* how long every hole waits; 0: learned, or by fate */
+    bool by_fate;     /* knows what the network will do: asks at once if something is lost or later
+                         than a round trip and RECOVER_PATIENCE_US, else waits for it */
 };
 
 /** What a run cost. Times are held-back time: from the first moment at which the client had an

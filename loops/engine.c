@@ -371,6 +371,11 @@ static void config_defaults(gap_engine_t *e)
     gap_engine_limits_t *l = &c->limits;
 
     if (c->gap_wait_us == 0) c->gap_wait_us = GAP_ENGINE_GAP_WAIT_US;
+    const struct gap_wait_config wait = {
+        .fixed_us = c->gap_wait_learned ? 0 : c->gap_wait_us,
+        .lambda_us = c->gap_wait_lambda_us,
+    };
+    gap_wait_init(&e->wait, &wait);
     if (l->inbox == 0) l->inbox = GAP_ENGINE_INBOX_MAX;
     if (l->channel_requests == 0) l->channel_requests = GAP_ENGINE_CHANNEL_REQUESTS_MAX;
     if (l->difference_limit == 0)

@@ -166,6 +166,14 @@ typedef struct gap_engine_config {
     int64_t self_id;          /* user id of the account */
     bool bot;
     uint32_t gap_wait_us; /* 0: GAP_ENGINE_GAP_WAIT_US */
+    /** The wait is learned from what holes did before (sequence/wait.h); gap_wait_us is not used.
+     */
+    bool gap_wait_learned;
+    uint32_t gap_wait_lambda_us; /* what a request may save, see there; 0: GAP_WAIT_LAMBDA_US */
+    /** A waiting policy of the caller's own instead: how long a hole waits from when it opened, in
+     * microseconds; asked when it opens and at each update that is held behind it. May be NULL. */
+    uint32_t (*gap_wait)(void *data, int64_t channel_id, int32_t position, uint32_t held);
+    void *gap_wait_data;
     gap_engine_limits_t limits;
     uint64_t jitter_seed; /* any; two accounts should differ */
     gap_invoke_cb invoke; /* required */

@@ -26,6 +26,7 @@
 #include "sequence/sequence.h"
 #include "sequence/update.h"
 #include "sequence/updates.h"
+#include "sequence/wait.h"
 
 /** Nodes that one batch of a loop handles. */
 #define GAP_SEQ_BATCH_MAX  64
@@ -41,6 +42,10 @@
 #define GAP_FRUITLESS_MAX 6
 /** Differences in a row that can't be read before the server is asked where it stands. */
 #define GAP_UNREADABLE_MAX 3
+/** A gap's timer that fires later than this says that the host was away: the hole teaches nothing,
+ * and is given a moment more in which what was on its way can arrive. */
+#define GAP_WAIT_STALL_US UINT64_C(100000)
+#define GAP_WAIT_REST_US  UINT64_C(20000)
 /** Retry of what failed for lack of memory. */
 #define GAP_SWEEP_US UINT64_C(1000000)
 
@@ -80,9 +85,10 @@ struct gap_node {
     struct gap_node_list rest;  /* NODE_CONTAINER */
     uint8_t kind;
     uint8_t state;
-    int32_t date; /* NODE_CONTAINER */
-    bool unknown; /* names a peer that is not known */
-    bool copied;  /* its bytes are its own */
+    int32_t date;     /* NODE_CONTAINER */
+    bool unknown;     /* names a peer that is not known */
+    bool copied;      /* its bytes are its own */
+    uint64_t held_us; /* since when it is held */
 };
 
 /** One sequence, for ever. */
@@ -108,6 +114,7 @@ struct gap_feed {
     gap_timer_t wait; /* runs while an episode is open and nothing is fetched */
     gap_held_t held;
     uint64_t opened_us;  /* when the episode began */
+    uint32_t wait_us;    /* and how long it waits */
     int32_t opened_from; /* position before the hole */
     int32_t frozen_at;   /* position when the question was ordered */
     uint8_t fruitless;   /* differences in a row that did not move the position */
@@ -115,6 +122,7 @@ struct gap_feed {
     bool asked;          /* a difference has been through since the wait began */
     bool open;           /* an episode is open: told by GAP_EVENT_GAP_OPENED */
     bool expired;        /* its wait is over */
+    bool sampled;        /* it has taught how long a hole waits, or must not */
 };
 
 enum gap_updater_state {
@@ -157,6 +165,7 @@ struct gap_updater {
     uint8_t unreadable; /* that could not be read, in a row */
     int32_t want_pts;   /* highest hint since the last question; 0: none */
     uint64_t pause_us;  /* last back-off; 0: none */
+    uint64_t asked_us;  /* when the question went out */
     struct gap_updater_answer answer;
     struct gap_difference difference; /* being delivered */
     gap_packet_t *packet;             /* owns it */
@@ -200,6 +209,7 @@ struct gap_engine {
     struct gap_updater updater;
     gap_window_t window;
     int32_t date;
+    gap_wait_t wait; /* how long holes wait */
 
     gap_map_t channels;
     struct gap_track *last_track;

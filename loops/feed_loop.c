@@ -36,21 +36,62 @@ static void tell_gap(struct gap_feed *f, gap_engine_event_kind_t kind, bool fetc
     gap_engine_tell(f->engine, &ev);
 }
 
-static void open_episode(struct gap_feed *f, int32_t to)
+static uint32_t wait_of(struct gap_feed *f)
+{
+    gap_engine_t *e = f->engine;
+    gap_engine_config_t *c = &e->config;
+
+    if (c->gap_wait == NULL) return gap_wait_us(&e->wait, f->held.count, e->rt->now_us);
+    return c->gap_wait(c->gap_wait_data, f->track->channel_id, f->track->core.position,
+                       f->held.count);
+}
+
+/* @return false: no memory for a timer. */
+static bool arm(struct gap_feed *f)
+{
+    f->wait_us = wait_of(f);
+    return gap_timer_start(f->engine->rt, &f->wait, f->opened_us + f->wait_us) == 0;
+}
+
+/* One more is held: those that wait pay for the wait. */
+static void hurry(struct gap_feed *f)
+{
+    const gap_engine_config_t *c = &f->engine->config;
+
+    if (!f->open || f->asked || f->expired || f->track->core.mode != GAP_MODE_WAITING) return;
+    if (c->gap_wait == NULL && (!c->gap_wait_learned || f->held.count > GAP_WAIT_WEIGHTS)) return;
+    (void)arm(f); /* out of memory: it waits as before */
+}
+
+/* What an episode teaches about the next ones. */
+static void sample(struct gap_feed *f, bool fetched)
+{
+    uint64_t open_us = f->engine->rt->now_us - f->opened_us;
+
+    if (f->sampled) return;
+    f->sampled = true;
+    if (fetched) {
+        gap_wait_answered(&f->engine->wait, open_us);
+    } else {
+        gap_wait_healed(&f->engine->wait, open_us);
+    }
+}
+
+/* @param since_us  When the first sign of the hole came. */
+static void open_episode(struct gap_feed *f, int32_t to, uint64_t since_us)
 {
     gap_engine_t *e = f->engine;
 
     f->open = true;
     f->expired = false;
     f->asked = false;
-    f->opened_us = e->rt->now_us;
+    f->sampled = false;
+    f->opened_us = since_us;
     f->opened_from = f->track->core.position;
     e->count.gaps++;
     tell_gap(f, GAP_EVENT_GAP_OPENED, false, to);
     if (gap_loop_is_closing(&f->loop)) return;
-    /* No memory for a timer: don't wait then. */
-    if (gap_timer_start(e->rt, &f->wait, f->opened_us + e->config.gap_wait_us) < 0)
-        gap_updater_want(f->updater, 0);
+    if (!arm(f)) gap_updater_want(f->updater, 0); /* don't wait then */
 }
 
 static void close_episode(struct gap_feed *f, bool fetched, bool resynced)
@@ -60,6 +101,7 @@ static void close_episode(struct gap_feed *f, bool fetched, bool resynced)
     f->expired = false;
     gap_timer_stop(f->engine->rt, &f->wait);
     if (resynced) return;
+    sample(f, fetched);
     if (fetched) {
         f->engine->count.fetched++;
     } else {
@@ -72,7 +114,11 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
 {
     struct gap_feed *f = GAP_CONTAINER_OF(timer, struct gap_feed, wait);
 
-    (void)rt;
+    if (f->engine->config.gap_wait_learned && !f->sampled &&
+        rt->now_us - f->opened_us > f->wait_us + GAP_WAIT_STALL_US) {
+        f->sampled = true;
+        if (gap_timer_start(rt, &f->wait, rt->now_us + GAP_WAIT_REST_US) == 0) return;
+    }
     f->expired = true;
     if (f->track->core.mode == GAP_MODE_WAITING) gap_updater_want(f->updater, 0);
 }
@@ -103,8 +149,10 @@ static bool hold(struct gap_feed *f, struct gap_node *n)
         return false;
     }
     gap_node_detach(n);
+    n->held_us = f->engine->rt->now_us;
     f->track->queued++;
     f->engine->count.held++;
+    hurry(f);
     return true;
 }
 
@@ -204,7 +252,7 @@ static void take_gap(gap_engine_t *e, struct gap_track *track, struct gap_node *
         return;
     }
     if (hold(f, n)) {
-        if (first) open_episode(f, end);
+        if (first) open_episode(f, end, e->rt->now_us);
     } else if (first) {
         track->core.mode = GAP_MODE_LIVE;
     }
@@ -240,7 +288,7 @@ static void take_overlap(gap_engine_t *e, struct gap_track *track, struct gap_no
     if (end > f->until) f->until = end;
     if (track->core.mode != GAP_MODE_LIVE) return;
     track->core.mode = GAP_MODE_WAITING;
-    open_episode(f, end);
+    open_episode(f, end, e->rt->now_us);
 }
 
 static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_node *n,
@@ -294,12 +342,22 @@ static void look_behind(gap_engine_t *e, struct gap_track *track)
     gap_engine_tell(e, &ev);
 }
 
+/* The missing update has come after all, while the difference was on its way. */
+static void came_late(struct gap_track *track, const struct gap_node *n)
+{
+    int32_t position = track->core.position;
+
+    if (n->update.pts > position && n->update.pts - n->update.pts_count <= position)
+        sample(track->feed, false);
+}
+
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
     int32_t before = track->core.position;
 
     track->queued--;
     if (n->unknown && fetch_instead(e, track, n)) return;
+    if (track->core.mode == GAP_MODE_FETCHING && track->feed->open) came_late(track, n);
     enum gap_verdict v =
         gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
     take_judged(e, track, n, v, before);
@@ -410,7 +468,11 @@ static void replay_end(struct gap_feed *f)
         hole_stays(f);
     } else if (!f->open) {
         const struct gap_node *first = gap_held_first(&f->held);
-        open_episode(f, first == NULL ? f->until : first->update.pts);
+        const gap_engine_config_t *c = &f->engine->config;
+        /* A fixed wait begins anew; a learned one counts from the first sign. */
+        bool anew = first == NULL || (!c->gap_wait_learned && c->gap_wait == NULL);
+        open_episode(f, first == NULL ? f->until : first->update.pts,
+                     anew ? f->engine->rt->now_us : first->held_us);
     } else if (f->expired) {
         gap_updater_want(f->updater, 0);
     }

@@ -27,6 +27,8 @@ static void on_answer(void *arg, const gap_answer_t *answer)
         gap_engine_check_closed(e);
         return;
     }
+    uint64_t now_us = gap_rt_now_us(e->rt);
+    if (answer->status == 0) gap_wait_rtt(&e->wait, now_us - u->asked_us);
     memset(a, 0, sizeof *a);
     a->have = true;
     a->status = answer->status > 0 ? GAP_E_PROTOCOL : answer->status;
@@ -50,8 +52,12 @@ static int send(struct gap_updater *u, gap_tl_object_t query)
 
     e->inflight++;
     if (!gap_updater_is_common(u)) e->channel_inflight++;
+    u->asked_us = gap_rt_now_us(e->rt);
     int r = e->config.invoke(e->config.invoke_arg, query, on_answer, u);
-    if (r >= 0) return 0;
+    if (r >= 0) {
+        gap_wait_asked(&e->wait, u->asked_us);
+        return 0;
+    }
     e->inflight--;
     if (!gap_updater_is_common(u)) e->channel_inflight--;
     return r;
@@ -212,6 +218,7 @@ static void flooded(struct gap_updater *u, const struct gap_refusal *r)
 {
     uint64_t pause_us = (uint64_t)r->seconds * 1000000;
 
+    gap_wait_flooded(&u->engine->wait, u->engine->rt->now_us);
     u->pause_us = gap_backoff_us(u->pause_us, GAP_ENGINE_RETRY_MIN_US, GAP_ENGINE_RETRY_MAX_US);
     if (pause_us < u->pause_us) pause_us = u->pause_us;
     gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, pause_us);
