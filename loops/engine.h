@@ -333,8 +333,8 @@ bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it, gap_engine_
  * over until then may be stored all the same; the rest comes in the next call.
  */
 GAP_NODISCARD int gap_engine_collect(gap_engine_t *engine, const gap_engine_collector_t *to);
-/** Before gap_engine_start: a peer from a former run. @return 0, GAP_E_NOMEM, GAP_E_LIMIT,
- * GAP_E_ARGUMENT. */
+/** A peer from a former run, or from another source: in place of what was known. @return 0,
+ * GAP_E_NOMEM, GAP_E_LIMIT, GAP_E_ARGUMENT. */
 GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer, int64_t access_hash,
                                   bool min);
 

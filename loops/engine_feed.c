@@ -271,6 +271,7 @@ static void learn(struct intake *in)
         e->memo_puts = e->peers.puts; /* else the memo is still of an earlier object */
     if (r < 0 || q < 0) e->memo.len = 0;
     if (r == GAP_E_NOMEM || q == GAP_E_NOMEM) in->result = GAP_E_NOMEM;
+    gap_engine_tell_peers(e, in->updates.users, in->updates.chats);
 }
 
 static bool seq_is_sane(const struct gap_updates *u)

@@ -294,6 +294,10 @@ void gap_node_tell_failed(gap_engine_t *e);
 /** Deliver a container's rest and free it. */
 void gap_node_deliver_rest(struct gap_node *node);
 
+/* engine_peers.c */
+/** Users and chats have been learned: gap_engine_config.peers. */
+void gap_engine_tell_peers(gap_engine_t *e, gap_tl_vector_t users, gap_tl_vector_t chats);
+
 /* engine_feed.c */
 /** Put an item of a difference that belongs to another sequence into the arrivals. The node is
  * taken. @return false: out of memory. */

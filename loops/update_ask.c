@@ -297,6 +297,7 @@ static void learn(gap_engine_t *e, const struct gap_difference *d)
     int r = gap_peers_learn(&e->peers, d->users);
     if (r == 0 || r == GAP_E_LIMIT) r = gap_peers_learn(&e->peers, d->chats);
     if (r < 0 && r != GAP_E_LIMIT) gap_engine_sweep_later(e);
+    gap_engine_tell_peers(e, d->users, d->chats);
 }
 
 static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
