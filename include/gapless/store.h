@@ -148,15 +148,30 @@ GAP_API GAP_NODISCARD int gap_storage_memory(const gap_alloc_t *alloc, gap_stora
 
 /** Settings of a SQLite storage. Zero-initialise. */
 typedef struct gap_sqlite_config {
-    const char *path; /* the database, which may hold tables of the user's own; copied. Tables of
-                         the library begin with gapless_ */
+    const char *path; /* name of a file; copied. Relative to the directory in which the client
+                         starts; neither ":memory:" nor a URI */
     bool normal_sync; /* synchronous=NORMAL instead of FULL: a power failure (not a kill) may take
                          the last commits back; never their order */
 } gap_sqlite_config_t;
 
 /**
- * A storage in a SQLite database. The file is not touched before the client starts.
- * @param out  Taken by the client that is opened with it.
+ * A storage in a SQLite database. The file is not touched before the client starts; it is made then
+ * if it is missing (mode 0600, as a WAL database).
+ *
+ * The database may be your own, and you may use it side by side with the client: only tables whose
+ * names begin with gapless_ are touched. A database that exists keeps its journal mode, whichever
+ * that is (WAL lets you read while the client commits); its application_id, user_version and other
+ * settings are never changed. A transaction of yours that writes holds the client's commits up:
+ * after 5 s they fail with GAP_E_STORAGE and are tried again.
+ *
+ * Beside the file lies PATH-gapless.lock, which keeps a second client out, also one of another
+ * process, and holds the process id of the client that has it. Remove it only with the database.
+ *
+ * Memory: about 100 KiB while open, from SQLite's own allocator; what is kept of records and names
+ * comes from @p alloc.
+ *
+ * @param alloc  NULL: gap_alloc_default(). Pinned.
+ * @param out    Taken by the client that is opened with it.
  * @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT no path; GAP_E_NOT_FOUND the library was built without
  *         SQLite. Any thread.
  */

@@ -7,9 +7,21 @@ static int make_memory(const gap_alloc_t *alloc, const char *path, gap_storage_t
     return gap_storage_memory(alloc, out);
 }
 
+static int make_sqlite(const gap_alloc_t *alloc, const char *path, gap_storage_t **out)
+{
+    return gap_storage_sqlite(alloc, &(gap_sqlite_config_t){.path = path}, out);
+}
+
+/* The one that may be missing stands last. */
 static const struct store_kind kinds[] = {
     {"memory", make_memory, false, false},
+    {"sqlite", make_sqlite, true, true},
 };
+
+static size_t kinds_there(void)
+{
+    return sizeof kinds / sizeof kinds[0] - (gap_storage_has_sqlite() ? 0 : 1);
+}
 
 /* A storage in memory that is used out of turn says so. */
 START_TEST(test_out_of_turn)
@@ -43,7 +55,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("storage");
     TCase *tc = tcase_create("own");
 
-    store_suite_add(suite, kinds, sizeof kinds / sizeof kinds[0]);
+    store_suite_add(suite, kinds, kinds_there());
     tcase_add_test(tc, test_out_of_turn);
     suite_add_tcase(suite, tc);
     return suite;
