@@ -1,7 +1,7 @@
 /*
- * store/session_file.h - what an account needs to stay signed in, as bytes of a small file: its
- * authorization keys, where its data centres are, who it is. Pure: reading and writing the file is
- * the store loop's business.
+ * store/session_file.h - what an account needs to stay signed in, in a small file: its
+ * authorization keys, where its data centres are, who it is. When it is read and written is the
+ * store loop's business; the bytes are described in store/session_slot.h.
  *
  * The file is a header and two slots of fixed size. A save goes into the slot that is not the
  * newest valid one, whole, and is then synced: whatever happens on the way, the other slot still
@@ -64,17 +64,20 @@ typedef struct gap_session_file gap_session_file_t;
 /*
  * Blocking; on the writer thread. Failures, all with a text in *fault: GAP_E_HELD, GAP_E_FOREIGN,
  * GAP_E_NEWER (nothing is touched); GAP_E_DAMAGED neither slot is whole (nothing is touched; the
- * file has to be moved away by hand); GAP_E_STORAGE; GAP_E_NOMEM.
+ * file has to be moved away by hand); GAP_E_STORAGE; GAP_E_NOMEM; GAP_E_LIBCRYPTO.
  */
 
 /** Open or create (mode 0600), take it alone, read the newest whole slot. An empty or new file
- * reads as zeroes. @param data Filled in. */
+ * reads as zeroes, and so does one whose very first save was cut short. @param path Copied.
+ * @param data Filled in. */
 GAP_NODISCARD int gap_session_file_open(gap_env_t *env, const char *path, gap_session_file_t **out,
                                         struct gap_session_data *data, gap_storage_fault_t *fault);
-/** Write and sync. After a failure the file still holds what was saved before; GAP_E_STORAGE: it
- * may be tried again (also after a failed sync: the slot is written anew). */
+/** Write and sync. After a failure the file holds what was saved before, or already this; it may be
+ * tried again (also after a failed sync: the slot is written anew). @param data Within the limits
+ * above, each data centre once. */
 GAP_NODISCARD int gap_session_file_save(gap_session_file_t *f, const struct gap_session_data *data,
                                         gap_storage_fault_t *fault);
+/** Close and free; the lock goes with it. */
 void gap_session_file_close(gap_session_file_t *f);
 
 #endif
