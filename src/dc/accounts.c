@@ -36,6 +36,8 @@ int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account)
     }
     gap_dc_sign_out(dc, key);
     key->account = account;
+    key->is_guest = false;
+    dc_model_away(dc->model, account, false);
     key->ordinal = a->keys_ever++;
     TAILQ_INSERT_TAIL(&a->keys, key, account_link);
     return 0;

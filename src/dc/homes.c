@@ -4,6 +4,7 @@
  */
 #include "dc/homes.h"
 
+#include "base/alloc.h"
 #include "dc/rpc.h"
 
 #include <stdio.h>
@@ -18,9 +19,15 @@ void gap_dc_homes_init(gap_dc_t *dc)
     gap_map_init(&dc->homes.moved, dc->alloc);
 }
 
+int gap_dc_homes_open(gap_dc_t *dc)
+{
+    return gap_dc_transfer_key(&dc->crypto, dc->options.peer_secret, dc->homes.key);
+}
+
 void gap_dc_homes_fini(gap_dc_t *dc)
 {
     gap_map_fini(&dc->homes.moved);
+    gap_wipe(dc->homes.key, sizeof dc->homes.key);
 }
 
 /* --- who lives where ----------------------------------------------------------------------- */
@@ -96,21 +103,96 @@ int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id)
     if (moved_to(dc, account) == 0 && dc->homes.moved.count >= GAP_DC_MOVED_MAX) return GAP_E_LIMIT;
     int r = gap_map_set(&dc->homes.moved, (uint64_t)account, (void *)(intptr_t)id);
     if (r < 0) return r;
+    dc_model_away(dc->model, account, id != dc->options.dc);
     if (a == NULL || id == dc->options.dc) return 0;
     TAILQ_FOREACH (key, &a->keys, account_link) key->subscribed = NULL;
     return 0;
-}
-
-bool gap_dc_has_moved_to(const gap_dc_t *dc, int64_t account, int32_t id)
-{
-    return moved_to(dc, account) == id;
 }
 
 bool gap_dc_gets_updates(const gap_dc_t *dc, const gap_dc_key_t *key)
 {
     int32_t home = moved_to(dc, key->account);
 
-    return key->account != 0 && (home == 0 || home == dc->options.dc);
+    return key->account != 0 && !key->is_guest && (home == 0 || home == dc->options.dc);
+}
+
+/* --- authorizations that travel -------------------------------------------------------------- */
+
+static int refuse(gap_dc_error_t *error, int32_t code, const char *text)
+{
+    error->code = code;
+    error->text = text;
+    return GAP_DC_IS_ERROR;
+}
+
+static uint64_t now_s(const gap_dc_t *dc)
+{
+    return dc->now.wall_us / 1000000;
+}
+
+int gap_dc_export(gap_dc_t *dc, const gap_dc_key_t *key, const gap_dc_query_t *q, gap_buf_t *out,
+                  gap_dc_error_t *error)
+{
+    gap_tl_auth_export_authorization_t in;
+    gap_dc_transfer_t transfer = {.from = dc->options.dc, .account = key->account};
+    uint8_t bytes[GAP_DC_TRANSFER_BYTES];
+
+    if (gap_tl_read(q->method, q->id, &in, sizeof in) < 0)
+        return refuse(error, 400, "INPUT_FETCH_ERROR");
+    if (key->account == 0) return refuse(error, 401, "AUTH_KEY_UNREGISTERED");
+    /* Only the home vouches for an account: what was imported is not handed on. */
+    if (key->is_guest || in.dc_id == dc->options.dc ||
+        !gap_dc_peers_has(&dc->homes.peers, in.dc_id))
+        return refuse(error, 400, "DC_ID_INVALID");
+    transfer.to = in.dc_id;
+    transfer.expires_s = now_s(dc) + GAP_DC_TRANSFER_S;
+    transfer.is_bot = dc_model_is_bot(dc->model, key->account);
+    transfer.is_move = moved_to(dc, key->account) == in.dc_id;
+    int r = gap_random_fill(&dc->random, transfer.nonce, sizeof transfer.nonce);
+    if (r == 0) r = gap_dc_transfer_seal(&dc->crypto, dc->homes.key, &transfer, bytes);
+    if (r < 0) return r;
+    gap_tl_auth_exported_authorization_t exported = {key->account, gap_bytes(bytes, sizeof bytes)};
+    return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_AUTH_EXPORTED_AUTHORIZATION, &exported));
+}
+
+/* Is what a client brings good for it, here and now? It is used up then. */
+static int check_import(gap_dc_t *dc, const gap_tl_auth_import_authorization_t *in,
+                        gap_dc_transfer_t *transfer, gap_dc_error_t *error)
+{
+    int r = gap_dc_transfer_open(&dc->crypto, dc->homes.key, in->bytes, transfer);
+
+    if (r < 0) return r;
+    if (r == GAP_DC_TRANSFER_BAD || transfer->to != dc->options.dc ||
+        transfer->expires_s < now_s(dc))
+        return refuse(error, 400, "AUTH_BYTES_INVALID");
+    if (transfer->account != in->id) return refuse(error, 400, "USER_ID_INVALID");
+    r = gap_dc_transfer_use(&dc->homes.used, transfer, now_s(dc));
+    if (r == GAP_E_LIMIT) return refuse(error, 420, "FLOOD_WAIT_60");
+    return r == GAP_DC_TRANSFER_BAD ? refuse(error, 400, "AUTH_BYTES_INVALID") : r;
+}
+
+int gap_dc_import(gap_dc_t *dc, gap_dc_key_t *key, const gap_dc_query_t *q, gap_dc_error_t *error)
+{
+    gap_tl_auth_import_authorization_t in;
+    gap_dc_transfer_t transfer;
+
+    if (gap_tl_read(q->method, q->id, &in, sizeof in) < 0)
+        return refuse(error, 400, "INPUT_FETCH_ERROR");
+    int r = check_import(dc, &in, &transfer, error);
+    if (r != 0) return r;
+    bool was_here = gap_map_get(&dc->accounts_by_id, (uint64_t)transfer.account) != NULL &&
+                    !dc_model_is_away(dc->model, transfer.account);
+    r = gap_dc_sign_in(dc, key, transfer.account);
+    if (r == GAP_E_LIMIT) return refuse(error, 420, "FLOOD_WAIT_60");
+    if (r == GAP_E_ARGUMENT) return refuse(error, 400, "USER_ID_INVALID");
+    if (r < 0) return r;
+    if (transfer.is_move) {
+        r = gap_dc_move(dc, transfer.account, dc->options.dc);
+        return r == GAP_E_LIMIT ? refuse(error, 420, "FLOOD_WAIT_60") : r;
+    }
+    key->is_guest = true;
+    dc_model_away(dc->model, transfer.account, !was_here);
+    return 0;
 }
 
 /* --- what clients are told ----------------------------------------------------------------- */

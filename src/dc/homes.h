@@ -10,22 +10,28 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "dc/dc.h"
+#include "dc/transfer.h"
 #include "tl/tl.h"
 
 #include <gapless/tl_api.h>
 
 struct gap_dc_error;
 struct gap_dc_key;
+struct gap_dc_query;
 
 /** The server's. */
 typedef struct gap_dc_homes {
     gap_dc_peers_t peers;
-    gap_map_t moved; /* account -> id of a data centre, as a pointer */
-    char error[32];  /* text of the error made last */
-    bool is_looking; /* options.look_at_peers is running */
+    gap_map_t moved;               /* account -> id of a data centre, as a pointer */
+    uint8_t key[GAP_SHA256_BYTES]; /* of authorizations that are exported */
+    gap_dc_used_list_t used;       /* those imported lately */
+    char error[32];                /* text of the error made last */
+    bool is_looking;               /* options.look_at_peers is running */
 } gap_dc_homes_t;
 
 void gap_dc_homes_init(gap_dc_t *dc);
+/** With dc->crypto open. @return 0; GAP_E_LIBCRYPTO. */
+GAP_NODISCARD int gap_dc_homes_open(gap_dc_t *dc);
 /** Safe twice. */
 void gap_dc_homes_fini(gap_dc_t *dc);
 
@@ -48,9 +54,15 @@ int gap_dc_migrate(gap_dc_t *dc, const char *kind, int32_t id, struct gap_dc_err
 /** An account lives in data centre @p id from now on; if that is elsewhere its keys here get no
  * more updates. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
 GAP_NODISCARD int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id);
-/** Has it moved to there? */
-bool gap_dc_has_moved_to(const gap_dc_t *dc, int64_t account, int32_t id);
-
+/** auth.exportAuthorization. @param out Appended to.
+ * @return 0; GAP_DC_IS_ERROR; GAP_E_NOMEM, GAP_E_LIBCRYPTO, what the random source returned. */
+GAP_NODISCARD int gap_dc_export(gap_dc_t *dc, const struct gap_dc_key *key,
+                                const struct gap_dc_query *q, gap_buf_t *out,
+                                struct gap_dc_error *error);
+/** auth.importAuthorization: the key is signed in then, as a guest unless its account has moved to
+ * here. @return 0; GAP_DC_IS_ERROR; GAP_E_NOMEM, GAP_E_LIBCRYPTO. */
+GAP_NODISCARD int gap_dc_import(gap_dc_t *dc, struct gap_dc_key *key, const struct gap_dc_query *q,
+                                struct gap_dc_error *error);
 /** Are pushes to go to this key: does its account live here? */
 bool gap_dc_gets_updates(const gap_dc_t *dc, const struct gap_dc_key *key);
 /** Let the owner bring the table up to date if this method makes use of it. */

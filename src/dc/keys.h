@@ -22,6 +22,7 @@ typedef struct gap_dc_key {
     int32_t layer;           /* announced last; 0: none yet */
     bool inited;             /* initConnection was seen */
     int64_t account;         /* signed in; 0: nobody */
+    bool is_guest;           /* it lives in another data centre: no updates */
     int32_t seq;             /* last container seq sent */
     uint32_t ordinal;        /* which key of its account this is, from 0 */
     uint32_t calls;          /* API calls made while signed in */

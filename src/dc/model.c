@@ -43,8 +43,7 @@ static bool options_ok(const dc_options_t *o)
     return o->channels <= CHANNELS_MAX && o->users >= 1 && o->users <= USERS_MAX &&
            o->groups <= GROUPS_MAX && o->slice >= 1 && o->channel_slice >= 1 &&
            o->difference_max >= 1 && o->channel_diff_max >= 1 && o->text_min <= o->text_max &&
-           o->text_max <= DC_TEXT_CHARS_MAX && o->short_percent <= 100 &&
-           o->min_percent <= 100;
+           o->text_max <= DC_TEXT_CHARS_MAX && o->short_percent <= 100 && o->min_percent <= 100;
 }
 
 int dc_grow(const gap_alloc_t *alloc, void **items, uint32_t *cap, uint32_t count, size_t size)
@@ -317,6 +316,32 @@ int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us)
     }
     m->account_count++;
     return 0;
+}
+
+bool dc_model_is_bot(const dc_model_t *m, int64_t id)
+{
+    uint32_t account = dc_account_index(m, id);
+
+    return account != DC_NONE && m->accounts[account].bot;
+}
+
+void dc_model_away(dc_model_t *m, int64_t id, bool is_away)
+{
+    uint32_t account = dc_account_index(m, id);
+
+    if (account == DC_NONE || m->accounts[account].away == is_away) return;
+    m->accounts[account].away = is_away;
+    if (is_away)
+        m->away_count++;
+    else
+        m->away_count--;
+}
+
+bool dc_model_is_away(const dc_model_t *m, int64_t id)
+{
+    uint32_t account = dc_account_index(m, id);
+
+    return account != DC_NONE && m->accounts[account].away;
 }
 
 size_t dc_model_account_count(const dc_model_t *m)

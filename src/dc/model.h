@@ -138,6 +138,12 @@ void dc_model_limit(dc_model_t *m, const dc_limits_t *limits);
  * not positive; GAP_E_LIMIT a hundred thousand accounts; GAP_E_NOMEM.
  */
 GAP_NODISCARD int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us);
+/** Is this account a bot? false for who has no account. */
+bool dc_model_is_bot(const dc_model_t *m, int64_t id);
+/** An account that is away lives in another data centre: no traffic is made for it while there are
+ * others. Nothing happens to who has no account. */
+void dc_model_away(dc_model_t *m, int64_t id, bool is_away);
+bool dc_model_is_away(const dc_model_t *m, int64_t id);
 size_t dc_model_account_count(const dc_model_t *m);
 /** @param index Below the count, in order of creation. @return the id. */
 int64_t dc_model_account_at(const dc_model_t *m, size_t index);

@@ -96,6 +96,7 @@ struct dc_chat {
 struct dc_account {
     int64_t id;
     bool bot;
+    bool away;
     uint32_t groups; /* first of its basic groups among the chats */
     struct dc_log common;
     struct dc_log qts;
@@ -136,6 +137,7 @@ struct dc_model {
     uint32_t chat_cap;
     struct dc_account *accounts;
     uint32_t account_count;
+    uint32_t away_count; /* of them */
     uint32_t account_cap;
     uint32_t *user_marks;     /* invented users */
     gap_map_t account_by_id;  /* index + 1 */

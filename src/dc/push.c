@@ -55,9 +55,11 @@ static int second_world(const gap_dc_t *dc, dc_model_t **out)
     int r = dc_model_new(dc->alloc, dc_model_options(dc->model), &world);
 
     if (r < 0) return r;
-    for (size_t i = 0; i < dc_model_account_count(dc->model) && r >= 0; i++)
-        r = dc_model_account(world, dc_model_account_at(dc->model, i), true,
-                             (int64_t)dc->now.wall_us);
+    for (size_t i = 0; i < dc_model_account_count(dc->model) && r >= 0; i++) {
+        int64_t id = dc_model_account_at(dc->model, i);
+        r = dc_model_account(world, id, true, (int64_t)dc->now.wall_us);
+        if (r >= 0) dc_model_away(world, id, dc_model_is_away(dc->model, id));
+    }
     if (r < 0)
         dc_model_free(world);
     else

@@ -184,6 +184,15 @@ static int import_bot(struct call *c, gap_buf_t *out)
     return authorization(c, out);
 }
 
+static int import_authorization(struct call *c, gap_buf_t *out)
+{
+    int r = gap_dc_import(c->dc, c->key, &c->query, &c->error);
+
+    if (r != 0) return r;
+    c->account = c->key->account;
+    return authorization(c, out);
+}
+
 static int log_out(struct call *c, gap_buf_t *out)
 {
     if (c->key->account == 0) return fail(c, 401, "AUTH_KEY_UNREGISTERED");
@@ -235,6 +244,10 @@ static int dispatch(struct call *c)
     switch (c->query.id) {
     case GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION:
         return import_bot(c, out);
+    case GAP_TL_AUTH_EXPORT_AUTHORIZATION:
+        return gap_dc_export(dc, c->key, &c->query, out, &c->error);
+    case GAP_TL_AUTH_IMPORT_AUTHORIZATION:
+        return import_authorization(c, out);
     case GAP_TL_AUTH_BIND_TEMP_AUTH_KEY:
         return bind_key(c, out);
     case GAP_TL_AUTH_LOG_OUT:
@@ -382,7 +395,7 @@ static int aftermath(struct call *c)
     if (r == 0 && error == NULL) r = dc_ledger_difference(&dc->ledger, c->account, a);
     for (uint32_t i = 0; i < a->count && r == 0; i++)
         r = gap_dc_push_clean(dc, a->first_n + i, c->key);
-    if (r == 0 && c->error.code == 0 && c->account != 0 &&
+    if (r == 0 && c->error.code == 0 && gap_dc_gets_updates(dc, c->key) &&
         c->query.id != GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION) {
         gap_dc_account_called(dc, c->account, c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
         if (dc->phase == GAP_DC_AWAITING) gap_dc_push_turn(dc);

@@ -240,6 +240,7 @@ int gap_dc_open(gap_env_t *env, const gap_alloc_t *alloc, const gap_dc_options_t
     if ((dc = gap_calloc(alloc, 1, sizeof *dc)) == NULL) return GAP_E_NOMEM;
     init_parts(dc, env, alloc, options);
     if ((r = gap_crypto_init(&dc->crypto)) < 0) goto fail;
+    if ((r = gap_dc_homes_open(dc)) < 0) goto fail;
     if ((r = dc_model_new(alloc, &options->world, &dc->model)) < 0) goto fail;
     if ((r = gap_dc_script_open(dc)) < 0) goto fail;
     gap_dc_look_at_clock(dc);

@@ -261,6 +261,18 @@ static dc_kind_t draw_kind(struct scene *s, uint32_t kinds)
     return DC_NEW_MESSAGE;
 }
 
+/** Somebody who is here, or if nobody is anybody. */
+static uint32_t any_account(struct scene *s)
+{
+    const dc_model_t *m = s->m;
+    uint32_t here = m->account_count - m->away_count;
+    uint32_t at = below(s, here > 0 ? here : m->account_count);
+
+    if (here == 0 || here == m->account_count) return at;
+    for (uint32_t i = 0;; i++)
+        if (!m->accounts[i].away && at-- == 0) return i;
+}
+
 int dc_traffic_next(dc_traffic_t *t, dc_model_t *m, int64_t now_us, uint32_t *out_n)
 {
     static const dc_kind_t instead[] = {DC_NEW_MESSAGE, DC_QTS, DC_CALLBACK_QUERY};
@@ -272,7 +284,7 @@ int dc_traffic_next(dc_traffic_t *t, dc_model_t *m, int64_t now_us, uint32_t *ou
     if (kinds == 0) kinds = DC_KINDS_ALL;
     /* Each event has a stream of its own: what clients do may change one event, never the rest. */
     t->rng.state = gap_hash64(t->options.seed ^ TRAFFIC_SALT) ^ t->made;
-    s.who = below(&s, m->account_count);
+    s.who = any_account(&s);
     int r = make(&s, draw_kind(&s, kinds));
     for (size_t i = 0; i < GAP_ARRAY_LEN(instead) && r == NOTHING_FOUND; i++) {
         if ((kinds >> instead[i] & 1U) != 0) r = make(&s, instead[i]);

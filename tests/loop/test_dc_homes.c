@@ -229,6 +229,231 @@ START_TEST(a_key_is_good_for_one_data_centre)
 }
 END_TEST
 
+/* --- authorizations that travel -------------------------------------------------------------- */
+
+/* What auth.exportAuthorization gave. */
+struct ticket {
+    int64_t id;
+    uint8_t bytes[256];
+    size_t len;
+};
+
+static gap_bytes_t ask_export(struct client *c, int32_t dc_id)
+{
+    gap_tl_auth_export_authorization_t q = {dc_id};
+    return client_call(c, GAP_TL_OF(GAP_TL_AUTH_EXPORT_AUTHORIZATION, &q), NULL);
+}
+
+static struct ticket export_to(struct client *c, int32_t dc_id)
+{
+    gap_tl_auth_exported_authorization_t exported;
+    struct ticket ticket = {0};
+    gap_bytes_t r = ask_export(c, dc_id);
+
+    ck_assert_int_gt(gap_tl_read(r, GAP_TL_AUTH_EXPORTED_AUTHORIZATION, &exported, sizeof exported),
+                     0);
+    ck_assert_uint_le(exported.bytes.len, sizeof ticket.bytes);
+    ticket.id = exported.id;
+    ticket.len = exported.bytes.len;
+    memcpy(ticket.bytes, exported.bytes.data, ticket.len);
+    return ticket;
+}
+
+static gap_bytes_t import(struct client *c, const struct ticket *ticket)
+{
+    gap_tl_auth_import_authorization_t q = {ticket->id, gap_bytes(ticket->bytes, ticket->len)};
+    return client_first_call(c, 227, GAP_TL_OF(GAP_TL_AUTH_IMPORT_AUTHORIZATION, &q));
+}
+
+static gap_bytes_t get_self(struct client *c)
+{
+    gap_tl_input_user_self_t self = {0};
+    gap_tl_object_t ids[1] = {GAP_TL_OF(GAP_TL_INPUT_USER_SELF, &self)};
+    gap_tl_users_get_users_t q = {gap_tl_array(ids, 1)};
+
+    return client_call(c, GAP_TL_OF(GAP_TL_USERS_GET_USERS, &q), NULL);
+}
+
+static void check_self(gap_bytes_t user)
+{
+    gap_tl_user_t self;
+
+    ck_assert_int_gt(gap_tl_read(user, GAP_TL_USER, &self, sizeof self), 0);
+    ck_assert_int_eq(self.id, BOT);
+    ck_assert((self.flags & GAP_TL_USER_F_SELF) != 0);
+}
+
+START_TEST(an_imported_account_may_call)
+{
+    struct client there;
+    gap_tl_auth_authorization_t authorization;
+
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    struct ticket ticket = export_to(&client, 4);
+    ck_assert_int_eq(ticket.id, BOT);
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    gap_bytes_t r = import(&there, &ticket);
+    ck_assert_int_gt(
+        gap_tl_read(r, GAP_TL_AUTH_AUTHORIZATION, &authorization, sizeof authorization), 0);
+    check_self(gap_tl_bytes(authorization.user));
+    r = get_self(&there);
+    ck_assert_uint_eq(gap_load32(r.data), GAP_TL_VECTOR);
+    check_self(gap_bytes(r.data + 8, r.len - 8));
+    /* Only the home vouches for an account. */
+    expect_error(ask_export(&there, 2), 400, "DC_ID_INVALID");
+    char *ledger = dc_thread_ledger(&four);
+    const char *line = strstr(ledger, "\"auth.importAuthorization\"");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_nonnull(strstr(line, ",\"dc\":4,"));
+    free(ledger);
+    client_fini(&there);
+}
+END_TEST
+
+/* How many events of the ledger are this account's own. */
+static unsigned events_of(const char *ledger, int64_t account)
+{
+    char name[64];
+    unsigned count = 0;
+
+    (void)snprintf(name, sizeof name, ",\"account\":%lld,", (long long)account);
+    for (const char *line = ledger; *line != '\0'; line = strchr(line, '\n') + 1) {
+        const char *at = strstr(line, name);
+        count += strncmp(line, "{\"n\":", 5) == 0 && at != NULL && at < strchr(line, '\n');
+    }
+    return count;
+}
+
+START_TEST(a_guest_gets_no_updates_and_starts_no_traffic)
+{
+    struct client guest;
+    struct client resident;
+    struct client_message m;
+    gap_tl_updates_get_difference_t q = {.pts = 1, .date = 1, .qts = 1};
+
+    four.options.traffic.events = 60;
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&guest, 6);
+    go_to(&guest, &four, &other);
+    ck_assert_uint_eq(gap_load32(import(&guest, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    (void)client_call(&guest, GAP_TL_OF(GAP_TL_UPDATES_GET_DIFFERENCE, &q), NULL);
+    while (client_receive(&guest, &m)) /* for a second */
+        ck_assert_uint_ne(gap_load32(m.body.data), GAP_TL_UPDATES);
+    char *ledger = dc_thread_ledger(&four);
+    ck_assert_ptr_null(strstr(ledger, "{\"n\":"));
+    free(ledger);
+    client_init(&resident, 7);
+    go_to(&resident, &four, &other);
+    client_sign_in(&resident, BOT + 1);
+    (void)client_call(&resident, GAP_TL_OF(GAP_TL_UPDATES_GET_DIFFERENCE, &q), NULL);
+    dc_thread_wait_done(&four);
+    ledger = dc_thread_ledger(&four);
+    ck_assert_ptr_nonnull(strstr(ledger, "\"fate\":\"sent\""));
+    ck_assert_uint_eq(events_of(ledger, BOT), 0);
+    ck_assert_uint_gt(events_of(ledger, BOT + 1), 0);
+    free(ledger);
+    while (client_receive(&guest, &m)) ck_assert_uint_ne(gap_load32(m.body.data), GAP_TL_UPDATES);
+    client_fini(&resident);
+    client_fini(&guest);
+}
+END_TEST
+
+START_TEST(a_ticket_is_good_once_there_and_for_its_owner)
+{
+    struct client there;
+    struct ticket wrong;
+
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    wrong = ticket;
+    wrong.id++;
+    expect_error(import(&there, &wrong), 400, "USER_ID_INVALID");
+    wrong = ticket;
+    wrong.bytes[20] ^= 1;
+    expect_error(import(&there, &wrong), 400, "AUTH_BYTES_INVALID");
+    wrong.len = 0;
+    expect_error(import(&there, &wrong), 400, "AUTH_BYTES_INVALID");
+    /* A wrong id has not used it up; it is for data centre 4 and no other; then it is gone. */
+    expect_error(import(&client, &ticket), 400, "AUTH_BYTES_INVALID");
+    ck_assert_uint_eq(gap_load32(import(&there, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    expect_error(import(&there, &ticket), 400, "AUTH_BYTES_INVALID");
+    client_fini(&there);
+}
+END_TEST
+
+START_TEST(exporting_needs_an_account_and_a_known_data_centre)
+{
+    gap_tl_auth_export_authorization_t q = {4};
+
+    start();
+    go_to(&client, &two, &ordinary);
+    expect_error(client_first_call(&client, 227, GAP_TL_OF(GAP_TL_AUTH_EXPORT_AUTHORIZATION, &q)),
+                 401, "AUTH_KEY_UNREGISTERED");
+    client_sign_in(&client, BOT);
+    expect_error(ask_export(&client, 2), 400, "DC_ID_INVALID");
+    expect_error(ask_export(&client, 5), 400, "DC_ID_INVALID");
+    expect_error(ask_export(&client, -4), 400, "DC_ID_INVALID");
+}
+END_TEST
+
+START_TEST(another_secret_is_not_believed)
+{
+    struct client there;
+
+    four.options.peer_secret = "something else";
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    expect_error(import(&there, &ticket), 400, "AUTH_BYTES_INVALID");
+    client_fini(&there);
+}
+END_TEST
+
+/* --- main and media connections -------------------------------------------------------------- */
+
+/* Two sessions of one key: only the one that did not ask for silence gets updates. */
+START_TEST(only_the_main_session_gets_updates)
+{
+    struct client media;
+    struct client_message m;
+    uint32_t nothing = 0;
+    uint32_t pushes = 0;
+    gap_tl_updates_get_difference_t q = {.pts = 1, .date = 1, .qts = 1};
+    gap_tl_invoke_without_updates_t quiet = {GAP_TL_OF(GAP_TL_HELP_GET_NEAREST_DC, &nothing)};
+
+    two.options.traffic.events = 40;
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    client_init(&media, 6);
+    media.peer.key = client.peer.key;
+    media.peer.salt = client.peer.salt;
+    client_connect(&media, two.port, WIRE_INTERMEDIATE);
+    gap_bytes_t r = client_call(&media, GAP_TL_OF(GAP_TL_INVOKE_WITHOUT_UPDATES, &quiet), NULL);
+    ck_assert_uint_eq(gap_load32(r.data), GAP_TL_NEAREST_DC);
+    (void)client_call(&client, GAP_TL_OF(GAP_TL_UPDATES_GET_DIFFERENCE, &q), NULL);
+    (void)client_call(&media, GAP_TL_OF(GAP_TL_INVOKE_WITHOUT_UPDATES, &quiet), NULL);
+    dc_thread_wait_done(&two);
+    while (client_receive(&client, &m)) pushes += (m.msg_id & 3) == 3;
+    ck_assert_uint_ge(pushes, 40);
+    while (client_receive(&media, &m)) ck_assert_msg((m.msg_id & 3) != 3, "a push");
+    client_fini(&media);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("dc_homes");
@@ -246,6 +471,16 @@ static Suite *make_suite(void)
     tcase_add_test(tc, bots_are_sent_home);
     tcase_add_test(tc, bots_stay_while_their_home_is_unknown);
     tcase_add_test(tc, a_key_is_good_for_one_data_centre);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("travelling");
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, an_imported_account_may_call);
+    tcase_add_test(tc, a_guest_gets_no_updates_and_starts_no_traffic);
+    tcase_add_test(tc, a_ticket_is_good_once_there_and_for_its_owner);
+    tcase_add_test(tc, exporting_needs_an_account_and_a_known_data_centre);
+    tcase_add_test(tc, another_secret_is_not_believed);
+    tcase_add_test(tc, only_the_main_session_gets_updates);
     suite_add_tcase(s, tc);
     return s;
 }
