@@ -305,7 +305,8 @@ typedef void (*gap_found_cb)(gap_client_t *client, const gap_found_peer_t *found
  *             "tg://resolve?domain=name"; or an id: "123" a user, "-123" a basic group,
  *             "-100123..." a channel (the marked ids of the Bot API). Copied. Looked for in what
  * the account has seen, in the storage, then asked of the server.
- * @return 0, the callback follows; GAP_E_STATE not signed in; GAP_E_NOMEM; GAP_E_CLOSED.
+ * @return 0, the callback follows; GAP_E_STATE not signed in; GAP_E_LIMIT too many look-ups wait;
+ * GAP_E_NOMEM; GAP_E_CLOSED.
  */
 GAP_API GAP_NODISCARD int gap_client_find_peer(gap_client_t *client, const char *who,
                                                gap_found_cb callback, void *data);

@@ -66,6 +66,7 @@ static void feed_engine(gap_client_t *c, const struct host_call *call,
     if (c->engine == NULL || c->stopped) return;
     int r = gap_engine_result(c->engine, gap_bytes(call->query, call->query_len), result->value,
                               result->packet);
+    if (r == GAP_UNCONCERNED) client_people_answer(c, result->value);
     if (r < 0)
         gap_rt_log(&c->rt, GAP_LOG_WARN, "updates in an answer: %s; the difference brings them",
                    gap_strerror(r));

@@ -72,6 +72,7 @@ static void actor_closed(gap_rt_t *rt, gap_loop_t *self)
     (void)rt;
     GAP_ASSERT(c->link == NULL);
     GAP_ASSERT(c->engine == NULL);
+    GAP_ASSERT(c->finder == NULL);
     c->finished = true;
 }
 
@@ -90,6 +91,7 @@ int client_new(const gap_client_config_t *config, gap_client_t **out)
     c->log = config->log;
     c->log_data = config->log_data;
     c->log_level = config->log_level;
+    client_book_init(&c->book, alloc);
     int r = client_settings_copy(&c->settings, alloc, config, &why);
     if (r < 0) {
         if (why != NULL && c->log != NULL) c->log(c->log_data, GAP_LOG_ERROR, why);
@@ -102,6 +104,7 @@ int client_new(const gap_client_config_t *config, gap_client_t **out)
 
 void client_free(gap_client_t *c)
 {
+    client_book_fini(&c->book);
     client_settings_free(&c->settings, c->alloc);
     gap_wipe(&c->session, sizeof c->session);
     gap_free(c->alloc, c);
@@ -144,6 +147,7 @@ void client_close_engine(gap_client_t *c)
     if (c->stopped) return;
     c->stopped = true;
     if (c->engine == NULL) return;
+    client_book_use(&c->book, NULL);
     gap_engine_counters(c->engine, &c->counters);
     gap_engine_close(c->engine, engine_closed, c);
 }
@@ -162,6 +166,7 @@ void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *
     client->closed = callback;
     client->closed_data = data;
     client_close_engine(client);
+    client_people_close(client);
     client_close_link(client);
     gap_loop_close(&client->rt, &client->loop);
 }

@@ -11,7 +11,7 @@
  *   link.c      the main link                 sign_in.c   the questions of a sign-in
  *   dcs.c       where the data centres are    call.c      requests
  *   events.c    telling the host              settings.c  the configuration
- *   reply.c     addressing peers
+ *   reply.c     addressing peers              people.c    who is known, looking peers up
  *
  * The client is an actor of its runtime only to count its children, the engine and the links; all
  * it does happens in their events.
@@ -19,6 +19,7 @@
 #ifndef GAP_CLIENT_CLIENT_H
 #define GAP_CLIENT_CLIENT_H
 
+#include "client/peer_book.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
 #include "loops/session_loop.h"
@@ -82,6 +83,8 @@ struct gap_client {
     gap_loop_t loop;
     gap_link_t *link; /* the main one */
     gap_engine_t *engine;
+    struct client_book book;
+    struct client_finder *finder; /* NULL: nobody was looked for yet */
     struct client_settings settings;
     /** Who the account is, its data centres and keys: the one copy. */
     struct gap_session_data session;
@@ -194,6 +197,19 @@ GAP_NODISCARD int client_dc_target(gap_client_t *c, int32_t dc, struct client_ta
 
 /** The link is ready and the account not signed in: do what is next. */
 void client_sign_in(gap_client_t *c);
+
+/* ---- people.c ---- */
+
+/** The engine is open, not yet started. @param storage  Copied; NULL: nothing is stored. */
+void client_people_begin(gap_client_t *c, const struct client_book_ops *storage);
+/** gap_engine_config.peers. */
+void client_on_engine_peers(void *data, gap_tl_vector_t users, gap_tl_vector_t chats);
+/** The answer to a call of the host that does not concern the engine. */
+void client_people_answer(gap_client_t *c, gap_bytes_t value);
+/** An update, before the host's handlers. */
+void client_people_update(gap_client_t *c, const gap_update_t *update);
+/** Nobody is looked for any more. No-op without a finder, and twice. */
+void client_people_close(gap_client_t *c);
 
 /* ---- call.c ---- */
 

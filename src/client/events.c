@@ -202,6 +202,7 @@ int client_on_engine_update(gap_update_t *update, void *data)
     gap_message_t message;
 
     update->account = c;
+    client_people_update(c, update);
     if (c->on_update != NULL) {
         int r = c->on_update(update, c->update_data);
         if (r != 0) return r;

@@ -1,63 +1,29 @@
 /*
  * client/reply.c - addressing peers, and answering a message.
  *
- * Owns nothing: access hashes are the engine's, which learns them from everything that arrives.
+ * Owns nothing: access hashes are the engine's, which learns them from everything that arrives; the
+ * book knows what to do about partial peers.
  */
 #include "client/client.h"
 
-#include "base/bytes.h"
 #include "sequence/update.h"
 
 #include <gapless/tl_api.h>
-#include <string.h>
 
 gap_client_t *gap_update_client(const gap_update_t *update)
 {
     return update->account;
 }
 
-static void store_peer(uint8_t storage[GAP_INPUT_PEER_BYTES], uint32_t id, gap_peer_t peer,
-                       const int64_t *hash, gap_tl_object_t *out)
-{
-    size_t len = 12;
-
-    gap_store32(storage, id);
-    gap_store64(storage + 4, (uint64_t)peer.id);
-    if (hash != NULL) {
-        gap_store64(storage + 12, (uint64_t)*hash);
-        len = 20;
-    }
-    *out = (gap_tl_object_t){storage, len, NULL, id};
-}
-
 int gap_client_input_peer(gap_client_t *client, gap_peer_t peer,
                           uint8_t storage[GAP_INPUT_PEER_BYTES], gap_tl_object_t *out)
 {
-    int64_t hash = 0;
+    struct client_address address;
 
     client_enter(client);
-    if (peer.id <= 0) return GAP_E_ARGUMENT;
-    switch (peer.kind) {
-    case GAP_PEER_USER:
-        if (peer.id == client->session.user_id) {
-            gap_store32(storage, GAP_TL_INPUT_PEER_SELF);
-            *out = (gap_tl_object_t){storage, 4, NULL, GAP_TL_INPUT_PEER_SELF};
-            return 0;
-        }
-        break;
-    case GAP_PEER_CHAT:
-        store_peer(storage, GAP_TL_INPUT_PEER_CHAT, peer, NULL, out);
-        return 0;
-    case GAP_PEER_CHANNEL:
-        break;
-    default:
-        return GAP_E_ARGUMENT;
-    }
-    if (client->engine == NULL || !gap_engine_access_hash(client->engine, peer, &hash))
-        return GAP_E_NOT_FOUND;
-    uint32_t id = peer.kind == GAP_PEER_USER ? GAP_TL_INPUT_PEER_USER : GAP_TL_INPUT_PEER_CHANNEL;
-    store_peer(storage, id, peer, &hash, out);
-    return 0;
+    int r = client_book_address(&client->book, peer, &address);
+    if (r == 0) client_address_peer(&address, storage, out);
+    return r;
 }
 
 int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback, void *data)

@@ -49,6 +49,8 @@ static int start_engine(gap_client_t *c)
         .handler_data = c,
         .event = client_on_engine_event,
         .event_data = c,
+        .peers = client_on_engine_peers,
+        .peers_data = c,
     };
 
     int r = gap_env_random(c->env, &seed, sizeof seed);
@@ -57,6 +59,7 @@ static int start_engine(gap_client_t *c)
     r = gap_engine_open(&config, &c->engine);
     if (r < 0) return r;
     gap_loop_hold(&c->loop);
+    client_people_begin(c, NULL);
     gap_engine_start(c->engine);
     return 0;
 }
