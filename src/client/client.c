@@ -105,6 +105,7 @@ int client_new(const gap_client_config_t *config, gap_client_t **out)
 void client_free(gap_client_t *c)
 {
     client_book_fini(&c->book);
+    client_sign_in_end(c);
     client_settings_free(&c->settings, c->alloc);
     gap_wipe(&c->session, sizeof c->session);
     gap_free(c->alloc, c);

@@ -8,7 +8,7 @@
  *   any --close--> closing: engine and link close, then the actor, the runtime, the environment
  *
  *   client.c    open, close, accessors        start.c     the order of starting; signed in, out
- *   link.c      the main link                 sign_in.c   the questions of a sign-in
+ *   link.c      the main link                 sign_in.c   the sign-in; its header says the rest
  *   dcs.c       where the data centres are    call.c      requests
  *   events.c    telling the host              settings.c  the configuration
  *   reply.c     addressing peers              people.c    who is known, looking peers up
@@ -63,7 +63,8 @@ struct client_settings {
     int32_t dc; /* where to begin */
     int32_t api_id;
     char *api_hash;
-    char *bot_token;
+    char *bot_token; /* "": a person */
+    char *phone;     /* digits; "": asked for */
     char *device_model;
     char *system_version;
     char *app_version;
@@ -73,6 +74,8 @@ struct client_settings {
     size_t pem_count;
     uint32_t gap_wait_us;
 };
+
+struct client_sign_in;
 
 struct gap_client {
     const gap_alloc_t *alloc;
@@ -89,6 +92,7 @@ struct gap_client {
     /** Who the account is, its data centres and keys: the one copy. */
     struct gap_session_data session;
     enum client_state state;
+    struct client_sign_in *sign_in; /* NULL but while signing in */
     unsigned moves;
     int32_t moving_to; /* LOOKING_UP */
     bool moving;       /* the link closes, the next one goes to session.main_dc */
@@ -149,6 +153,9 @@ void client_emit(gap_client_t *c, gap_event_t event, const char *format, ...) GA
 /** Tell the host that the client can't go on, and let the connection go. */
 void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *format, ...)
     GAP_PRINTF(4, 5);
+/** The same with an event of its own. */
+void client_fatal_event(gap_client_t *c, gap_event_t event, const char *format, ...)
+    GAP_PRINTF(3, 4);
 void client_on_engine_event(void *data, const gap_engine_event_t *event);
 int client_on_engine_update(gap_update_t *update, void *data);
 
@@ -193,8 +200,15 @@ struct client_target {
 /** @return 0; GAP_E_NOT_FOUND no address is known. */
 GAP_NODISCARD int client_dc_target(gap_client_t *c, int32_t dc, struct client_target *out);
 
+/** Forget the key of the main data centre, and who is signed in with it. */
+void client_drop_key(gap_client_t *c);
+
 /* ---- sign_in.c ---- */
 
+/** A sign-in will be needed. @return 0, GAP_E_NOMEM. */
+GAP_NODISCARD int client_sign_in_begin(gap_client_t *c);
+/** It is over; wipes all that was answered. No-op without one. */
+void client_sign_in_end(gap_client_t *c);
 /** The link is ready and the account not signed in: do what is next. */
 void client_sign_in(gap_client_t *c);
 

@@ -55,18 +55,34 @@ void client_emit(gap_client_t *c, gap_event_t event, const char *format, ...)
     va_end(args);
 }
 
-void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *format, ...)
+GAP_PRINTF(3, 0)
+static void fatal(gap_client_t *c, gap_event_t *event, const char *format, va_list args)
 {
-    gap_event_t event = {.kind = GAP_CLIENT_FATAL, .error = error, .rpc_code = rpc_code};
-    va_list args;
-
     if (c->state == CLIENT_FATAL) return;
     c->state = CLIENT_FATAL;
     c->moving = false;
     client_close_engine(c);
     client_close_link(c);
+    emit(c, event, format, args);
+    client_sign_in_end(c);
+}
+
+void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *format, ...)
+{
+    gap_event_t event = {.kind = GAP_CLIENT_FATAL, .error = error, .rpc_code = rpc_code};
+    va_list args;
+
     va_start(args, format);
-    emit(c, &event, format, args);
+    fatal(c, &event, format, args);
+    va_end(args);
+}
+
+void client_fatal_event(gap_client_t *c, gap_event_t event, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fatal(c, &event, format, args);
     va_end(args);
 }
 

@@ -4,7 +4,7 @@
  *
  * Owns the copies; tokens and hashes are wiped before their memory is given back.
  */
-#include "client/client.h"
+#include "client/sign_in.h"
 
 #include "base/alloc.h"
 #include "base/bytes.h"
@@ -81,6 +81,7 @@ void client_settings_free(struct client_settings *s, const gap_alloc_t *alloc)
     free_text(alloc, &s->host);
     free_text(alloc, &s->api_hash);
     free_text(alloc, &s->bot_token);
+    free_text(alloc, &s->phone);
     free_text(alloc, &s->device_model);
     free_text(alloc, &s->system_version);
     free_text(alloc, &s->app_version);
@@ -110,6 +111,8 @@ static const char *contradiction(const gap_client_config_t *c)
         return "dc: there is no data centre of this number";
     if (!custom && (c->api_id == 0 || c->api_hash == NULL || c->api_hash[0] == 0))
         return "api_id, api_hash: get yours from https://my.telegram.org/apps";
+    if (c->bot_token != NULL && c->bot_token[0] != 0 && c->phone != NULL && c->phone[0] != 0)
+        return "bot_token, phone: an account is a bot or a person";
     return NULL;
 }
 
@@ -170,6 +173,7 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
         {or_default(config->host, ""), &s->host},
         {or_default(config->api_hash, ""), &s->api_hash},
         {or_default(config->bot_token, ""), &s->bot_token},
+        {or_default(config->phone, ""), &s->phone},
         {or_default(config->device_model, "Gapless"), &s->device_model},
         {or_default(config->system_version, "1.0"), &s->system_version},
         {or_default(config->app_version, GAP_VERSION), &s->app_version},
@@ -179,6 +183,7 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
     for (size_t i = 0; i < GAP_ARRAY_LEN(texts) && r == 0; i++)
         r = copy_text(alloc, texts[i].from, texts[i].to);
     if (r < 0) return r;
+    sign_in_digits(s->phone);
     const char *keys = config->network == GAP_NETWORK_PRODUCTION ? production_key
                        : config->network == GAP_NETWORK_TEST     ? test_key
                                                                  : config->rsa_key;

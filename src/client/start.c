@@ -8,9 +8,11 @@
  */
 #include "client/client.h"
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 
 #include <gapless/tl_api.h>
+#include <string.h>
 
 int gap_client_start(gap_client_t *client)
 {
@@ -18,12 +20,16 @@ int gap_client_start(gap_client_t *client)
     if (client->env_ops->forked(client->env)) return GAP_E_FORKED;
     if (client->closing) return GAP_E_CLOSED;
     if (client->state != CLIENT_IDLE || client->stopped) return GAP_E_STATE;
-    if (client->settings.bot_token[0] == 0) return GAP_E_ARGUMENT;
+    int r = client_sign_in_begin(client);
+    if (r < 0) return r;
     client->session.network = (int32_t)client->settings.network;
     client->session.api_id = client->settings.api_id;
     client->session.main_dc = client->settings.dc;
-    int r = client_connect(client);
-    if (r == 0) client->state = CLIENT_SIGNING_IN;
+    r = client_connect(client);
+    if (r == 0)
+        client->state = CLIENT_SIGNING_IN;
+    else
+        client_sign_in_end(client);
     return r;
 }
 
@@ -66,6 +72,35 @@ static int start_engine(gap_client_t *c)
 
 /* ---- signed in and out ---- */
 
+/* A token that may stand for a code at the next sign-in. The oldest goes; one that is too long is
+ * not kept. */
+static void keep_token(gap_client_t *c, gap_bytes_t token)
+{
+    struct gap_session_data *d = &c->session;
+
+    if (token.len == 0 || token.len > GAP_SESSION_TOKEN_BYTES) return;
+    if (d->token_count == GAP_SESSION_TOKENS_MAX) {
+        d->token_count--;
+        memmove(d->tokens[0], d->tokens[1], d->token_count * sizeof d->tokens[0]);
+        memmove(&d->token_lens[0], &d->token_lens[1], d->token_count * sizeof d->token_lens[0]);
+    }
+    memcpy(d->tokens[d->token_count], token.data, token.len);
+    d->token_lens[d->token_count++] = token.len;
+}
+
+void client_drop_key(gap_client_t *c)
+{
+    struct gap_session_dc *d = client_dc(c, c->session.main_dc);
+
+    if (d != NULL) {
+        gap_wipe(d->key, sizeof d->key);
+        d->has_key = false;
+        d->authorised = false;
+        d->salt = 0;
+    }
+    c->session.user_id = 0;
+}
+
 static int read_user(gap_client_t *c, gap_bytes_t authorization)
 {
     gap_tl_auth_authorization_t auth;
@@ -76,6 +111,7 @@ static int read_user(gap_client_t *c, gap_bytes_t authorization)
     used = GAP_TL_READ(auth.user, GAP_TL_USER, &user);
     if (used < 0) return (int)used;
     c->session.user_id = user.id;
+    keep_token(c, auth.future_auth_token);
     c->session.bot = (user.flags & GAP_TL_USER_F_BOT) != 0;
     return 0;
 }
