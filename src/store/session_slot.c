@@ -218,11 +218,13 @@ static uint8_t take_up_to(struct cursor *c, uint8_t max)
 
 static void take_addr(struct cursor *c, struct gap_session_addr *a)
 {
+    static const uint8_t zeroes[12];
     uint8_t flags = take_up_to(c, ADDR_V6 | ADDR_MEDIA_ONLY);
 
     a->addr.v6 = (flags & ADDR_V6) != 0;
     a->media_only = (flags & ADDR_MEDIA_ONLY) != 0;
     (void)take(c, a->addr.ip, sizeof a->addr.ip);
+    if (!a->addr.v6 && memcmp(a->addr.ip + 4, zeroes, sizeof zeroes) != 0) c->bad = true;
     a->addr.port = take8(c);
     a->addr.port = (uint16_t)(a->addr.port | take8(c) << 8);
 }

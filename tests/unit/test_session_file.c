@@ -286,6 +286,7 @@ static const struct {
     {ADDRS, 1, 9, 7, "9 addresses"},
     {ADDRS, 1, 255, 7, "255 addresses"},
     {ADDRS + 1, 1, 4, 7, "an unknown flag of an address"},
+    {ADDRS + 6, 1, 1, 7, "a fifth byte of an IPv4 address"},
     {TOKENS, 1, 21, 7, "21 tokens"},
     {TOKENS + 1, 1, 65, 7, "a token of 65 bytes"},
     {TOKENS + 1, 1, 3, 7, "a byte more than there is"},
