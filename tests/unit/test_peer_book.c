@@ -1,0 +1,637 @@
+/* tests/unit/test_peer_book.c - what of users and chats is kept: records, fingerprints, places
+ * where partial peers were seen, names that change, and how each of them is addressed. */
+#include "tests/unit/people_world.h"
+
+static const gap_bytes_t none = {NULL, 0};
+
+/* ---- records ---- */
+
+static struct client_seen seen_of(gap_bytes_t object)
+{
+    static struct client_seen s; /* views into itself */
+    struct client_seen_walk walk = {.vector = {object.data, object.len, NULL, 1}};
+
+    ck_assert_int_eq(client_seen_next(&walk, &s), 1);
+    return s;
+}
+
+static gap_bytes_t user_with_names(const char *first, const uint32_t *flags,
+                                   const char *const *names, uint32_t count)
+{
+    gap_tl_username_t all[32];
+    gap_tl_object_t objects[32];
+
+    for (uint32_t i = 0; i < count; i++) {
+        all[i] = (gap_tl_username_t){.flags = flags[i], .username = gap_str(names[i])};
+        objects[i] = GAP_TL_OF(GAP_TL_USERNAME, &all[i]);
+    }
+    gap_tl_user_t u = {
+        .flags = GAP_TL_USER_F_ACCESS_HASH,
+        .flags2 = GAP_TL_USER_F2_USERNAMES,
+        .id = 7,
+        .access_hash = 70,
+        .usernames = gap_tl_array(objects, count),
+    };
+    if (first != NULL) {
+        u.flags |= GAP_TL_USER_F_USERNAME;
+        u.username = gap_str(first);
+    }
+    return build(GAP_TL_OF(GAP_TL_USER, &u));
+}
+
+START_TEST(test_what_a_record_holds)
+{
+    gap_tl_channel_forbidden_t forbidden = {.id = 5, .access_hash = 50, .title = gap_str("x")};
+    gap_tl_chat_forbidden_t gone = {6, gap_str("y")};
+    struct {
+        gap_bytes_t object;
+        const char *expected;
+        const char *why;
+    } cases[] = {
+        {people_named_user(7, 70, 0, "Ada", "491"), "is user 7 hash 70 +491 @Ada\n", "all of it"},
+        {people_named_user(7, 0, 0, NULL, NULL), "is user 7\n", "nothing but the id"},
+        {people_named_user(7, 70, GAP_TL_USER_F_MIN, "Ada", NULL), "is user 7 hash 70 min @Ada\n",
+         "partial"},
+        {people_named_user(7, 70, GAP_TL_USER_F_MIN, NULL, ""), "is user 7 hash 70\n",
+         "an empty phone makes the hash of a partial user a real one"},
+        {people_named_user(7, 70, GAP_TL_USER_F_MIN, NULL, "49"), "is user 7 hash 70 min +49\n",
+         "one that is not empty does not"},
+        {build_channel(8, 80, 0), "is channel 8 hash 80\n", "a channel"},
+        {build_channel(8, 80, GAP_TL_CHANNEL_F_MIN), "is channel 8 hash 80 min\n", "partial"},
+        {build_chat(9), "is chat 9 as it is called\n", "a basic group has no names"},
+        {build(GAP_TL_OF(GAP_TL_CHANNEL_FORBIDDEN, &forbidden)),
+         "is channel 5 hash 50 as it is called\n", "no access; its names are not told"},
+        {build(GAP_TL_OF(GAP_TL_CHAT_FORBIDDEN, &gone)), "is chat 6 as it is called\n", "same"},
+    };
+    struct people p = {.trace = ""};
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) {
+        struct client_seen s = seen_of(cases[i].object);
+        people_trace_record(&p, "is", &s.record);
+        people_expect(&p, cases[i].expected, cases[i].why);
+        ck_assert(s.forbidden == (i >= 8));
+        build_free(cases[i].object);
+    }
+}
+END_TEST
+
+START_TEST(test_usernames_that_are_active)
+{
+    static const char *const names[] = {"one", "two", "three", "four"};
+    const uint32_t on = GAP_TL_USERNAME_F_ACTIVE;
+    const uint32_t flags[] = {on, 0, on | GAP_TL_USERNAME_F_EDITABLE, on};
+    struct people p = {.trace = ""};
+    gap_bytes_t user = user_with_names(NULL, flags, names, 4);
+
+    struct client_seen s = seen_of(user);
+    people_trace_record(&p, "is", &s.record);
+    people_expect(&p, "is user 7 hash 70 @one @three @four\n", "those that are not are left out");
+    build_free(user);
+    user = user_with_names("three", flags, names, 4);
+    s = seen_of(user);
+    people_trace_record(&p, "is", &s.record);
+    people_expect(&p, "is user 7 hash 70 @three @one @four\n", "and none is there twice");
+    build_free(user);
+
+    const char *many[32];
+    uint32_t all[32];
+    for (int i = 0; i < 32; i++) {
+        many[i] = "abcd";
+        all[i] = on;
+    }
+    many[0] = "first";
+    user = user_with_names(NULL, all, many, 32);
+    s = seen_of(user);
+    ck_assert_uint_eq(s.record.username_count, CLIENT_NAMES_MAX);
+    build_free(user);
+}
+END_TEST
+
+START_TEST(test_vectors_are_walked_to_their_end)
+{
+    gap_tl_user_empty_t empty = {3};
+    gap_bytes_t parts[] = {build_user(1, 10, 0, NULL), build(GAP_TL_OF(GAP_TL_USER_EMPTY, &empty)),
+                           build_user(-5, 10, 0, NULL), build_user(2, 20, 0, NULL)};
+    uint8_t all[512];
+    size_t len = 0;
+    struct client_seen s;
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(parts); i++) {
+        memcpy(all + len, parts[i].data, parts[i].len);
+        len += parts[i].len;
+        build_free(parts[i]);
+    }
+    struct client_seen_walk walk = {.vector = {all, len, NULL, 4}};
+    ck_assert_int_eq(client_seen_next(&walk, &s), 1);
+    ck_assert_int_eq(s.record.peer.id, 1);
+    ck_assert_int_eq(client_seen_next(&walk, &s), 1);
+    ck_assert_msg(s.record.peer.id == 2, "userEmpty and a negative id say nothing");
+    ck_assert_int_eq(client_seen_next(&walk, &s), 0);
+    ck_assert_int_eq(client_seen_next(&walk, &s), 0);
+    for (size_t cut = 0; cut < len; cut++) {
+        struct client_seen_walk torn = {.vector = {all, cut, NULL, 4}};
+        int r = 1;
+        while (r > 0) r = client_seen_next(&torn, &s);
+        /* Of the last one only the head is read; it was checked before. */
+        ck_assert_msg(r == GAP_E_TL || (r == 0 && cut + 40 > len), "cut at %zu: %d", cut, r);
+    }
+}
+END_TEST
+
+/* A fingerprint tells what is stored, and nothing else. */
+START_TEST(test_fingerprints)
+{
+    struct {
+        gap_bytes_t object;
+        bool differs;
+        const char *why;
+    } cases[] = {
+        {people_named_user(7, 70, 0, "Ada", "491"), false, "the same"},
+        {people_named_user(7, 70, GAP_TL_USER_F_CONTACT, "Ada", "491"), false, "another flag"},
+        {people_named_user(8, 70, 0, "Ada", "491"), true, "another id"},
+        {people_named_user(7, 71, 0, "Ada", "491"), true, "another hash"},
+        {people_named_user(7, 0, 0, "Ada", "491"), true, "no hash"},
+        {people_named_user(7, 70, GAP_TL_USER_F_MIN, "Ada", "491"), true, "partial"},
+        {people_named_user(7, 70, 0, "Ade", "491"), true, "another name"},
+        {people_named_user(7, 70, 0, NULL, "491"), true, "no name"},
+        {people_named_user(7, 70, 0, "Ada", "492"), true, "another phone"},
+        {people_named_user(7, 70, 0, "Ada", NULL), true, "no phone"},
+        {people_named_user(7, 70, 0, "491", "Ada"), true, "exchanged"},
+        {people_named_user(7, 70, 0, "Adaadaada", "491"), true, "a longer name"},
+        {build_channel(7, 70, 0), true, "another kind"},
+    };
+    struct client_seen s = seen_of(cases[0].object);
+    uint64_t first = client_fingerprint(&s.record);
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) {
+        struct client_seen other = seen_of(cases[i].object);
+        bool differs = client_fingerprint(&other.record) != first;
+        ck_assert_msg(differs == cases[i].differs, "%s", cases[i].why);
+    }
+    for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) build_free(cases[i].object);
+}
+END_TEST
+
+START_TEST(test_whom_an_answer_names)
+{
+    struct client_answer a;
+    gap_bytes_t v =
+        people_resolved((gap_peer_t){7, GAP_PEER_USER}, build_user(7, 70, 0, NULL), none);
+
+    ck_assert_int_eq(client_answer_open(v, &a), 0);
+    ck_assert_uint_eq(a.users.count, 1);
+    ck_assert_uint_eq(a.chats.count, 0);
+    build_free(v);
+    v = people_vector(build_user(7, 70, 0, NULL));
+    ck_assert_int_eq(client_answer_open(v, &a), 0);
+    ck_assert_msg(a.users.count == 1, "a vector by itself");
+    ck_assert_msg(client_answer_open(gap_bytes(v.data, v.len - 4), &a) == GAP_E_TL, "torn");
+    build_free(v);
+    v = people_vector(none);
+    ck_assert_int_eq(client_answer_open(v, &a), 0);
+    ck_assert_msg(a.users.count == 0, "an empty one");
+    build_free(v);
+    v = build_channel(8, 80, 0);
+    gap_tl_chat_invite_already_t already = {as_object(v)};
+    gap_bytes_t w = build(GAP_TL_OF(GAP_TL_CHAT_INVITE_ALREADY, &already));
+    ck_assert_int_eq(client_answer_open(w, &a), 0);
+    ck_assert_msg(a.chats.count == 1, "an object by itself");
+    build_free(v);
+    build_free(w);
+    v = build(GAP_TL_OF(GAP_TL_INPUT_PEER_SELF, NULL));
+    ck_assert_int_eq(client_answer_open(v, &a), 0);
+    ck_assert_msg(a.users.count == 0 && a.chats.count == 0, "nobody");
+    ck_assert_int_eq(client_answer_open(gap_bytes(v.data, 3), &a), GAP_E_TL);
+    build_free(v);
+    uint8_t noise[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    ck_assert_int_eq(client_answer_open(gap_bytes(noise, 8), &a), GAP_E_TL_ID);
+}
+END_TEST
+
+/* ---- places ---- */
+
+START_TEST(test_the_newest_place_counts)
+{
+    struct client_contexts t;
+    struct client_context c = {{5, GAP_PEER_CHANNEL}, 11};
+    gap_peer_t user = {7, GAP_PEER_USER};
+    gap_peer_t channel = {7, GAP_PEER_CHANNEL};
+
+    client_contexts_init(&t, gap_alloc_default());
+    ck_assert(!client_contexts_get(&t, user, &c));
+    client_contexts_drop(&t, user);
+    ck_assert_msg(client_contexts_set(&t, user, c, 0), "to be stored");
+    c.msg_id = 12;
+    ck_assert_msg(!client_contexts_set(&t, user, c, 10), "not so soon again");
+    c.chat = (gap_peer_t){6, GAP_PEER_CHAT};
+    c.msg_id = 1;
+    ck_assert_msg(client_contexts_set(&t, user, c, GAP_CLIENT_CONTEXT_STORE_S), "an hour later");
+    memset(&c, 0, sizeof c);
+    ck_assert(client_contexts_get(&t, user, &c));
+    ck_assert(c.chat.id == 6 && c.chat.kind == GAP_PEER_CHAT && c.msg_id == 1);
+    ck_assert_msg(!client_contexts_get(&t, channel, &c), "kinds do not mix");
+    client_contexts_drop(&t, user);
+    ck_assert(!client_contexts_get(&t, user, &c));
+    ck_assert_uint_eq(t.count, 0);
+    client_contexts_fini(&t);
+    client_contexts_fini(&t);
+}
+END_TEST
+
+START_TEST(test_places_are_bounded_and_old_ones_go)
+{
+    enum { N = 3 * GAP_CLIENT_CONTEXTS_MAX };
+    struct client_contexts t;
+    struct client_context c;
+    unsigned recent = 0;
+    unsigned old = 0;
+
+    client_contexts_init(&t, gap_alloc_default());
+    for (int i = 1; i <= N; i++) {
+        c = (struct client_context){{i, GAP_PEER_CHANNEL}, i};
+        (void)client_contexts_set(&t, (gap_peer_t){i, GAP_PEER_USER}, c, 0);
+    }
+    ck_assert_uint_eq(t.cap, GAP_CLIENT_CONTEXTS_MAX);
+    ck_assert_uint_le(t.count, GAP_CLIENT_CONTEXTS_MAX);
+    for (int i = 1; i <= N; i++) {
+        if (!client_contexts_get(&t, (gap_peer_t){i, GAP_PEER_USER}, &c)) continue;
+        ck_assert_int_eq(c.msg_id, i);
+        if (i > N - GAP_CLIENT_CONTEXTS_MAX / 4) recent++;
+        if (i <= GAP_CLIENT_CONTEXTS_MAX) old++;
+    }
+    ck_assert_msg(recent > GAP_CLIENT_CONTEXTS_MAX / 4 * 95 / 100, "%u recent ones", recent);
+    ck_assert_msg(old < GAP_CLIENT_CONTEXTS_MAX / 10, "%u old ones", old);
+    client_contexts_fini(&t);
+}
+END_TEST
+
+START_TEST(test_places_without_memory)
+{
+    for (long fail = 1; fail < 6; fail++) {
+        struct client_contexts t;
+        struct client_context c = {{5, GAP_PEER_CHANNEL}, 0};
+        struct fault_alloc f;
+        fault_alloc_init(&f, fail);
+        f.fail_on = true;
+        client_contexts_init(&t, &f.alloc);
+        for (int i = 1; i <= 1000; i++) {
+            c.msg_id = i;
+            (void)client_contexts_set(&t, (gap_peer_t){i, GAP_PEER_USER}, c, 0);
+        }
+        bool last = client_contexts_get(&t, (gap_peer_t){1000, GAP_PEER_USER}, &c);
+        ck_assert_msg(last == (fail > 1), "the newest one is kept if there is a table at all");
+        client_contexts_fini(&t);
+        ck_assert_int_eq(f.live, 0);
+    }
+}
+END_TEST
+
+/* ---- the book ---- */
+
+START_TEST(test_the_same_again_costs_no_write)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    for (int i = 0; i < 5; i++)
+        people_feed(&p, none, people_named_user(7, 70, 0, "ada", NULL), build_channel(8, 80, 0));
+    people_expect(&p, "put user 7 hash 70 @ada\nput channel 8 hash 80\n", "once each");
+    people_feed(&p, none, people_named_user(7, 70, GAP_TL_USER_F_PREMIUM, "ada", NULL), none);
+    people_expect(&p, "", "what is not stored makes no difference");
+    people_feed(&p, none, people_named_user(7, 70, 0, "eva", NULL), none);
+    people_expect(&p, "put user 7 hash 70 @eva\n", "another name");
+    people_feed(&p, none, people_named_user(7, 75, GAP_TL_USER_F_MIN, "ada", NULL), none);
+    people_expect(&p, "", "a partial object adds nothing to a full one");
+    people_feed(&p, none, people_named_user(7, 0, 0, "eva", "49"), none);
+    people_expect(&p, "put user 7 hash 70 +49 @eva\n", "no hash does not delete one");
+    p.refuse = GAP_E_LIMIT;
+    people_feed(&p, none, people_named_user(7, 70, 0, "lea", NULL), none);
+    p.refuse = 0;
+    people_feed(&p, none, people_named_user(7, 70, 0, "tom", NULL), none);
+    people_expect(&p, "put user 7 hash 70 @tom\n", "what could not be stored comes the next time");
+    people_close(&p);
+}
+END_TEST
+
+/* Many in turn: each is written when it changes, and now and then when two share a place. */
+START_TEST(test_many_peers_in_turn)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    for (int round = 0; round < 20; round++) {
+        for (int64_t id = 1; id <= 50; id++) {
+            people_feed(&p, none, build_user(id, id * 10, 0, NULL), none);
+            p.trace[0] = 0;
+        }
+    }
+    ck_assert_uint_ge(p.puts, 50);
+    ck_assert_msg(p.puts < 50 + 20 * 10, "%u writes for 1,000 sightings", p.puts);
+    people_close(&p);
+}
+END_TEST
+
+START_TEST(test_partial_peers_are_stored_with_their_place)
+{
+    const gap_peer_t group = {8, GAP_PEER_CHANNEL};
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    people_feed(&p, none, none, build_channel(8, 80, 0));
+    gap_engine_start(p.engine);
+    p.trace[0] = 0;
+    people_feed(&p, build_new_message(group, 7, 31, "x", 5),
+                people_named_user(7, 71, GAP_TL_USER_F_MIN, NULL, NULL), none);
+    people_tick(&p);
+    const char *put = strstr(p.trace, "put user 7 hash 71 min\n");
+    ck_assert_msg(put != NULL, "%s", p.trace);
+    ck_assert_msg(strstr(put, "put user 7 hash 71 min in channel 8/31 as it is called\n") != NULL,
+                  "%s", p.trace);
+    p.trace[0] = 0;
+    people_feed(&p, build_new_message(group, 7, 32, "x", 6), none, none);
+    people_expect(&p, "", "the next message is remembered, not written");
+    struct client_context where;
+    ck_assert(client_contexts_get(&p.book.contexts, (gap_peer_t){7, GAP_PEER_USER}, &where));
+    ck_assert_int_eq(where.msg_id, 32);
+    people_feed(&p, none, people_named_user(7, 72, GAP_TL_USER_F_MIN, NULL, NULL), none);
+    people_expect(&p, "put user 7 hash 72 min in channel 8/32\n", "with the newest place");
+    people_feed(&p, none, people_named_user(7, 70, 0, NULL, NULL), none);
+    people_expect(&p, "put user 7 hash 70\n", "a full object ends it");
+    people_close(&p);
+}
+END_TEST
+
+/* ---- names that change ---- */
+
+static gap_bytes_t name_change(int64_t id, const char *name)
+{
+    gap_tl_username_t username = {.flags = GAP_TL_USERNAME_F_ACTIVE, .username = gap_str("")};
+    gap_tl_object_t object = GAP_TL_OF(GAP_TL_USERNAME, &username);
+
+    if (name != NULL) username.username = gap_str(name);
+    gap_tl_update_user_name_t u = {
+        .user_id = id,
+        .first_name = gap_str("Ada"),
+        .last_name = gap_str(""),
+        .usernames = gap_tl_array(&object, name == NULL ? 0 : 1),
+    };
+    return build(GAP_TL_OF(GAP_TL_UPDATE_USER_NAME, &u));
+}
+
+static gap_bytes_t phone_change(int64_t id, const char *phone)
+{
+    gap_tl_update_user_phone_t u = {id, gap_str(phone)};
+    return build(GAP_TL_OF(GAP_TL_UPDATE_USER_PHONE, &u));
+}
+
+START_TEST(test_names_that_change_keep_the_rest)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    people_feed(&p, none, people_named_user(7, 70, 0, "ada", "49"), none);
+    gap_engine_start(p.engine);
+    people_tick(&p);
+    p.trace[0] = 0;
+    people_feed(&p, name_change(7, "eva"), none, none);
+    people_feed(&p, phone_change(7, "48"), none, none);
+    people_feed(&p, name_change(7, NULL), none, none);
+    people_expect(&p, "", "what is stored is read first");
+    ck_assert(client_book_is_changing(&p.book, (gap_peer_t){7, GAP_PEER_USER}));
+    ck_assert(!client_book_is_changing(&p.book, (gap_peer_t){8, GAP_PEER_USER}));
+    people_storage_answers(&p);
+    people_expect(&p,
+                  "put user 7 hash 70 +49 @eva\nput user 7 hash 70 +48 @eva\n"
+                  "put user 7 hash 70 +48\n",
+                  "one after the other");
+    ck_assert(!client_book_is_changing(&p.book, (gap_peer_t){7, GAP_PEER_USER}));
+    people_feed(&p, name_change(9, "who"), none, none);
+    people_storage_answers(&p);
+    people_expect(&p, "", "who is not stored has nothing to be corrected");
+    p.storage_status = GAP_E_STORAGE;
+    people_feed(&p, name_change(7, "eva"), none, none);
+    people_storage_answers(&p);
+    people_expect(&p, "put user 7 hash 70 @eva\n", "can't be read: the phone is given up");
+    people_close(&p);
+}
+END_TEST
+
+START_TEST(test_too_many_changes_at_once)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    people_feed(&p, none, people_named_user(7, 70, 0, "ada", "49"), none);
+    gap_engine_start(p.engine);
+    people_tick(&p);
+    for (int i = 0; i < GAP_CLIENT_PATCHES_MAX; i++)
+        people_feed(&p, phone_change(7, "48"), none, none);
+    p.trace[0] = 0;
+    ck_assert_uint_eq(p.book.patch_count, GAP_CLIENT_PATCHES_MAX);
+    people_feed(&p, name_change(7, "eva"), none, none);
+    people_expect(&p, "put user 7 hash 70 @eva\n", "no room to wait: written alone");
+    people_close(&p);
+}
+END_TEST
+
+/* ---- addressing ---- */
+
+static const char *address_of(struct people *p, gap_peer_kind_t kind, int64_t id)
+{
+    static char text[160];
+    uint8_t storage[64];
+    gap_tl_object_t input;
+    struct client_address a;
+
+    int r = client_book_address(&p->book, (gap_peer_t){id, kind}, &a);
+    if (r < 0) return gap_strerror(r);
+    client_address_peer(&a, storage, &input);
+    ck_assert_int_eq(gap_tl_skip(gap_tl_bytes(input)), (int64_t)input.len);
+    ck_assert_str_eq(gap_tl_type(input.id), "InputPeer");
+    int n = snprintf(text, sizeof text, "%s", gap_tl_name(input.id));
+    for (size_t at = 4; at < input.len; at += 4)
+        n += snprintf(text + n, sizeof text - (size_t)n, " %x", gap_load32(storage + at));
+    if (kind == GAP_PEER_CHAT) return text;
+    client_address_bare(&a, storage, &input);
+    ck_assert_int_eq(gap_tl_skip(gap_tl_bytes(input)), (int64_t)input.len);
+    ck_assert_str_eq(gap_tl_type(input.id), kind == GAP_PEER_USER ? "InputUser" : "InputChannel");
+    return text;
+}
+
+static void seen_in(struct people *p, gap_peer_kind_t kind, int64_t id, gap_peer_t chat)
+{
+    struct client_context where = {chat, 31};
+    (void)client_contexts_set(&p->book.contexts, (gap_peer_t){id, kind}, where, 0);
+}
+
+START_TEST(test_how_each_is_addressed)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, false, 0), 0);
+    people_feed(&p, none, build_user(7, 70, 0, NULL), build_channel(8, 80, 0));
+    people_feed(&p, none, build_user(17, 71, GAP_TL_USER_F_MIN, NULL),
+                build_channel(18, 81, GAP_TL_CHANNEL_F_MIN));
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, PEOPLE_SELF), "inputPeerSelf");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 7), "inputPeerUser 7 0 46 0");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 8), "inputPeerChannel 8 0 50 0");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHAT, 9), "inputPeerChat 9 0");
+    const char *unknown = gap_strerror(GAP_E_NOT_FOUND);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 6), unknown);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 17), unknown);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 18), unknown);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 0), gap_strerror(GAP_E_ARGUMENT));
+    ck_assert_str_eq(address_of(&p, GAP_PEER_NONE, 5), gap_strerror(GAP_E_ARGUMENT));
+    seen_in(&p, GAP_PEER_USER, 17, (gap_peer_t){8, GAP_PEER_CHANNEL});
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 17),
+                     "inputPeerUserFromMessage 27bcbbfc 8 0 50 0 1f 11 0");
+    seen_in(&p, GAP_PEER_CHANNEL, 18, (gap_peer_t){9, GAP_PEER_CHAT});
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 18),
+                     "inputPeerChannelFromMessage 35a95cb9 9 0 1f 12 0");
+    seen_in(&p, GAP_PEER_CHANNEL, 18, (gap_peer_t){PEOPLE_SELF, GAP_PEER_USER});
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 18),
+                     "inputPeerChannelFromMessage 7da07ec9 1f 12 0");
+    seen_in(&p, GAP_PEER_CHANNEL, 18, (gap_peer_t){17, GAP_PEER_USER});
+    ck_assert_msg(strcmp(address_of(&p, GAP_PEER_CHANNEL, 18), unknown) == 0,
+                  "a chat that is partial itself leads nowhere");
+    people_close(&p);
+}
+END_TEST
+
+START_TEST(test_bots_say_zero)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, true, false, 0), 0);
+    people_feed(&p, none, build_user(17, 71, GAP_TL_USER_F_MIN, NULL), build_channel(8, 80, 0));
+    seen_in(&p, GAP_PEER_USER, 17, (gap_peer_t){8, GAP_PEER_CHANNEL});
+    ck_assert_msg(strcmp(address_of(&p, GAP_PEER_USER, 17), "inputPeerUser 11 0 0 0") == 0,
+                  "FROM_MESSAGE_BOT_DISABLED");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 6), gap_strerror(GAP_E_NOT_FOUND));
+    people_close(&p);
+}
+END_TEST
+
+START_TEST(test_what_was_stored_is_known_again)
+{
+    const gap_peer_t seen_in_chat = {9, GAP_PEER_CHAT};
+    const gap_peer_record_t full = {
+        .peer = {7, GAP_PEER_USER}, .access_hash = 70, .has_hash = true};
+    const gap_peer_record_t partial = {.peer = {17, GAP_PEER_USER},
+                                       .access_hash = 71,
+                                       .has_hash = true,
+                                       .min = true,
+                                       .seen_in = seen_in_chat,
+                                       .seen_msg_id = 31};
+    const gap_peer_record_t group = {.peer = {9, GAP_PEER_CHAT}};
+    gap_peer_record_t old = full;
+    gap_engine_peer_t known;
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    ck_assert_int_eq(client_book_know(&p.book, &full), 0);
+    ck_assert_int_eq(client_book_know(&p.book, &partial), 0);
+    ck_assert_int_eq(client_book_know(&p.book, &group), 0);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 7), "inputPeerUser 7 0 46 0");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 17),
+                     "inputPeerUserFromMessage 35a95cb9 9 0 1f 11 0");
+    ck_assert(gap_engine_peer(p.engine, group.peer, &known));
+    people_feed(&p, none, build_user(7, 75, 0, NULL), none);
+    old.access_hash = 70;
+    ck_assert_int_eq(client_book_know(&p.book, &old), 0);
+    ck_assert(gap_engine_peer(p.engine, full.peer, &known));
+    ck_assert_msg(known.access_hash == 75, "what is stored is older than what was seen");
+    old.min = true;
+    ck_assert_int_eq(client_book_know(&p.book, &old), 0);
+    ck_assert(gap_engine_peer(p.engine, full.peer, &known));
+    ck_assert(!known.min);
+    people_close(&p);
+}
+END_TEST
+
+/* The result of a call that brings messages says where its partial users were seen. */
+START_TEST(test_answers_teach)
+{
+    gap_bytes_t message = build_message((gap_peer_t){8, GAP_PEER_CHANNEL}, 17, 31, "x");
+    gap_bytes_t user = build_user(17, 71, GAP_TL_USER_F_MIN, NULL);
+    gap_bytes_t channel = build_channel(8, 80, 0);
+    gap_tl_object_t parts[] = {as_object(message), as_object(user), as_object(channel)};
+    gap_tl_messages_messages_t m = {
+        .messages = gap_tl_array(&parts[0], 1),
+        .chats = gap_tl_array(&parts[2], 1),
+        .users = gap_tl_array(&parts[1], 1),
+    };
+    gap_bytes_t value = build(GAP_TL_OF(GAP_TL_MESSAGES_MESSAGES, &m));
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, false, 0), 0);
+    for (size_t cut = 0; cut < value.len; cut += 4)
+        client_book_answer(&p.book, gap_bytes(value.data, cut), 0);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 8), gap_strerror(GAP_E_NOT_FOUND));
+    client_book_answer(&p.book, value, 0);
+    ck_assert_str_eq(address_of(&p, GAP_PEER_CHANNEL, 8), "inputPeerChannel 8 0 50 0");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 17),
+                     "inputPeerUserFromMessage 27bcbbfc 8 0 50 0 1f 11 0");
+    people_close(&p);
+    build_free(message);
+    build_free(user);
+    build_free(channel);
+    build_free(value);
+}
+END_TEST
+
+START_TEST(test_without_memory)
+{
+    for (long fail = 1; fail < 12; fail++) {
+        struct people p;
+        if (people_open(&p, false, true, fail) == 0) {
+            people_feed(&p, none, people_named_user(7, 70, 0, "ada", "49"), none);
+            gap_engine_start(p.engine);
+            people_tick(&p);
+            gap_bytes_t change = name_change(7, "eva");
+            gap_bytes_t all = build_updates(&change, 1, none, none, 0);
+            int r = gap_engine_feed(p.engine, all.data, all.len, NULL);
+            ck_assert(r == 0 || r == GAP_E_NOMEM);
+            people_tick(&p);
+            people_storage_answers(&p);
+            build_free(change);
+            build_free(all);
+            /* What was stored under the old name is not any more. */
+            bool was_stored = strstr(p.trace, "put user 7 hash 70 +49 @ada\n") != NULL;
+            if (r == 0 && was_stored)
+                ck_assert_msg(strstr(p.trace, "@eva\n") != NULL, "%ld: %s", fail, p.trace);
+        }
+        people_close(&p);
+    }
+}
+END_TEST
+
+static Suite *book_suite(void)
+{
+    Suite *s = suite_create("peer_book");
+    TCase *t = tcase_create("all");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, test_what_a_record_holds);
+    tcase_add_test(t, test_usernames_that_are_active);
+    tcase_add_test(t, test_vectors_are_walked_to_their_end);
+    tcase_add_test(t, test_fingerprints);
+    tcase_add_test(t, test_whom_an_answer_names);
+    tcase_add_test(t, test_the_newest_place_counts);
+    tcase_add_test(t, test_places_are_bounded_and_old_ones_go);
+    tcase_add_test(t, test_places_without_memory);
+    tcase_add_test(t, test_the_same_again_costs_no_write);
+    tcase_add_test(t, test_many_peers_in_turn);
+    tcase_add_test(t, test_partial_peers_are_stored_with_their_place);
+    tcase_add_test(t, test_names_that_change_keep_the_rest);
+    tcase_add_test(t, test_too_many_changes_at_once);
+    tcase_add_test(t, test_how_each_is_addressed);
+    tcase_add_test(t, test_bots_say_zero);
+    tcase_add_test(t, test_what_was_stored_is_known_again);
+    tcase_add_test(t, test_answers_teach);
+    tcase_add_test(t, test_without_memory);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+GAP_TEST_MAIN(book_suite)
