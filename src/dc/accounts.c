@@ -23,21 +23,31 @@ static gap_dc_account_t *account_new(gap_dc_t *dc, int64_t id)
     return a;
 }
 
-int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account)
+static int inhabit(gap_dc_t *dc, int64_t account, const dc_person_t *person)
+{
+    int64_t now_us = (int64_t)dc->now.wall_us;
+
+    if (person != NULL) return dc_model_person(dc->model, account, person, now_us);
+    return dc_model_account(dc->model, account, true, now_us);
+}
+
+int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account, const dc_person_t *person)
 {
     gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)account);
     int r;
 
     if (a == NULL) {
         if (dc->accounts_by_id.count >= GAP_DC_ACCOUNTS_MAX) return GAP_E_LIMIT;
-        r = dc_model_account(dc->model, account, true, (int64_t)dc->now.wall_us);
-        if (r < 0) return r;
+        if ((r = inhabit(dc, account, person)) < 0) return r;
         if ((a = account_new(dc, account)) == NULL) return GAP_E_NOMEM;
     }
     gap_dc_sign_out(dc, key);
     key->account = account;
     key->is_guest = false;
     dc_model_away(dc->model, account, false);
+    key->awaiting = 0;
+    key->lost = NULL;
+    key->signed_in_s = dc->now.wall_us / 1000000;
     key->ordinal = a->keys_ever++;
     TAILQ_INSERT_TAIL(&a->keys, key, account_link);
     return 0;
@@ -45,6 +55,7 @@ int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account)
 
 void gap_dc_sign_out(gap_dc_t *dc, gap_dc_key_t *key)
 {
+    key->awaiting = 0;
     if (key->account == 0) return;
     gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)key->account);
     TAILQ_REMOVE(&a->keys, key, account_link);

@@ -387,6 +387,15 @@ static bool has_expired(const gap_dc_key_t *key, uint64_t now_s)
     return key->expires_in > 0 && now_s > key->made_s + (uint64_t)key->expires_in;
 }
 
+/* A key that was used from two places: neither may go on. */
+static void bury(gap_dc_t *dc, gap_dc_key_t *key)
+{
+    gap_dc_key_t *main = gap_dc_key_main(key);
+
+    if (main != key) gap_dc_forget_key(dc, key);
+    gap_dc_forget_key(dc, main);
+}
+
 static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len, bool quick_ack)
 {
     gap_dc_t *dc = conn->dc;
@@ -395,6 +404,10 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len, 
     int r;
 
     len = gap_dc_framer_trim(&conn->framer, payload, len);
+    if (key != NULL && gap_dc_key_main(key)->is_dead) {
+        bury(dc, key);
+        key = NULL;
+    }
     if (key == NULL || has_expired(key, dc->now.wall_us / 1000000)) {
         refuse(conn, ERROR_NO_KEY);
         return;

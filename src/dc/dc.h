@@ -44,6 +44,9 @@ typedef struct gap_dc_options {
     gap_dc_peers_t peers;    /* the other data centres; media addresses of this one */
     int32_t bots_dc;         /* where bots live, if it is this one or known; 0: here */
     const char *peer_secret; /* both ends of a transferred authorization know it; pinned */
+    const char *password;    /* two-step password of every person; NULL: none. Pinned */
+    uint32_t code_expires_s; /* a code is good for so long, default 300 */
+    uint32_t code_timeout_s; /* before it may be sent in another way, default 5 */
 
     const gap_dc_script_t *script; /* instead of traffic; pinned. May be NULL */
 

@@ -171,6 +171,17 @@ static int check_import(gap_dc_t *dc, const gap_tl_auth_import_authorization_t *
     return r == GAP_DC_TRANSFER_BAD ? refuse(error, 400, "AUTH_BYTES_INVALID") : r;
 }
 
+static int sign_in(gap_dc_t *dc, gap_dc_key_t *key, const gap_dc_transfer_t *transfer)
+{
+    gap_dc_person_t *p = NULL;
+
+    if (transfer->is_bot) return gap_dc_sign_in(dc, key, transfer->account, NULL);
+    int r = gap_dc_person_by_id(&dc->people, transfer->account, &p);
+    if (r < 0) return r;
+    const dc_person_t names = gap_dc_person_names(p);
+    return gap_dc_sign_in(dc, key, transfer->account, &names);
+}
+
 int gap_dc_import(gap_dc_t *dc, gap_dc_key_t *key, const gap_dc_query_t *q, gap_dc_error_t *error)
 {
     gap_tl_auth_import_authorization_t in;
@@ -182,7 +193,7 @@ int gap_dc_import(gap_dc_t *dc, gap_dc_key_t *key, const gap_dc_query_t *q, gap_
     if (r != 0) return r;
     bool was_here = gap_map_get(&dc->accounts_by_id, (uint64_t)transfer.account) != NULL &&
                     !dc_model_is_away(dc->model, transfer.account);
-    r = gap_dc_sign_in(dc, key, transfer.account);
+    r = sign_in(dc, key, &transfer);
     if (r == GAP_E_LIMIT) return refuse(error, 420, "FLOOD_WAIT_60");
     if (r == GAP_E_ARGUMENT) return refuse(error, 400, "USER_ID_INVALID");
     if (r < 0) return r;

@@ -9,6 +9,14 @@
 
 TAILQ_HEAD(gap_dc_sessions, gap_dc_session);
 
+/** What a client says about itself in initConnection; each ends in a NUL. */
+typedef struct gap_dc_device {
+    int32_t api_id;
+    char model[GAP_DC_DEVICE_BYTES];
+    char system[GAP_DC_DEVICE_BYTES];
+    char app[GAP_DC_DEVICE_BYTES];
+} gap_dc_device_t;
+
 typedef struct gap_dc_key {
     TAILQ_ENTRY(gap_dc_key) link;         /* the table's, oldest first */
     TAILQ_ENTRY(gap_dc_key) account_link; /* the keys of its account */
@@ -21,11 +29,18 @@ typedef struct gap_dc_key {
     struct gap_dc_key *temp; /* a permanent key: what is bound to it; NULL: nothing */
     int32_t layer;           /* announced last; 0: none yet */
     bool inited;             /* initConnection was seen */
-    int64_t account;         /* signed in; 0: nobody */
-    bool is_guest;           /* it lives in another data centre: no updates */
-    int32_t seq;             /* last container seq sent */
-    uint32_t ordinal;        /* which key of its account this is, from 0 */
-    uint32_t calls;          /* API calls made while signed in */
+    gap_dc_device_t device;
+    int64_t account;      /* signed in; 0: nobody */
+    bool is_guest;        /* it lives in another data centre: no updates */
+    int64_t awaiting;     /* a person who has shown a code, but no password yet; 0: nobody */
+    uint64_t signed_in_s; /* since when */
+    uint64_t active_s;    /* the last call */
+    const char *lost;     /* why calls fail since the sign-in was ended; NULL: it was not */
+    int32_t lost_code;    /* 401, or 406: and the key is dead with the first such answer */
+    bool is_dead;         /* transport error -404 from now on */
+    int32_t seq;          /* last container seq sent */
+    uint32_t ordinal;     /* which key of its account this is, from 0 */
+    uint32_t calls;       /* API calls made while signed in */
     struct gap_dc_sessions sessions;
     uint32_t session_count;
     gap_dc_session_t *subscribed; /* where pushes go; NULL: nowhere */

@@ -13,6 +13,7 @@
 
 /* Constructors of older layers. */
 #define OLD_INPUT_REPLY_TO_MESSAGE 0x22c0f6d5U
+#define OLD_CODE_SETTINGS          0x8a6469c2U
 
 #define NO_FLAGS UINT32_MAX
 
@@ -20,7 +21,9 @@ enum form {
     AS_IS,      /* of the schema */
     RENAMED,    /* fields were only added since, under flags */
     NO_FLAGS_0, /* the flag word was added */
+    NO_FLAGS_1, /* the flag word was added, with a flag for a field that always was there */
     NO_HASH,    /* an int at the end was added */
+    SETTINGS,   /* sendCode: its settings may be an older object with fewer flags */
     REPLY_ID,   /* sendMessage: the message replied to is a bare id */
     REPLY_OLD   /* sendMessage: it is an older object */
 };
@@ -48,6 +51,14 @@ static const struct method methods[] = {
     {GAP_TL_MESSAGES_EDIT_MESSAGE, 199, INT32_MAX, GAP_TL_MESSAGES_EDIT_MESSAGE, 0, AS_IS},
     {0xf93ccba3, 0, 197, GAP_TL_CONTACTS_RESOLVE_USERNAME, NO_FLAGS, NO_FLAGS_0},
     {GAP_TL_CONTACTS_RESOLVE_USERNAME, 159, INT32_MAX, GAP_TL_CONTACTS_RESOLVE_USERNAME, 0, AS_IS},
+    {0xbcd51581, 0, GAP_DC_LAYER_LATER - 1, GAP_TL_AUTH_SIGN_IN, NO_FLAGS, NO_FLAGS_1},
+    {GAP_TL_AUTH_SIGN_IN, 145, INT32_MAX, GAP_TL_AUTH_SIGN_IN, 0, AS_IS},
+    {0x80eee427, 0, 197, GAP_TL_AUTH_SIGN_UP, NO_FLAGS, NO_FLAGS_0},
+    {GAP_TL_AUTH_SIGN_UP, 159, INT32_MAX, GAP_TL_AUTH_SIGN_UP, 0, AS_IS},
+    {0x3ef1a9bf, 0, 226, GAP_TL_AUTH_RESEND_CODE, NO_FLAGS, NO_FLAGS_0},
+    {GAP_TL_AUTH_RESEND_CODE, 159, INT32_MAX, GAP_TL_AUTH_RESEND_CODE, 0, AS_IS},
+    {GAP_TL_AUTH_SEND_CODE, 0, GAP_DC_LAYER_LATER - 1, GAP_TL_AUTH_SEND_CODE, NO_FLAGS, SETTINGS},
+    {GAP_TL_AUTH_SEND_CODE, GAP_DC_LAYER_LATER, INT32_MAX, GAP_TL_AUTH_SEND_CODE, 0, AS_IS},
     {0x98914110, 0, GAP_DC_LAYER_LATER - 1, GAP_TL_HELP_GET_APP_CONFIG, NO_FLAGS, NO_HASH},
     {GAP_TL_HELP_GET_APP_CONFIG, GAP_DC_LAYER_LATER, INT32_MAX, GAP_TL_HELP_GET_APP_CONFIG, 0,
      AS_IS},
@@ -76,6 +87,22 @@ static int put_reply(const struct method *m, gap_dc_cursor_t *c, uint32_t flags,
     return has_topic ? gap_buf_append32(buf, topic) : 0;
 }
 
+/* auth.sendCode: what stands before the settings is the same; then they get their new name. */
+static int put_settings(gap_dc_cursor_t *c, gap_buf_t *buf)
+{
+    gap_bytes_t before = gap_dc_rest(c);
+    int r;
+
+    (void)gap_dc_take_bytes(c); /* phone */
+    (void)gap_dc_take32(c);     /* api_id */
+    (void)gap_dc_take_bytes(c); /* api_hash */
+    gap_bytes_t settings = gap_dc_rest(c);
+    uint32_t id = gap_dc_take32(c);
+    if (c->bad) return 0;
+    if ((r = gap_buf_append(buf, before.data, before.len - settings.len)) < 0) return r;
+    return gap_buf_append32(buf, id == OLD_CODE_SETTINGS ? GAP_TL_CODE_SETTINGS : id);
+}
+
 static int translate(const struct method *m, gap_bytes_t method, gap_buf_t *buf)
 {
     gap_dc_cursor_t c = gap_dc_cursor(method);
@@ -91,6 +118,8 @@ static int translate(const struct method *m, gap_bytes_t method, gap_buf_t *buf)
         if ((r = gap_buf_append32(buf, kept)) < 0) return r;
     }
     if (m->form == NO_FLAGS_0 && (r = gap_buf_append32(buf, 0)) < 0) return r;
+    if (m->form == NO_FLAGS_1 && (r = gap_buf_append32(buf, 1)) < 0) return r;
+    if (m->form == SETTINGS && (r = put_settings(&c, buf)) < 0) return r;
     if (m->form == REPLY_ID || m->form == REPLY_OLD)
         if ((r = put_reply(m, &c, flags, buf)) < 0) return r;
     if (c.bad) return GAP_E_TL;

@@ -39,6 +39,16 @@
 #define GAP_DC_TRANSFER_S  60U   /* an exported authorization is good for so long */
 #define GAP_DC_IMPORTS_MAX 1024U /* of them remembered as used; one more: 420 FLOOD_WAIT_60 */
 #define GAP_DC_MOVED_MAX   1024U /* accounts that moved away; one more stays */
+/* Persons signing in. */
+#define GAP_DC_PEOPLE_MAX      16384U /* phones that were asked for; one more: 420 FLOOD_WAIT_60 */
+#define GAP_DC_CODES_MAX       8U     /* on their way to one phone; the oldest is forgotten */
+#define GAP_DC_CODE_TRIES      5U     /* wrong ones; then PHONE_CODE_EXPIRED */
+#define GAP_DC_SRP_MAX         8U     /* srp_ids of one person; the oldest is forgotten */
+#define GAP_DC_TOKENS_MAX      20U    /* log-out tokens of one person; the oldest is forgotten */
+#define GAP_DC_TOKENS_READ_MAX 20U    /* in one call; the rest is ignored */
+#define GAP_DC_NAME_BYTES      64U    /* of a person; more: FIRSTNAME_INVALID, LASTNAME_INVALID */
+#define GAP_DC_HINT_BYTES      64U    /* of a password; more: NEW_SETTINGS_INVALID */
+#define GAP_DC_DEVICE_BYTES    48U    /* of each text a client says about itself; cut */
 
 /* Messages. */
 #define GAP_DC_CONTAINER_IN_MAX    1024U /* members; more: bad_msg_notification 64 */

@@ -294,7 +294,9 @@ static int make_groups(dc_model_t *m, uint32_t account, int64_t now_us)
 
 int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us)
 {
-    if (id <= 0) return GAP_E_ARGUMENT;
+    bool is_persons = id >= DC_PERSON_ID_FIRST && id < DC_PERSON_ID_FIRST + DC_PERSON_IDS;
+
+    if (id <= 0 || (bot && is_persons)) return GAP_E_ARGUMENT;
     if (dc_account_index(m, id) != DC_NONE) return 1;
     if (dc_user_index(m, id) != DC_NONE) return GAP_E_ARGUMENT;
     if (m->account_count >= ACCOUNTS_MAX) return GAP_E_LIMIT;
@@ -315,6 +317,32 @@ int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us)
         return r;
     }
     m->account_count++;
+    return 0;
+}
+
+static const struct dc_name *keep_name(dc_model_t *m, gap_bytes_t name)
+{
+    struct dc_name *kept = dc_arena(m, sizeof *kept + name.len);
+
+    if (kept == NULL) return NULL;
+    kept->len = (uint32_t)name.len;
+    if (name.len > 0) memcpy(kept->data, name.data, name.len);
+    return kept;
+}
+
+int dc_model_person(dc_model_t *m, int64_t id, const dc_person_t *person, int64_t now_us)
+{
+    if (dc_account_index(m, id) != DC_NONE) return 1;
+    const struct dc_name *phone = keep_name(m, person->phone);
+    const struct dc_name *first = keep_name(m, person->first_name);
+    const struct dc_name *last = keep_name(m, person->last_name);
+    if (phone == NULL || first == NULL || last == NULL) return GAP_E_NOMEM;
+    int r = dc_model_account(m, id, false, now_us);
+    if (r != 0) return r;
+    struct dc_account *a = &m->accounts[m->account_count - 1];
+    a->phone = phone;
+    a->first_name = first;
+    a->last_name = last->len > 0 ? last : NULL;
     return 0;
 }
 

@@ -30,6 +30,8 @@
 
 /* Ids of what is invented: beyond 32 bits, and apart from the ids of bot tokens in use. */
 #define DC_USER_ID_FIRST    870000000001
+#define DC_PERSON_ID_FIRST  860000000000 /* and the last digits of the phone: persons */
+#define DC_PERSON_IDS       100000
 #define DC_CHANNEL_ID_FIRST 4200000001
 #define DC_CHAT_ID_FIRST    800000001
 
@@ -134,10 +136,22 @@ void dc_model_limit(dc_model_t *m, const dc_limits_t *limits);
  * Make sure that an account exists (a bot signs in: the id before the colon of its token). A new
  * one is a member of every channel, has its own basic groups and empty boxes at pts 1.
  * @param id > 0. @param now_us Becomes the date of its groups.
- * @return 0 created; 1 it was there already; GAP_E_ARGUMENT the id is that of an invented user or
- * not positive; GAP_E_LIMIT a hundred thousand accounts; GAP_E_NOMEM.
+ * @return 0 created; 1 it was there already; GAP_E_ARGUMENT the id is that of an invented user, or
+ * for a bot that of a person, or not positive; GAP_E_LIMIT a hundred thousand accounts;
+ * GAP_E_NOMEM.
  */
 GAP_NODISCARD int dc_model_account(dc_model_t *m, int64_t id, bool bot, int64_t now_us);
+/** What is known of a person. Views. */
+typedef struct dc_person {
+    gap_bytes_t phone; /* digits */
+    gap_bytes_t first_name;
+    gap_bytes_t last_name; /* may be empty */
+} dc_person_t;
+
+/** As dc_model_account for a person, whose names and phone (copied) are those of the first time.
+ * @return as dc_model_account. */
+GAP_NODISCARD int dc_model_person(dc_model_t *m, int64_t id, const dc_person_t *person,
+                                  int64_t now_us);
 /** Is this account a bot? false for who has no account. */
 bool dc_model_is_bot(const dc_model_t *m, int64_t id);
 /** An account that is away lives in another data centre: no traffic is made for it while there are

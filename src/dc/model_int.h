@@ -93,11 +93,20 @@ struct dc_chat {
     uint32_t left_cap;
 };
 
+/** A short text in the arena. */
+struct dc_name {
+    uint32_t len;
+    uint8_t data[];
+};
+
 struct dc_account {
     int64_t id;
     bool bot;
     bool away;
-    uint32_t groups; /* first of its basic groups among the chats */
+    const struct dc_name *phone; /* of a person; the others have none of these */
+    const struct dc_name *first_name;
+    const struct dc_name *last_name; /* NULL: none */
+    uint32_t groups;                 /* first of its basic groups among the chats */
     struct dc_log common;
     struct dc_log qts;
     struct dc_store store;

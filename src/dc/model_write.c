@@ -123,6 +123,11 @@ static void put_name(dc_writer_t *w, const char *prefix, int64_t number, const c
     dc_put_string(w, gap_bytes(name, len + strlen(suffix)));
 }
 
+static void put_kept(dc_writer_t *w, const struct dc_name *name)
+{
+    dc_put_string(w, gap_bytes(name->data, name->len));
+}
+
 size_t dc_vector_begin(dc_writer_t *w)
 {
     dc_put32(w, GAP_TL_VECTOR);
@@ -203,16 +208,26 @@ void dc_put_user(dc_writer_t *w, uint32_t user)
         flags |= GAP_TL_USER_F_MIN;
         hash = min_hash(hash);
     }
+    const struct dc_account *person = account ? &m->accounts[user - m->options.users] : NULL;
+    if (person != NULL && person->first_name == NULL) person = NULL;
+    bool is_self = account && user - m->options.users == w->account;
     if (bot) flags |= GAP_TL_USER_F_BOT;
-    if (account && user - m->options.users == w->account) flags |= GAP_TL_USER_F_SELF;
+    if (is_self) flags |= GAP_TL_USER_F_SELF;
+    if (person != NULL && person->last_name != NULL) flags |= GAP_TL_USER_F_LAST_NAME;
+    if (person != NULL && is_self) flags |= GAP_TL_USER_F_PHONE;
     dc_put32(w, w->layer->user);
     dc_put32(w, flags);
     if (w->layer->peers_flags2) dc_put32(w, 0);
     dc_put64(w, (uint64_t)id);
     dc_put64(w, hash);
     int64_t number = account ? id : user;
-    put_name(w, !account ? "User " : bot ? "Bot " : "Account ", number, "");
+    if (person != NULL)
+        put_kept(w, person->first_name);
+    else
+        put_name(w, !account ? "User " : bot ? "Bot " : "Account ", number, "");
+    if ((flags & GAP_TL_USER_F_LAST_NAME) != 0) put_kept(w, person->last_name);
     put_name(w, !account ? "user" : bot ? "bot" : "account", number, bot ? "_bot" : "");
+    if ((flags & GAP_TL_USER_F_PHONE) != 0) put_kept(w, person->phone);
     if (bot) dc_put32(w, 1); /* bot_info_version */
 }
 

@@ -77,6 +77,11 @@ static const struct option options[] = {
      "accounts that must be ready before traffic starts"},
     {"--secret", "HEX32", SECRET, IN_CLI(dc), 0, 0,
      "let clients in that use this secret as with a proxy"},
+    {"--password", "TEXT", TEXT, IN_DC(password), 0, 0,
+     "two-step password of every person who has an account"},
+    {"--code-expires", "S", NUMBER, IN_DC(code_expires_s), 1, 86400, "a code is good for so long"},
+    {"--code-timeout", "S", NUMBER, IN_DC(code_timeout_s), 0, 86400,
+     "before a code may be sent in another way"},
     {"--script", "FILE", TEXT, IN_CLI(script), 0, 0, "play this sequence instead of traffic"},
     {"--script-help", NULL, SWITCH, IN_CLI(script_help), 0, 0, "print what a script may say"},
     {"--help", NULL, SWITCH, IN_CLI(help), 0, 0, "print this"},
@@ -331,8 +336,11 @@ int gap_dc_cli_help(char *out, size_t cap)
     set_defaults(&cli);
     add(out, cap, &len,
         "gapless-dc: a simulated Telegram data centre that speaks MTProto 2.0.\n"
-        "Any bot token ID:SECRET signs in as bot ID. Prints a line of JSON when it listens, one\n"
-        "when all traffic is out, and serves until SIGTERM or SIGINT.\n\n");
+        "Any bot token ID:SECRET signs in as bot ID. A person signs in with a phone number\n"
+        "99966XYYYY and the code XXXXX, X being the number of this data centre: number 9996621234\n"
+        "has the code 22222. If YYYY begins with a 9 there is no account yet: it signs up first.\n"
+        "Prints a line of JSON when it listens, one when all traffic is out, and serves until\n"
+        "SIGTERM or SIGINT.\n\n");
     for (size_t i = 0; i < GAP_ARRAY_LEN(options); i++) {
         const struct option *o = &options[i];
         (void)snprintf(left, sizeof left, "%s%s%s", o->name, o->argument == NULL ? "" : " ",

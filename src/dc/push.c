@@ -48,6 +48,14 @@ static int rehearse(gap_dc_t *dc, dc_model_t *world, gap_map_t *newest)
     return r == DC_TRAFFIC_DONE ? 0 : r;
 }
 
+static int same_account(const gap_dc_t *dc, dc_model_t *world, int64_t id)
+{
+    int r = dc_model_account(world, id, dc_model_is_bot(dc->model, id), (int64_t)dc->now.wall_us);
+
+    if (r >= 0) dc_model_away(world, id, dc_model_is_away(dc->model, id));
+    return r;
+}
+
 /* A world as ours is now at its start: the same accounts, no events. */
 static int second_world(const gap_dc_t *dc, dc_model_t **out)
 {
@@ -55,11 +63,8 @@ static int second_world(const gap_dc_t *dc, dc_model_t **out)
     int r = dc_model_new(dc->alloc, dc_model_options(dc->model), &world);
 
     if (r < 0) return r;
-    for (size_t i = 0; i < dc_model_account_count(dc->model) && r >= 0; i++) {
-        int64_t id = dc_model_account_at(dc->model, i);
-        r = dc_model_account(world, id, true, (int64_t)dc->now.wall_us);
-        if (r >= 0) dc_model_away(world, id, dc_model_is_away(dc->model, id));
-    }
+    for (size_t i = 0; i < dc_model_account_count(dc->model) && r >= 0; i++)
+        r = same_account(dc, world, dc_model_account_at(dc->model, i));
     if (r < 0)
         dc_model_free(world);
     else

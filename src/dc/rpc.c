@@ -22,9 +22,6 @@
 
 #define NO_CONSTRUCTOR 0x0bad0badU /* is in no schema */
 
-/* auth.authorization before GAP_DC_LAYER_LATER; the same fields. */
-#define OLD_AUTHORIZATION 0x33fb7bb8U
-
 /** One call while it is answered. */
 struct call {
     gap_dc_t *dc;
@@ -33,7 +30,7 @@ struct call {
     int64_t msg_id;
     gap_dc_query_t query;
     gap_dc_error_t error; /* code 0: none */
-    int64_t account;      /* who called, for the ledger */
+    int64_t caller;       /* who was signed in before it; 0: nobody */
     gap_dc_rule_t rule;   /* what a script says */
 };
 
@@ -95,6 +92,20 @@ static int translate(struct call *c)
     return r;
 }
 
+/* Who was signed out from elsewhere is told so until a new sign-in; a doubled key never gets that
+ * far. */
+static int check_signed_in(struct call *c, const char *name)
+{
+    gap_dc_key_t *key = c->key;
+
+    if (key->lost != NULL && key->lost_code != 401) {
+        key->is_dead = true;
+        return fail(c, key->lost_code, key->lost);
+    }
+    if (key->account != 0 || is_open_to_all(c->query.id, name)) return 0;
+    return fail(c, 401, key->lost != NULL ? key->lost : "AUTH_KEY_UNREGISTERED");
+}
+
 static int check(struct call *c)
 {
     gap_dc_key_t *key = c->key;
@@ -105,7 +116,10 @@ static int check(struct call *c)
             return fail(c, 400, "CONNECTION_LAYER_INVALID");
         key->layer = c->query.layer;
     }
-    if (c->query.has_init) key->inited = true;
+    if (c->query.has_init) {
+        key->inited = true;
+        gap_dc_device_note(key, &c->query.device);
+    }
     if (key->layer != 0 && (r = translate(c)) != 0) return r;
     const char *name = gap_tl_name(c->query.id);
     if (name == NULL || !gap_tl_is_method(c->query.id)) return fail(c, 400, "INPUT_METHOD_INVALID");
@@ -114,8 +128,7 @@ static int check(struct call *c)
     if (!key->inited || key->layer == 0) return fail(c, 400, "CONNECTION_NOT_INITED");
     if (key->expires_in > 0 && !is_open_to_unbound(c->query.id))
         return fail(c, 401, "AUTH_KEY_PERM_EMPTY");
-    if (key->account == 0 && !is_open_to_all(c->query.id, name))
-        return fail(c, 401, "AUTH_KEY_UNREGISTERED");
+    if ((r = check_signed_in(c, name)) != 0) return r;
     return check_after(c);
 }
 
@@ -150,22 +163,6 @@ static int subscribe(struct call *c)
 
 /* --- signing in and out ---------------------------------------------------------------------- */
 
-static int authorization(struct call *c, gap_buf_t *out)
-{
-    dc_view_t view = {c->key->account, c->key->layer, c->key->seq};
-    gap_buf_t self;
-
-    gap_buf_init(&self, c->dc->alloc);
-    int r = dc_model_self(c->dc->model, &view, &self);
-    /* The user may be of another layer than the schema's: bytes, not an object. */
-    bool is_later = c->key->layer >= GAP_DC_LAYER_LATER;
-    if (r == 0) r = gap_buf_append32(out, is_later ? GAP_TL_AUTH_AUTHORIZATION : OLD_AUTHORIZATION);
-    if (r == 0) r = gap_buf_append32(out, 0);
-    if (r == 0) r = gap_buf_append(out, self.data, self.len);
-    gap_buf_fini(&self);
-    return r;
-}
-
 static int import_bot(struct call *c, gap_buf_t *out)
 {
     gap_tl_auth_import_bot_authorization_t q;
@@ -176,29 +173,18 @@ static int import_bot(struct call *c, gap_buf_t *out)
     if (id <= 0) return fail(c, 400, "ACCESS_TOKEN_INVALID");
     int r = gap_dc_check_home(c->dc, gap_bytes(NULL, 0), id, &c->error);
     if (r != 0) return r;
-    r = gap_dc_sign_in(c->dc, c->key, id);
+    r = gap_dc_sign_in(c->dc, c->key, id, NULL);
     if (r == GAP_E_ARGUMENT) return fail(c, 400, "ACCESS_TOKEN_INVALID");
     if (r == GAP_E_LIMIT) return fail(c, 420, "FLOOD_WAIT_60");
     if (r < 0) return r;
-    c->account = id;
-    return authorization(c, out);
+    return gap_dc_put_authorization(c->dc, c->key, out);
 }
 
 static int import_authorization(struct call *c, gap_buf_t *out)
 {
     int r = gap_dc_import(c->dc, c->key, &c->query, &c->error);
 
-    if (r != 0) return r;
-    c->account = c->key->account;
-    return authorization(c, out);
-}
-
-static int log_out(struct call *c, gap_buf_t *out)
-{
-    if (c->key->account == 0) return fail(c, 401, "AUTH_KEY_UNREGISTERED");
-    gap_dc_sign_out(c->dc, c->key);
-    int r = gap_buf_append32(out, GAP_TL_AUTH_LOGGED_OUT);
-    return r < 0 ? r : gap_buf_append32(out, 0);
+    return r != 0 ? r : gap_dc_put_authorization(c->dc, c->key, out);
 }
 
 /* From now on the temporary key stands for the permanent one. */
@@ -238,6 +224,7 @@ static int dispatch(struct call *c)
 {
     gap_dc_t *dc = c->dc;
     gap_buf_t *out = &dc->answer.body;
+    gap_dc_ask_t ask = {dc, c->key, &c->query, out, &c->error};
     int r;
 
     gap_dc_look_at_peers(dc, c->query.id);
@@ -250,11 +237,12 @@ static int dispatch(struct call *c)
         return import_authorization(c, out);
     case GAP_TL_AUTH_BIND_TEMP_AUTH_KEY:
         return bind_key(c, out);
-    case GAP_TL_AUTH_LOG_OUT:
-        return log_out(c, out);
     default:
         r = gap_dc_help(dc, &c->query, c->key->layer, out);
-        if (r == DC_NOT_MINE) r = gap_dc_more(dc, c->key, &c->query, out);
+        if (r == DC_NOT_MINE) r = gap_dc_more(&c->query, out);
+        if (r == DC_NOT_MINE) r = gap_dc_sign_in_call(&ask);
+        if (r == DC_NOT_MINE) r = gap_dc_password_call(&ask);
+        if (r == DC_NOT_MINE) r = gap_dc_device_call(&ask);
         if (r == DC_NOT_MINE) r = call_model(c);
         return r == DC_NOT_MINE ? fail(c, 501, "METHOD_NOT_IMPLEMENTED") : r;
     }
@@ -389,15 +377,16 @@ static int aftermath(struct call *c)
     gap_dc_t *dc = c->dc;
     const dc_answer_t *a = &dc->answer;
     const char *error = outcome(c);
-    int r = dc_ledger_call(&dc->ledger, c->account, gap_tl_name(c->query.id), a->channel, error,
+    /* A sign-in counts as a call of who got in. */
+    int64_t account = c->caller != 0 ? c->caller : c->key->account;
+    int r = dc_ledger_call(&dc->ledger, account, gap_tl_name(c->query.id), a->channel, error,
                            (int64_t)dc->now.wall_us);
 
-    if (r == 0 && error == NULL) r = dc_ledger_difference(&dc->ledger, c->account, a);
+    if (r == 0 && error == NULL) r = dc_ledger_difference(&dc->ledger, account, a);
     for (uint32_t i = 0; i < a->count && r == 0; i++)
         r = gap_dc_push_clean(dc, a->first_n + i, c->key);
-    if (r == 0 && c->error.code == 0 && gap_dc_gets_updates(dc, c->key) &&
-        c->query.id != GAP_TL_AUTH_IMPORT_BOT_AUTHORIZATION) {
-        gap_dc_account_called(dc, c->account, c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
+    if (r == 0 && c->error.code == 0 && c->caller != 0 && gap_dc_gets_updates(dc, c->key)) {
+        gap_dc_account_called(dc, c->caller, c->query.id == GAP_TL_UPDATES_GET_DIFFERENCE);
         if (dc->phase == GAP_DC_AWAITING) gap_dc_push_turn(dc);
     }
     if (r < 0) gap_dc_fail(dc, r);
@@ -419,7 +408,8 @@ int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
     gap_packet_t *inflated = NULL;
     int r;
 
-    c.account = c.key->account;
+    c.caller = c.key->account;
+    c.key->active_s = dc->now.wall_us / 1000000;
     clear_answer(&dc->answer);
     r = gap_dc_unwrap(call->query, &dc->zip, &c.query, &inflated, &c.error);
     if (r == 0) r = execute(&c);

@@ -32,12 +32,15 @@ static void pass_object(gap_dc_cursor_t *c)
         (void)gap_dc_take(c, (size_t)n);
 }
 
-static void init_connection(gap_dc_cursor_t *c)
+static void init_connection(gap_dc_cursor_t *c, gap_dc_device_words_t *device)
 {
     uint32_t flags = gap_dc_take32(c);
 
-    (void)gap_dc_take32(c); /* api_id: any will do */
-    for (unsigned i = 0; i < 6; i++) (void)gap_dc_take_bytes(c);
+    device->api_id = (int32_t)gap_dc_take32(c); /* any will do */
+    device->model = gap_dc_take_bytes(c);
+    device->system = gap_dc_take_bytes(c);
+    device->app = gap_dc_take_bytes(c);
+    for (unsigned i = 0; i < 3; i++) (void)gap_dc_take_bytes(c); /* languages */
     if ((flags & GAP_TL_INIT_CONNECTION_F_PROXY) != 0) pass_object(c);
     if ((flags & GAP_TL_INIT_CONNECTION_F_PARAMS) != 0) pass_object(c);
 }
@@ -72,7 +75,7 @@ static int unwrap_one(uint32_t id, gap_dc_cursor_t *c, gap_gzip_t *zip, gap_dc_q
         out->layer = (int32_t)gap_dc_take32(c);
         return 1;
     case GAP_TL_INIT_CONNECTION:
-        init_connection(c);
+        init_connection(c, &out->device);
         out->has_init = true;
         return 1;
     case GAP_TL_INVOKE_WITHOUT_UPDATES:

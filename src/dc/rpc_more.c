@@ -1,6 +1,6 @@
 /*
  * dc/rpc_more.c - calls that clients make beside the model's: texts of the interface, media data
- * centres, the list of sign-ins. There is nothing behind them but what their results must have.
+ * centres. There is nothing behind them but what their results must have.
  * Owns nothing.
  */
 #include "dc/rpc.h"
@@ -58,42 +58,7 @@ static int cdn_config(gap_buf_t *out)
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_CDN_CONFIG, &config));
 }
 
-/* One entry a key; nothing is known of what it runs on. */
-static int authorizations(const gap_dc_t *dc, const gap_dc_key_t *key, gap_buf_t *out)
-{
-    const gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)key->account);
-    gap_tl_authorization_t each[GAP_DC_SHOWN_KEYS_MAX];
-    gap_tl_object_t objects[GAP_DC_SHOWN_KEYS_MAX];
-    gap_tl_account_authorizations_t all = {.authorization_ttl_days = 365};
-    const gap_dc_key_t *k;
-    uint32_t count = 0;
-
-    if (a == NULL) return DC_NOT_MINE;
-    TAILQ_FOREACH (k, &a->keys, account_link) {
-        if (count == GAP_DC_SHOWN_KEYS_MAX) break;
-        gap_tl_authorization_t *one = &each[count];
-        *one = (gap_tl_authorization_t){
-            .flags = k == key ? GAP_TL_AUTHORIZATION_F_CURRENT : 0,
-            .hash = k == key ? 0 : (int64_t)gap_hash64((uint64_t)k->auth.id),
-            .device_model = gap_str("unknown"),
-            .platform = gap_str(""),
-            .system_version = gap_str(""),
-            .app_name = gap_str("unknown"),
-            .app_version = gap_str(""),
-            .date_created = (int32_t)k->made_s,
-            .date_active = (int32_t)(dc->now.wall_us / 1000000),
-            .ip = gap_str("127.0.0.1"),
-            .country = gap_str(""),
-            .region = gap_str(""),
-        };
-        objects[count++] = GAP_TL_OF(GAP_TL_AUTHORIZATION, one);
-    }
-    all.authorizations = gap_tl_array(objects, count);
-    return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_ACCOUNT_AUTHORIZATIONS, &all));
-}
-
-int gap_dc_more(const gap_dc_t *dc, const gap_dc_key_t *key, const gap_dc_query_t *q,
-                gap_buf_t *out)
+int gap_dc_more(const gap_dc_query_t *q, gap_buf_t *out)
 {
     switch (q->id) {
     case GAP_TL_LANGPACK_GET_DIFFERENCE:
@@ -106,8 +71,6 @@ int gap_dc_more(const gap_dc_t *dc, const gap_dc_key_t *key, const gap_dc_query_
         return lang_language(out);
     case GAP_TL_HELP_GET_CDN_CONFIG:
         return cdn_config(out);
-    case GAP_TL_ACCOUNT_GET_AUTHORIZATIONS:
-        return authorizations(dc, key, out);
     case GAP_TL_ACCOUNT_UPDATE_STATUS:
         return gap_buf_append32(out, GAP_MT_BOOL_TRUE);
     default:

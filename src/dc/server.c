@@ -29,6 +29,8 @@ void gap_dc_options_init(gap_dc_options_t *o)
     o->rate = 5000;
     o->await_clients = 1;
     o->peer_secret = GAP_DC_PEER_SECRET;
+    o->code_expires_s = 300;
+    o->code_timeout_s = 5;
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -168,9 +170,10 @@ static bool options_ok(const gap_dc_options_t *o)
 {
     return o->rsa != NULL && o->rsa->is_private && o->dc >= 1 && o->dc <= GAP_DC_ID_MAX &&
            o->bots_dc >= 0 && o->bots_dc <= GAP_DC_ID_MAX && o->peer_secret != NULL &&
-           o->await_clients > 0 && is_probability(o->reorder) && is_probability(o->loss) &&
-           is_probability(o->duplicate) && is_probability(o->rpc_error) &&
-           is_probability(o->flood) && is_probability(o->gzip) && is_probability(o->disconnect);
+           o->await_clients > 0 && o->code_expires_s > 0 && is_probability(o->reorder) &&
+           is_probability(o->loss) && is_probability(o->duplicate) &&
+           is_probability(o->rpc_error) && is_probability(o->flood) && is_probability(o->gzip) &&
+           is_probability(o->disconnect);
 }
 
 static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
@@ -194,6 +197,7 @@ static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
     gap_dc_homes_init(dc);
     gap_dc_keys_init(&dc->keys, alloc, &dc->zip);
     gap_map_init(&dc->accounts_by_id, alloc);
+    gap_dc_people_init(&dc->people, alloc, &dc->random);
     gap_map_init(&dc->missed, alloc);
     gap_heap_init(&dc->timers, alloc);
     gap_dc_inbox_init(&dc->inbox, alloc);
@@ -216,6 +220,7 @@ static void free_parts(gap_dc_t *dc)
     gap_dc_keys_fini(&dc->keys);
     gap_dc_accounts_fini(dc);
     gap_dc_homes_fini(dc);
+    gap_dc_people_fini(&dc->people);
     gap_heap_fini(&dc->timers);
     gap_dc_inbox_fini(&dc->inbox);
     gap_buf_fini(&dc->scratch);
@@ -242,6 +247,7 @@ int gap_dc_open(gap_env_t *env, const gap_alloc_t *alloc, const gap_dc_options_t
     if ((r = gap_crypto_init(&dc->crypto)) < 0) goto fail;
     if ((r = gap_dc_homes_open(dc)) < 0) goto fail;
     if ((r = dc_model_new(alloc, &options->world, &dc->model)) < 0) goto fail;
+    if ((r = gap_dc_people_open(&dc->people, options->password)) < 0) goto fail;
     if ((r = gap_dc_script_open(dc)) < 0) goto fail;
     gap_dc_look_at_clock(dc);
     r = env->ops->listen(env, &options->listen, dc, on_accepted, on_listener_closed, &dc->listener);

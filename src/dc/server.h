@@ -11,6 +11,7 @@
 #include "dc/homes.h"
 #include "dc/keys.h"
 #include "dc/ledger.h"
+#include "dc/people.h"
 
 /** Something to be done at a time. */
 typedef struct gap_dc_timer {
@@ -82,6 +83,7 @@ struct gap_dc {
     gap_dc_keys_t keys;
     gap_map_t accounts_by_id;
     struct gap_dc_accounts accounts;
+    gap_dc_people_t people;
     TAILQ_HEAD(gap_dc_dirty, gap_dc_session) dirty; /* sessions with something new to send */
     gap_heap_t timers;
     gap_dc_timer_t tick; /* once a second while there are connections */
@@ -104,7 +106,7 @@ struct gap_dc {
     gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
-    uint64_t push_count; /* handed to sessions so far */
+    uint64_t push_count;    /* handed to sessions so far */
     struct gap_dc_run *run; /* the script's; NULL: there is none */
     gap_dc_sending_t sending;
     gap_dc_homes_t homes;
@@ -152,15 +154,22 @@ GAP_NODISCARD int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_cal
 
 /* accounts.c */
 
-/** The account, made if need be, now signed in with this key. @return 0, GAP_E_NOMEM, GAP_E_LIMIT,
- * GAP_E_ARGUMENT the id can't be a bot's. */
-GAP_NODISCARD int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account);
+/** The account, made if need be, now signed in with this key. @param person NULL: a bot.
+ * @return 0, GAP_E_NOMEM, GAP_E_LIMIT, GAP_E_ARGUMENT the id can't be a bot's. */
+GAP_NODISCARD int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account,
+                                 const dc_person_t *person);
 void gap_dc_sign_out(gap_dc_t *dc, gap_dc_key_t *key);
 /** An account made a call; @p is_difference: updates.getDifference. */
 void gap_dc_account_called(gap_dc_t *dc, int64_t account, bool is_difference);
 /** Count those who have become ready. @return when the next one will, or GAP_ENV_NEVER. */
 uint64_t gap_dc_accounts_ready(gap_dc_t *dc);
 void gap_dc_accounts_fini(gap_dc_t *dc);
+
+/* devices.c */
+
+/** End the key's sign-in from elsewhere: its pushes end, and its calls get this error (401; or 406,
+ * and the key is dead with that answer). @param text Static, or the script's. */
+void gap_dc_revoke(gap_dc_t *dc, gap_dc_key_t *key, int32_t code, const char *text);
 
 /* push.c */
 

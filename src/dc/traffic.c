@@ -273,6 +273,14 @@ static uint32_t any_account(struct scene *s)
         if (!m->accounts[i].away && at-- == 0) return i;
 }
 
+/** Buttons and the events of the qts box here are bots' alone. */
+static uint32_t kinds_for(const struct scene *s, uint32_t kinds)
+{
+    uint32_t left = kinds & ~(1U << DC_QTS | 1U << DC_CALLBACK_QUERY);
+
+    return s->m->accounts[s->who].bot || left == 0 ? kinds : left;
+}
+
 int dc_traffic_next(dc_traffic_t *t, dc_model_t *m, int64_t now_us, uint32_t *out_n)
 {
     static const dc_kind_t instead[] = {DC_NEW_MESSAGE, DC_QTS, DC_CALLBACK_QUERY};
@@ -285,6 +293,7 @@ int dc_traffic_next(dc_traffic_t *t, dc_model_t *m, int64_t now_us, uint32_t *ou
     /* Each event has a stream of its own: what clients do may change one event, never the rest. */
     t->rng.state = gap_hash64(t->options.seed ^ TRAFFIC_SALT) ^ t->made;
     s.who = any_account(&s);
+    kinds = kinds_for(&s, kinds);
     int r = make(&s, draw_kind(&s, kinds));
     for (size_t i = 0; i < GAP_ARRAY_LEN(instead) && r == NOTHING_FOUND; i++) {
         if ((kinds >> instead[i] & 1U) != 0) r = make(&s, instead[i]);
