@@ -9,8 +9,9 @@
 #include <stdio.h>
 
 struct bench {
-    FILE *json; /* NULL: none */
-    bool quick; /* small inputs: a smoke test, not a measurement */
+    FILE *json;      /* NULL: none */
+    const char *svg; /* file for a plot; NULL: none */
+    bool quick;      /* small inputs: a smoke test, not a measurement */
     uint64_t hash;
 };
 
@@ -27,6 +28,8 @@ struct bench_row {
 
 /** Print a row, and write it to the JSON file. */
 void bench_report(struct bench *b, const struct bench_row *row);
+/** Write a row to the JSON file only. */
+void bench_note(struct bench *b, const struct bench_row *row);
 /** Mix a result into the run's hash. */
 void bench_hash(struct bench *b, uint64_t value);
 /** Nanoseconds of processor time of this thread: what "on one core" is measured by, whatever else

@@ -64,6 +64,11 @@ void bench_report(struct bench *b, const struct bench_row *row)
     if (row->against != NULL) printf("  %.3f of %s", row->ratio, row->against);
     printf("\n");
     (void)fflush(stdout);
+    bench_note(b, row);
+}
+
+void bench_note(struct bench *b, const struct bench_row *row)
+{
     if (b->json == NULL) return;
     (void)fprintf(b->json,
                   "{\"bench\":\"%s\",\"case\":\"%s\",\"metric\":\"%s\",\"value\":%.6g,"
@@ -91,12 +96,13 @@ static void print_machine(void)
 
 static void usage(FILE *out)
 {
-    (void)fputs("Usage: gapless-bench NAME... [--json FILE] [--quick]\n"
+    (void)fputs("Usage: gapless-bench NAME... [--json FILE] [--svg FILE] [--quick]\n"
                 "  all        every benchmark\n",
                 out);
     for (size_t i = 0; i < GAP_ARRAY_LEN(benches); i++)
         (void)fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     (void)fputs("  --json F   one JSON object per figure\n"
+                "  --svg F    the plot of recover\n"
                 "  --quick    small inputs, to see that it works\n",
                 out);
 }
@@ -138,7 +144,7 @@ static int run_all(struct bench *b, unsigned chosen, const char *json)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {NULL, false, 0};
+    struct bench b = {NULL, NULL, false, 0};
     unsigned chosen = 0;
     const char *json = NULL;
 
@@ -151,6 +157,8 @@ int main(int argc, char **argv)
             b.quick = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
+        } else if (strcmp(argv[i], "--svg") == 0 && i + 1 < argc) {
+            b.svg = argv[++i];
         } else if (argv[i][0] == '-') {
             return wrong("unknown or incomplete option", argv[i]);
         } else if (named(argv[i]) == 0) {

@@ -17,11 +17,12 @@ static const float edges[GAP_WAIT_BINS + 1] = {
     0,   1,   2,   3,   4,   6,   8,   11,  15,  20,  27,  35,  45,   60,   80,   100, 125,
     150, 180, 215, 250, 290, 330, 380, 440, 500, 600, 700, 850, 1000, 1500, 2000, 3000};
 
-#define PRIOR_NEVER   2.0F  /* imagined holes that never heal */
-#define PRIOR_LATE    2.0F  /* and those that do, */
-#define PRIOR_LATE_MS 25.0F /* after so long on average */
-#define FADE          0.98F /* what an older sample counts when a new one comes */
-#define FADE_CONN     0.25F /* what is left of everything on a new connection */
+#define PRIOR_NEVER   2.0F   /* imagined holes that never heal */
+#define PRIOR_LATE    2.0F   /* and those that do, */
+#define PRIOR_LATE_MS 25.0F  /* after so long on average */
+#define FADE          0.995F /* what an older sample counts when a new one comes */
+#define EQUAL         1.03F  /* costs that differ less are equal: a longer wait saves requests */
+#define FADE_CONN     0.25F  /* what is left of everything on a new connection */
 #define RTT_GAIN      0.125F
 #define PRICE_MAX     15.0F
 #define PRICE_LEAST   0.05F /* below it a request costs what it always does */
@@ -189,21 +190,33 @@ static float area_at(const struct survival *v, size_t b, float t_ms)
     return v->area[b] + past * (v->s[b] + past * slope / 2);
 }
 
+static uint32_t edge_us(size_t b)
+{
+    return (uint32_t)(edges[b] * US_PER_MS);
+}
+
+static bool is_legal(size_t b)
+{
+    return edge_us(b) >= GAP_WAIT_MIN_US && edge_us(b) <= GAP_WAIT_MAX_US;
+}
+
 static uint32_t cheapest(const gap_wait_t *w, const struct survival *v, float cost_ms)
 {
     float rtt_ms = (float)w->rtt_us / US_PER_MS;
+    float costs[GAP_WAIT_BINS + 1];
     float best = INFINITY;
     uint32_t wait = GAP_WAIT_MAX_US;
 
     for (size_t b = 0; b <= GAP_WAIT_BINS; b++) {
-        uint32_t us = (uint32_t)(edges[b] * US_PER_MS);
-        if (us < GAP_WAIT_MIN_US) continue;
-        if (us > GAP_WAIT_MAX_US) break;
-        float cost = w->config.continues ? area_at(v, b, edges[b] + rtt_ms) + v->s[b] * cost_ms
-                                         : v->area[b] + v->s[b] * (rtt_ms + cost_ms);
-        if (cost >= best) continue;
-        best = cost;
-        wait = us;
+        costs[b] = w->config.continues ? area_at(v, b, edges[b] + rtt_ms) + v->s[b] * cost_ms
+                                       : v->area[b] + v->s[b] * (rtt_ms + cost_ms);
+        if (is_legal(b)) best = fminf(best, costs[b]);
+    }
+    float enough = w->config.continues ? best : best * EQUAL;
+    for (size_t b = 0; b <= GAP_WAIT_BINS; b++) {
+        if (!is_legal(b) || costs[b] > enough) continue;
+        wait = edge_us(b);
+        if (w->config.continues) break;
     }
     return wait;
 }

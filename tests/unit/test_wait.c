@@ -58,12 +58,13 @@ START_TEST(all_lost)
         gap_wait_t w = fresh(continues == 1, 0);
         for (int i = 0; i < 400; i++)
             gap_wait_answered(&w, (uint64_t)gap_wait_us(&w, 1, 0) + 100000);
-        ck_assert_uint_eq(gap_wait_us(&w, 1, 0), GAP_WAIT_MIN_US);
+        ck_assert_uint_le(gap_wait_us(&w, 1, 0), 8000);
     }
 }
 END_TEST
 
-/* Holes that always heal, all after some 50 ms: wait until then, and not much longer. */
+/* Holes that always heal, all after some 50 ms: wait until then. Where a request holds nobody up,
+ * not much longer; where it does, a longer wait costs nothing. */
 START_TEST(all_late)
 {
     for (int continues = 0; continues < 2; continues++) {
@@ -71,7 +72,7 @@ START_TEST(all_late)
         for (int i = 0; i < 400; i++) gap_wait_healed(&w, 46000 + 13000U * (uint64_t)(i % 2));
         uint32_t us = gap_wait_us(&w, 1, 0);
         ck_assert_uint_ge(us, 60000);
-        ck_assert_uint_le(us, 125000);
+        if (continues == 1) ck_assert_uint_le(us, 125000);
     }
 }
 END_TEST
@@ -122,8 +123,8 @@ START_TEST(censored_samples)
     gap_wait_answered(&w, 5000); /* bin 4 to 6 ms: half of it */
     for (size_t b = 0; b < GAP_WAIT_BINS; b++) {
         float more = b < 4 ? 1.0F : b == 4 ? 0.5F : 0.0F;
-        ck_assert(near(w.expo[b], before.expo[b] * 0.98F + more));
-        ck_assert(near(w.heal[b], before.heal[b] * 0.98F));
+        ck_assert(near(w.expo[b], before.expo[b] * 0.995F + more));
+        ck_assert(near(w.heal[b], before.heal[b] * 0.995F));
     }
 }
 END_TEST
@@ -135,15 +136,15 @@ START_TEST(healed_samples)
 
     gap_wait_healed(&w, 5000);
     for (size_t b = 0; b < GAP_WAIT_BINS; b++) {
-        ck_assert(near(w.expo[b], before.expo[b] * 0.98F + (b <= 4 ? 1.0F : 0.0F)));
-        ck_assert(near(w.heal[b], before.heal[b] * 0.98F + (b == 4 ? 1.0F : 0.0F)));
+        ck_assert(near(w.expo[b], before.expo[b] * 0.995F + (b <= 4 ? 1.0F : 0.0F)));
+        ck_assert(near(w.heal[b], before.heal[b] * 0.995F + (b == 4 ? 1.0F : 0.0F)));
     }
     gap_wait_t late = fresh(false, 0);
     before = late;
     gap_wait_healed(&late, 60000000);
     for (size_t b = 0; b < GAP_WAIT_BINS; b++) {
-        ck_assert(near(late.heal[b], before.heal[b] * 0.98F));
-        ck_assert(near(late.expo[b], before.expo[b] * 0.98F + 1));
+        ck_assert(near(late.heal[b], before.heal[b] * 0.995F));
+        ck_assert(near(late.expo[b], before.expo[b] * 0.995F + 1));
     }
 }
 END_TEST
@@ -201,7 +202,7 @@ START_TEST(reconnects)
     float before = w.expo[0];
     gap_wait_reconnected(&w, true);
     ck_assert(near(w.expo[0], before / 4));
-    ck_assert_uint_eq(gap_wait_us(&w, 1, 0), GAP_WAIT_MIN_US); /* still known */
+    ck_assert_uint_le(gap_wait_us(&w, 1, 0), 8000); /* still known */
     gap_wait_t anew = fresh(false, 0);
     gap_wait_reconnected(&w, false);
     ck_assert_uint_eq(gap_wait_us(&w, 1, 0), gap_wait_us(&anew, 1, 0));
