@@ -89,8 +89,9 @@ void gap_dc_close(gap_dc_t *dc, void (*closed)(void *arg), void *arg);
 /** Where it listens, the real port in it. */
 gap_addr_t gap_dc_addr(const gap_dc_t *dc);
 /** The other data centres are these from now on (copied); if they are not the same as before, all
- * clients that get updates are told by updateDcOptions. Loop thread. @return 0, GAP_E_NOMEM, and
- * what pushing returned. */
+ * clients that get updates are told by updateDcOptions. What a script changed in the table stays
+ * changed. Loop thread. @return 0; GAP_E_LIMIT with the script's they are too many, the table stays
+ * as it was; GAP_E_NOMEM, and what pushing returned. */
 GAP_NODISCARD int gap_dc_set_peers(gap_dc_t *dc, const gap_dc_peers_t *peers);
 /** The ones it knows now. */
 const gap_dc_peers_t *gap_dc_peers(const gap_dc_t *dc);

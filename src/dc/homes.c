@@ -15,7 +15,7 @@
 
 void gap_dc_homes_init(gap_dc_t *dc)
 {
-    dc->homes.peers = dc->options.peers;
+    dc->homes.peers = dc->homes.told = dc->options.peers;
     gap_map_init(&dc->homes.moved, dc->alloc);
 }
 
@@ -107,6 +107,11 @@ int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id)
     if (a == NULL || id == dc->options.dc) return 0;
     TAILQ_FOREACH (key, &a->keys, account_link) key->subscribed = NULL;
     return 0;
+}
+
+int64_t gap_dc_account_of(int64_t who)
+{
+    return who;
 }
 
 bool gap_dc_gets_updates(const gap_dc_t *dc, const gap_dc_key_t *key)
@@ -253,9 +258,10 @@ int gap_dc_push_options(gap_dc_t *dc)
 {
     gap_dc_account_t *a;
     gap_dc_key_t *key;
-    int r = build_update(dc);
+    int r = 0;
 
-    if (r < 0) return r;
+    if (TAILQ_EMPTY(&dc->accounts)) return 0;
+    if ((r = build_update(dc)) < 0) return r;
     TAILQ_FOREACH (a, &dc->accounts, link)
         TAILQ_FOREACH (key, &a->keys, account_link) {
             r = gap_dc_push_deliver(dc, key, gap_buf_view(&dc->push), false);
@@ -264,14 +270,41 @@ int gap_dc_push_options(gap_dc_t *dc)
     return 0;
 }
 
+/* Make the table that counts anew, and tell of it if it is another. */
+static int renew(gap_dc_t *dc)
+{
+    gap_dc_homes_t *h = &dc->homes;
+    gap_dc_peers_t peers = h->told;
+    int r = 0;
+
+    for (uint32_t i = 0; i < h->edit_count && r == 0; i++) {
+        if (h->edits[i].is_known)
+            r = gap_dc_peers_replace(&peers, 0, &h->edits[i].peer);
+        else
+            (void)gap_dc_peers_drop(&peers, h->edits[i].peer.id);
+    }
+    if (r < 0 || gap_dc_peers_equal(&h->peers, &peers)) return r;
+    h->peers = peers;
+    return gap_dc_push_options(dc);
+}
+
+int gap_dc_change_peers(gap_dc_t *dc, const gap_dc_peer_t *peer, bool is_known)
+{
+    gap_dc_homes_t *h = &dc->homes;
+
+    if (h->edit_count == GAP_DC_PEERS_MAX) return GAP_E_LIMIT;
+    h->edits[h->edit_count++] = (struct gap_dc_edit){*peer, is_known};
+    int r = renew(dc);
+    if (r == GAP_E_LIMIT) h->edit_count--;
+    return r;
+}
+
 int gap_dc_set_peers(gap_dc_t *dc, const gap_dc_peers_t *peers)
 {
-    if (gap_dc_peers_equal(&dc->homes.peers, peers)) return 0;
-    dc->homes.peers = *peers;
-    if (dc->homes.is_looking) return gap_dc_push_options(dc);
-    gap_dc_look_at_clock(dc);
-    int r = gap_dc_push_options(dc);
-    gap_dc_settle(dc);
+    dc->homes.told = *peers;
+    if (!dc->homes.is_looking) gap_dc_look_at_clock(dc);
+    int r = renew(dc);
+    if (!dc->homes.is_looking) gap_dc_settle(dc);
     return r;
 }
 

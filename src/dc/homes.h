@@ -19,9 +19,18 @@ struct gap_dc_error;
 struct gap_dc_key;
 struct gap_dc_query;
 
+/** What a script did to the table. */
+struct gap_dc_edit {
+    gap_dc_peer_t peer;
+    bool is_known; /* else its data centre is dropped */
+};
+
 /** The server's. */
 typedef struct gap_dc_homes {
-    gap_dc_peers_t peers;
+    gap_dc_peers_t peers; /* what counts: those told, then edited */
+    gap_dc_peers_t told;  /* by options and gap_dc_set_peers */
+    struct gap_dc_edit edits[GAP_DC_PEERS_MAX];
+    uint32_t edit_count;
     gap_map_t moved;               /* account -> id of a data centre, as a pointer */
     uint8_t key[GAP_SHA256_BYTES]; /* of authorizations that are exported */
     gap_dc_used_list_t used;       /* those imported lately */
@@ -54,6 +63,12 @@ int gap_dc_migrate(gap_dc_t *dc, const char *kind, int32_t id, struct gap_dc_err
 /** An account lives in data centre @p id from now on; if that is elsewhere its keys here get no
  * more updates. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
 GAP_NODISCARD int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id);
+/** The account of a bot's id or, as a number, of a phone 99966XYYYY. */
+int64_t gap_dc_account_of(int64_t who);
+/** Know an address in the place of the one of its kind, or forget a data centre; that outlasts
+ * gap_dc_set_peers. Those who get updates are told. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
+GAP_NODISCARD int gap_dc_change_peers(gap_dc_t *dc, const gap_dc_peer_t *peer, bool is_known);
+
 /** auth.exportAuthorization. @param out Appended to.
  * @return 0; GAP_DC_IS_ERROR; GAP_E_NOMEM, GAP_E_LIBCRYPTO, what the random source returned. */
 GAP_NODISCARD int gap_dc_export(gap_dc_t *dc, const struct gap_dc_key *key,

@@ -38,6 +38,7 @@
 #define GAP_DC_PEERS_MAX   64U   /* addresses; one more is refused */
 #define GAP_DC_TRANSFER_S  60U   /* an exported authorization is good for so long */
 #define GAP_DC_IMPORTS_MAX 1024U /* of them remembered as used; one more: 420 FLOOD_WAIT_60 */
+#define GAP_DC_FILE_LINES  1024  /* of a file, of 64 bytes each; pieces beyond are empty */
 #define GAP_DC_MOVED_MAX   1024U /* accounts that moved away; one more stays */
 /* Persons signing in. */
 #define GAP_DC_PEOPLE_MAX      16384U /* phones that were asked for; one more: 420 FLOOD_WAIT_60 */

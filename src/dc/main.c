@@ -360,7 +360,8 @@ int main(int argc, char **argv)
         return 0;
     }
     if (p.cli.script_help) {
-        (void)fputs(gap_dc_script_help(), stdout);
+        const char *part;
+        for (unsigned i = 0; (part = gap_dc_script_help(i)) != NULL; i++) (void)fputs(part, stdout);
         return 0;
     }
     (void)signal(SIGPIPE, SIG_IGN);

@@ -243,6 +243,7 @@ static int dispatch(struct call *c)
         if (r == DC_NOT_MINE) r = gap_dc_sign_in_call(&ask);
         if (r == DC_NOT_MINE) r = gap_dc_password_call(&ask);
         if (r == DC_NOT_MINE) r = gap_dc_device_call(&ask);
+        if (r == DC_NOT_MINE) r = gap_dc_files(dc, &c->query, out, &c->error);
         if (r == DC_NOT_MINE) r = call_model(c);
         return r == DC_NOT_MINE ? fail(c, 501, "METHOD_NOT_IMPLEMENTED") : r;
     }

@@ -88,6 +88,11 @@ GAP_NODISCARD int gap_dc_put_authorization(gap_dc_t *dc, const gap_dc_key_t *key
 /** Remember what the client says about itself. */
 void gap_dc_device_note(gap_dc_key_t *key, const gap_dc_device_words_t *words);
 
+/** Answer what a data centre is asked by those who live elsewhere: pieces of files, graphs.
+ * @param out Appended to. @return 0; GAP_DC_IS_ERROR with *error; DC_NOT_MINE; GAP_E_NOMEM. */
+GAP_NODISCARD int gap_dc_files(const gap_dc_t *dc, const gap_dc_query_t *q, gap_buf_t *out,
+                               gap_dc_error_t *error);
+
 /** Append an object to be written. @return 0, GAP_E_NOMEM, as gap_tl_size. */
 GAP_NODISCARD int gap_dc_put_object(gap_buf_t *out, gap_tl_object_t object);
 

@@ -189,6 +189,19 @@ static int slot(struct reader *r, bool is_new)
     return 0;
 }
 
+/* The id of a data centre. */
+static int dc_id(struct reader *r, int32_t *out)
+{
+    uint32_t n = 0;
+    int result = number(r, &n);
+
+    if (result != 0) return result;
+    if (n < 1 || n > GAP_DC_ID_MAX)
+        return wrong(r, "data centres have ids from 1 to %d, not %u", GAP_DC_ID_MAX, (unsigned)n);
+    *out = (int32_t)n;
+    return 0;
+}
+
 /* --- commands ------------------------------------------------------------------------------ */
 
 static int add(struct reader *r)
@@ -288,6 +301,27 @@ static int way(struct reader *r)
     return 0;
 }
 
+/* KIND ID: 303 everywhere but at data centre ID. */
+static int migrate(struct reader *r)
+{
+    static const char *const kinds[] = {"FILE", "NETWORK", "PHONE", "STATS", "USER"};
+    gap_dc_step_t *s = &r->step;
+    const char *text = word(r);
+    int32_t id = 0;
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i], text) != 0) continue;
+        int result = dc_id(r, &id);
+        if (result != 0) return result;
+        s->act = GAP_DC_ACT_MIGRATE;
+        s->code = 303;
+        s->number = (uint32_t)id;
+        (void)snprintf(s->text, sizeof s->text, "%s_MIGRATE_%d", kinds[i], (int)id);
+        return 0;
+    }
+    return wrong(r, "'%s' is no migration: FILE, NETWORK, PHONE, STATS, USER", text);
+}
+
 static int act(struct reader *r)
 {
     static const struct {
@@ -312,6 +346,7 @@ static int act(struct reader *r)
         (void)snprintf(s->text, sizeof s->text, "FLOOD_WAIT_%u", result == 0 ? (unsigned)n : 0U);
         return result;
     }
+    if (strcmp(text, "migrate") == 0) return migrate(r);
     if (strcmp(text, "error") == 0) {
         s->act = GAP_DC_ACT_ERROR;
         int result = number(r, &n);
@@ -325,10 +360,11 @@ static int act(struct reader *r)
         s->act = acts[i].act;
         return acts[i].has_number ? number(r, &s->number) : 0;
     }
-    return wrong(r,
-                 "'%s' is no way to answer: ok, error, flood, slice, too-long, late, nothing, "
-                 "garbage, cut, stuck, hang-up, timeout",
-                 text);
+    return wrong(
+        r,
+        "'%s' is no way to answer: ok, error, flood, migrate, slice, too-long, late, nothing, "
+        "garbage, cut, stuck, hang-up, timeout",
+        text);
 }
 
 static int do_answer(struct reader *r)
@@ -415,6 +451,33 @@ static int do_account(struct reader *r)
     return result;
 }
 
+static int do_peer(struct reader *r)
+{
+    const char *text = word(r);
+
+    if (gap_dc_peer_parse(gap_bytes(text, strlen(text)), &r->step.peer) == 0) return 0;
+    return wrong(r, "'%s' is no address: write 4=127.0.0.1:4431", text);
+}
+
+static int do_drop_peer(struct reader *r)
+{
+    return dc_id(r, &r->step.peer.id);
+}
+
+/* DC [WHO]: a bot's id or a phone number. */
+static int do_move(struct reader *r)
+{
+    int result = dc_id(r, &r->step.peer.id);
+
+    if (result != 0 || at_end(r)) return result;
+    for (const char *at = word(r); *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || at - r->word >= 15)
+            return wrong(r, "'%s' is neither a bot's id nor a phone number", r->word);
+        r->step.who = r->step.who * 10 + (*at - '0');
+    }
+    return r->step.who > 0 ? 0 : wrong(r, "no account has the id 0");
+}
+
 static int do_nothing(struct reader *r)
 {
     (void)r;
@@ -447,6 +510,9 @@ static const struct {
     {"leave", GAP_DC_DO_LEAVE, channel},
     {"join", GAP_DC_DO_JOIN, channel},
     {"reset", GAP_DC_DO_RESET, do_reset},
+    {"peer-dc", GAP_DC_DO_PEER, do_peer},
+    {"drop-dc", GAP_DC_DO_DROP_PEER, do_drop_peer},
+    {"move", GAP_DC_DO_MOVE, do_move},
     {"account", GAP_DC_DO_ACCOUNT, do_account},
 };
 
@@ -480,10 +546,13 @@ static int command_line(struct reader *r)
 {
     const char *name = word(r);
 
-    if (strcmp(name, "swap") == 0) return do_swap(r);
+    if (strcmp(name, "swap") == 0)
+        return r->step.dc == 0 ? do_swap(r) : wrong(r, "at stands before one command, not two");
     for (size_t i = 0; i < GAP_ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].name, name) != 0) continue;
         r->step.what = commands[i].what;
+        if (r->step.dc != 0 && r->step.what == GAP_DC_DO_TOGETHER)
+            return wrong(r, "at stands before one command, not before a container");
         if (r->is_together && r->step.what != GAP_DC_DO_END)
             return wrong(r, "'%s' can't stand in a container", name);
         return commands[i].read(r);
@@ -507,6 +576,12 @@ static int line(struct reader *r)
     int result;
 
     if (at_end(r)) return 0;
+    if (next_is(r, "at")) {
+        if (r->is_together || r->swap != 0)
+            return wrong(r, "at can't stand in a container or after swap");
+        if ((result = dc_id(r, &r->step.dc)) != 0) return result;
+        if (at_end(r)) return wrong(r, "at is followed by a command");
+    }
     result = event_line(r);
     bool is_event = result != 1;
     if (!is_event) {

@@ -7,11 +7,12 @@
 #define GAP_DC_SCRIPT_H
 
 #include "dc/model.h"
+#include "dc/peers.h"
 
 #define GAP_DC_SCRIPT_BYTES (1U << 20) /* of a file; longer: refused */
 #define GAP_DC_SCRIPT_STEPS 65536U     /* commands; more: refused */
 #define GAP_DC_SCRIPT_NAMES 16U        /* pushes held under different names */
-#define GAP_DC_SCRIPT_WORD  32U        /* bytes of the longest word but texts, NUL included */
+#define GAP_DC_SCRIPT_WORD  64U        /* bytes of the longest word but texts, NUL included */
 #define GAP_DC_SCRIPT_TEXT  256U       /* bytes of a text or an error, NUL included */
 
 typedef enum gap_dc_do {
@@ -30,6 +31,9 @@ typedef enum gap_dc_do {
     GAP_DC_DO_LEAVE,      /* the account is put out of a channel, */
     GAP_DC_DO_JOIN,       /* or back into it */
     GAP_DC_DO_RESET,      /* a box gets another pts */
+    GAP_DC_DO_PEER,       /* another data centre is known from now on, */
+    GAP_DC_DO_DROP_PEER,  /* or no longer */
+    GAP_DC_DO_MOVE,       /* an account lives in another data centre */
     GAP_DC_DO_ACCOUNT     /* whom the next commands are about */
 } gap_dc_do_t;
 
@@ -54,12 +58,14 @@ typedef enum gap_dc_act {
     GAP_DC_ACT_CUT,     /* answered with the first half of the answer */
     GAP_DC_ACT_STUCK,   /* a slice that holds nothing and leads nowhere */
     GAP_DC_ACT_HANG_UP, /* the connection ends instead */
+    GAP_DC_ACT_MIGRATE, /* error 303 with `text`, unless this is data centre `number` */
     GAP_DC_ACT_TIMEOUT  /* channelDifference.timeout is `number` seconds */
 } gap_dc_act_t;
 
 typedef struct gap_dc_step {
     gap_dc_do_t what;
     uint32_t line;  /* in the file, from 1 */
+    int32_t dc;     /* only in this data centre; 0: in all */
     uint32_t times; /* how often; UINT32_MAX: always (ANSWER) */
     gap_dc_way_t way;
     uint32_t slot; /* HELD, RELEASE: which name */
@@ -70,6 +76,8 @@ typedef struct gap_dc_step {
     int32_t id;          /* message; 0: the last one of the chat */
     bool flag;           /* pinned; read by the other side */
     dc_qts_t qts;
+    gap_dc_peer_t peer; /* PEER; DROP_PEER and MOVE: its id */
+    int64_t who;        /* MOVE: account or phone; 0: the one that is spoken of */
     /* ANSWER, AWAIT, EXPECT */
     uint32_t method; /* its id */
     gap_dc_act_t act;
@@ -98,7 +106,7 @@ GAP_NODISCARD int gap_dc_script_read(const gap_alloc_t *alloc, gap_bytes_t text,
                                      gap_dc_script_t *out, char *error, size_t error_cap);
 /** Safe twice, and on zeros. */
 void gap_dc_script_fini(gap_dc_script_t *s);
-/** What may stand in a script. */
-const char *gap_dc_script_help(void);
+/** What may stand in a script, in parts: from 0 on, NULL behind the last. */
+const char *gap_dc_script_help(unsigned part);
 
 #endif

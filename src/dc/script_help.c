@@ -1,7 +1,9 @@
 /* dc/script_help.c - the documentation of scripts, printed by gapless-dc --script-help. */
 #include "dc/script.h"
 
-static const char help[] =
+#include "base/bytes.h"
+
+static const char events[] =
     "A script plays an exact sequence instead of traffic that is drawn by chance. One command a\n"
     "line; # begins a comment. It begins when --await-clients accounts are ready (answers that\n"
     "stand at the top are in force before), and `done` is printed when its last line is through.\n"
@@ -33,13 +35,27 @@ static const char help[] =
     "  leave channel:N             the account is put out: CHANNEL_PRIVATE from now on, and\n"
     "  join channel:N              back in; both push updateChannel\n"
     "  reset common|channel:N PTS  the box forgets its events and goes on from PTS; the common\n"
-    "                              one pushes updatePtsChanged\n"
+    "                              one pushes updatePtsChanged\n";
+
+static const char others[] =
+    "Other data centres; at the top they are in force before anybody signs in:\n"
+    "  peer-dc ID=ADDRESS:PORT[,media]   is known from now on, in the place of the address of its\n"
+    "                              kind; updateDcOptions is pushed\n"
+    "  drop-dc ID                  is not known any more; the same\n"
+    "  move ID [WHO]               an account lives in data centre ID from now on. If that is\n"
+    "                              elsewhere its calls get 303 USER_MIGRATE_ID, but for what it\n"
+    "                              needs to follow. WHO is a bot's id or a phone number\n"
+    "  at ID COMMAND               a command for data centre ID only: several may share a script\n";
+
+static const char calls[] =
     "Calls to come:\n"
     "  answer [N|always] METHOD [channel:N] HOW     the next call (N calls, all calls) of METHOD\n"
     "METHOD is getDifference, getChannelDifference, getState or any other with its namespace. "
     "HOW:\n"
     "  ok                          as ever (lets calls pass before the next rule)\n"
     "  error CODE TEXT             rpc_error; flood S is error 420 FLOOD_WAIT_S\n"
+    "  migrate KIND ID             error 303 KIND_MIGRATE_ID, as ever at data centre ID; KIND is\n"
+    "                              FILE, NETWORK, PHONE, STATS or USER\n"
     "  slice N                     a difference of at most N events\n"
     "  too-long                    differenceTooLong, channelDifferenceTooLong\n"
     "  late MS                     as it is now, sent so much later; pushes overtake it\n"
@@ -70,7 +86,9 @@ static const char help[] =
     "  await getDifference 5000\n"
     "  expect getDifference 2\n";
 
-const char *gap_dc_script_help(void)
+const char *gap_dc_script_help(unsigned part)
 {
-    return help;
+    static const char *const parts[] = {events, others, calls};
+
+    return part < GAP_ARRAY_LEN(parts) ? parts[part] : NULL;
 }

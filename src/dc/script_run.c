@@ -406,6 +406,12 @@ static int add_rule(gap_dc_t *dc, const gap_dc_step_t *step)
     return 0;
 }
 
+/* Is it meant for this data centre? */
+static bool is_here(const gap_dc_t *dc, const gap_dc_step_t *step)
+{
+    return step->dc == 0 || step->dc == dc->options.dc;
+}
+
 static bool is_call(const gap_dc_t *dc, const gap_dc_step_t *step, const struct called *call)
 {
     return call->method == step->method &&
@@ -437,7 +443,7 @@ static void do_expect(gap_dc_t *dc, const gap_dc_step_t *step)
     for (uint32_t i = 0; i < run->at; i++) {
         const gap_dc_step_t *s = &steps[i];
         bool is_same = s->what == GAP_DC_DO_EXPECT && s->method == step->method &&
-                       s->chat == step->chat && s->index == step->index;
+                       s->chat == step->chat && s->index == step->index && is_here(dc, s);
         if (is_same) from = run->expect_at[i];
     }
     for (uint32_t i = from; i < run->call_count; i++) count += is_call(dc, step, &run->calls[i]);
@@ -479,6 +485,8 @@ int gap_dc_script_called(gap_dc_t *dc, const gap_dc_query_t *q, gap_dc_rule_t *o
         out->code = rule->step->code;
         out->number = rule->step->number;
         out->text = rule->step->text;
+        if (out->act == GAP_DC_ACT_MIGRATE)
+            out->act = out->number == (uint32_t)dc->options.dc ? GAP_DC_ACT_NONE : GAP_DC_ACT_ERROR;
         if (rule->left == UINT32_MAX || --rule->left > 0) return 0;
         TAILQ_REMOVE(&run->rules, rule, link);
         gap_free(dc->alloc, rule);
@@ -499,40 +507,6 @@ void gap_dc_script_limit(gap_dc_t *dc, const gap_dc_rule_t *rule)
         limits.difference_max = limits.channel_diff_max = 0;
     if (rule != NULL && rule->act == GAP_DC_ACT_TIMEOUT) limits.timeout_s = rule->number;
     dc_model_limit(dc->model, &limits);
-}
-
-static int stuck_channel(const gap_dc_query_t *q, gap_buf_t *out)
-{
-    gap_tl_updates_get_channel_difference_t in;
-    gap_tl_updates_channel_difference_t d;
-
-    if (gap_tl_read(q->method, q->id, &in, sizeof in) < 0) return DC_NOT_MINE;
-    memset(&d, 0, sizeof d);
-    d.flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_F_TIMEOUT;
-    d.pts = in.pts;
-    d.timeout = 30;
-    d.new_messages = d.other_updates = d.chats = d.users = gap_tl_array(NULL, 0);
-    return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE, &d));
-}
-
-int gap_dc_script_stuck(const gap_dc_query_t *q, gap_buf_t *out)
-{
-    gap_tl_updates_get_difference_t in;
-    gap_tl_updates_difference_slice_t d;
-    gap_tl_updates_state_t state;
-
-    if (q->id == GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE) return stuck_channel(q, out);
-    if (q->id != GAP_TL_UPDATES_GET_DIFFERENCE) return DC_NOT_MINE;
-    if (gap_tl_read(q->method, q->id, &in, sizeof in) < 0) return DC_NOT_MINE;
-    memset(&d, 0, sizeof d);
-    memset(&state, 0, sizeof state);
-    state.pts = in.pts;
-    state.qts = in.qts;
-    state.date = in.date;
-    d.new_messages = d.new_encrypted_messages = d.other_updates = gap_tl_array(NULL, 0);
-    d.chats = d.users = gap_tl_array(NULL, 0);
-    d.intermediate_state = GAP_TL_OF(GAP_TL_UPDATES_STATE, &state);
-    return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE_SLICE, &d));
 }
 
 static void on_answer_due(gap_dc_t *dc, gap_dc_timer_t *t)
@@ -617,6 +591,20 @@ static bool waited(gap_dc_t *dc, const gap_dc_step_t *step)
     return true;
 }
 
+static int do_homes(gap_dc_t *dc, const gap_dc_step_t *step)
+{
+    int r;
+
+    if (step->what == GAP_DC_DO_MOVE)
+        r = gap_dc_move(dc, step->who != 0 ? gap_dc_account_of(step->who) : account_id(dc),
+                        step->peer.id);
+    else
+        r = gap_dc_change_peers(dc, &step->peer, step->what == GAP_DC_DO_PEER);
+    if (r != GAP_E_LIMIT) return r;
+    note(dc, step, false, "there is no room for one more");
+    return 0;
+}
+
 static int do_step(gap_dc_t *dc, const gap_dc_step_t *step)
 {
     struct gap_dc_run *run = dc->run;
@@ -652,6 +640,10 @@ static int do_step(gap_dc_t *dc, const gap_dc_step_t *step)
         return do_membership(dc, step);
     case GAP_DC_DO_RESET:
         return do_reset(dc, step);
+    case GAP_DC_DO_PEER:
+    case GAP_DC_DO_DROP_PEER:
+    case GAP_DC_DO_MOVE:
+        return do_homes(dc, step);
     case GAP_DC_DO_ACCOUNT:
         if (step->index < dc_model_account_count(dc->model))
             run->account = step->index;
@@ -683,6 +675,10 @@ int gap_dc_script_turn(gap_dc_t *dc)
             dc->more = true;
             return 0;
         }
+        if (!is_here(dc, step)) {
+            run->at++;
+            continue;
+        }
         if (takes_time(step)) {
             if (!waited(dc, step)) return 0;
         } else if (!is_repeated || run->done < step->times) {
@@ -701,6 +697,13 @@ int gap_dc_script_turn(gap_dc_t *dc)
 uint32_t gap_dc_script_events(const gap_dc_t *dc)
 {
     return dc->run->events;
+}
+
+/* At the top of a script: in force before anybody has signed in. */
+static bool can_come_first(const gap_dc_step_t *step)
+{
+    return step->what == GAP_DC_DO_ANSWER || step->what == GAP_DC_DO_PEER ||
+           step->what == GAP_DC_DO_DROP_PEER || (step->what == GAP_DC_DO_MOVE && step->who != 0);
 }
 
 int gap_dc_script_open(gap_dc_t *dc)
@@ -722,8 +725,9 @@ int gap_dc_script_open(gap_dc_t *dc)
     if (run->expect_at == NULL) return GAP_E_NOMEM;
     for (; run->at < run->script->count && r == 0; run->at++) {
         const gap_dc_step_t *step = &run->script->steps[run->at];
-        if (step->what != GAP_DC_DO_ANSWER) break;
-        r = add_rule(dc, step);
+        if (!can_come_first(step)) break;
+        if (!is_here(dc, step)) continue;
+        r = step->what == GAP_DC_DO_ANSWER ? add_rule(dc, step) : do_homes(dc, step);
     }
     return r;
 }

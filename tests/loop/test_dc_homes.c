@@ -2,6 +2,10 @@
  * them, and who is sent from one to the other. */
 #include "tests/loop/dc_client.h"
 
+#include "base/gzip.h"
+#include "base/packet.h"
+#include "tl/tl.h"
+
 #include <gapless/tl_api.h>
 #include <stdatomic.h>
 
@@ -231,6 +235,21 @@ END_TEST
 
 /* --- authorizations that travel -------------------------------------------------------------- */
 
+/* A result as it was before it was packed. @param packet To be given back. */
+static gap_bytes_t inflated(gap_bytes_t result, gap_packet_t **packet)
+{
+    const uint8_t *at = result.data + 4;
+    gap_bytes_t packed;
+    gap_gzip_t zip;
+
+    if (gap_load32(result.data) != GAP_MT_GZIP_PACKED) return result;
+    gap_gzip_init(&zip, gap_alloc_default());
+    ck_assert_int_eq(gap_tl_pass_bytes(&at, result.data + result.len, &packed), 0);
+    ck_assert_int_eq(gap_inflate(&zip, packed, 1U << 20, packet), 0);
+    gap_gzip_fini(&zip);
+    return gap_bytes((*packet)->data, (*packet)->len);
+}
+
 /* What auth.exportAuthorization gave. */
 struct ticket {
     int64_t id;
@@ -422,6 +441,199 @@ START_TEST(another_secret_is_not_believed)
 }
 END_TEST
 
+/* --- scripts ------------------------------------------------------------------------------- */
+
+static gap_dc_script_t script;
+
+/* The same for both. */
+static void play(const char *text)
+{
+    char error[256] = "";
+
+    ck_assert_msg(
+        gap_dc_script_read(gap_alloc_default(), gap_str(text), &script, error, sizeof error) == 0,
+        "%s", error);
+    two.options.script = &script;
+    four.options.script = &script;
+}
+
+static void teardown_script(void)
+{
+    teardown();
+    gap_dc_script_fini(&script);
+}
+
+static gap_bytes_t get_file(struct client *c, int64_t id, int64_t offset, int32_t limit)
+{
+    gap_tl_input_document_file_location_t where = {.id = id};
+    gap_tl_upload_get_file_t q = {
+        .location = GAP_TL_OF(GAP_TL_INPUT_DOCUMENT_FILE_LOCATION, &where),
+        .offset = offset,
+        .limit = limit,
+    };
+
+    return client_call(c, GAP_TL_OF(GAP_TL_UPLOAD_GET_FILE, &q), NULL);
+}
+
+static void get_difference(struct client *c)
+{
+    gap_tl_updates_get_difference_t q = {.pts = 1, .date = 1, .qts = 1};
+
+    (void)client_call(c, GAP_TL_OF(GAP_TL_UPDATES_GET_DIFFERENCE, &q), NULL);
+}
+
+START_TEST(one_query_goes_to_another_data_centre)
+{
+    static const char line[] = "data centre 4, document 77, line 0 ";
+    struct client there;
+    gap_tl_upload_file_t file;
+
+    play("answer always upload.getFile migrate FILE 4\n");
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    expect_error(get_file(&client, 77, 0, 4096), 303, "FILE_MIGRATE_4");
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    ck_assert_uint_eq(gap_load32(import(&there, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    gap_bytes_t r = get_file(&there, 77, 65536, 4096);
+    ck_assert_int_gt(gap_tl_read(r, GAP_TL_UPLOAD_FILE, &file, sizeof file), 0);
+    ck_assert_uint_eq(file.bytes.len, 0);
+    gap_tl_input_document_file_location_t where = {.id = 77};
+    gap_tl_upload_get_file_t q = {
+        .flags = GAP_TL_UPLOAD_GET_FILE_F_PRECISE,
+        .location = GAP_TL_OF(GAP_TL_INPUT_DOCUMENT_FILE_LOCATION, &where),
+        .limit = 1024,
+    };
+    r = client_call(&there, GAP_TL_OF(GAP_TL_UPLOAD_GET_FILE, &q), NULL);
+    gap_packet_t *packet = NULL;
+    r = inflated(r, &packet);
+    ck_assert_int_gt(gap_tl_read(r, GAP_TL_UPLOAD_FILE, &file, sizeof file), 0);
+    ck_assert_uint_eq(file.bytes.len, 1024);
+    ck_assert_mem_eq(file.bytes.data, line, sizeof line - 1);
+    gap_packet_unref(packet);
+    client_fini(&there);
+}
+END_TEST
+
+static const struct {
+    int64_t offset;
+    int32_t limit;
+    const char *error;
+    const char *why;
+} pieces[] = {
+    {1024, 4096, "OFFSET_INVALID", "only precise ones begin anywhere"},
+    {-4096, 4096, "OFFSET_INVALID", "before the file"},
+    {0, 0, "LIMIT_INVALID", "nothing"},
+    {0, -4096, "LIMIT_INVALID", "less than nothing"},
+    {0, 12288, "LIMIT_INVALID", "no divisor of a megabyte"},
+    {0, 2097152, "LIMIT_INVALID", "more than a megabyte"},
+    {1044480, 8192, "LIMIT_INVALID", "on both sides of a megabyte"},
+};
+
+START_TEST(pieces_of_files_have_rules)
+{
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    expect_error(get_file(&client, 7, pieces[_i].offset, pieces[_i].limit), 400, pieces[_i].error);
+}
+END_TEST
+
+START_TEST(an_account_moves)
+{
+    struct client there;
+    struct client_message m;
+    unsigned pushes = 0;
+
+    play("at 2 await getState\n"
+         "at 2 move 4\n"
+         "at 2 5 message user:1\n"
+         "at 4 5 message user:1\n");
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    get_difference(&client);
+    (void)simple_call(GAP_TL_UPDATES_GET_STATE, NULL);
+    dc_thread_wait_done(&two);
+    expect_error(simple_call(GAP_TL_UPDATES_GET_STATE, NULL), 303, "USER_MIGRATE_4");
+    expect_error(client_import_bot(&client, BOT), 303, "USER_MIGRATE_4");
+    ck_assert_uint_eq(gap_load32(simple_call(GAP_TL_HELP_GET_NEAREST_DC, NULL).data),
+                      GAP_TL_NEAREST_DC);
+    struct ticket ticket = export_to(&client, 4);
+    while (client_receive(&client, &m)) ck_assert_msg((m.msg_id & 3) != 3, "a push to who left");
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    ck_assert_uint_eq(gap_load32(import(&there, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    get_difference(&there);
+    dc_thread_wait_done(&four);
+    while (client_receive(&there, &m))
+        pushes += (m.msg_id & 3) == 3 && gap_load32(m.body.data) == GAP_TL_UPDATES;
+    ck_assert_uint_eq(pushes, 5);
+    /* It is at home there now, so that 4 vouches for it. */
+    ck_assert_int_eq(export_to(&there, 2).id, BOT);
+    client_fini(&there);
+}
+END_TEST
+
+START_TEST(somebody_lives_elsewhere_from_the_beginning)
+{
+    play("move 4 4242\n");
+    start();
+    go_to(&client, &two, &ordinary);
+    expect_error(client_import_bot(&client, BOT), 303, "USER_MIGRATE_4");
+    client_sign_in(&client, BOT + 1);
+    go_to(&client, &four, &other);
+    client_sign_in(&client, BOT);
+}
+END_TEST
+
+/* Data centre 2 hears of 4 when it has begun; what its script said holds on. */
+START_TEST(a_script_changes_the_table)
+{
+    gap_buf_t pushes;
+    gap_tl_update_short_t update;
+    gap_tl_update_dc_options_t options;
+    gap_tl_object_t o;
+
+    play("peer-dc 1=127.0.0.1:11\n"
+         "peer-dc 1=127.0.0.1:12\n"
+         "at 2 await getState\n"
+         "at 2 peer-dc 1=[2001:db8::7]:443\n"
+         "at 2 drop-dc 9\n"
+         "at 2 drop-dc 1\n");
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    get_difference(&client);
+    gap_buf_init(&pushes, gap_alloc_default());
+    (void)simple_call(GAP_TL_UPDATES_GET_STATE, &pushes);
+    dc_thread_wait_done(&two);
+    (void)simple_call(GAP_TL_HELP_GET_NEAREST_DC, &pushes);
+    gap_bytes_t view = gap_buf_view(&pushes);
+    int64_t n = gap_tl_read(view, GAP_TL_UPDATE_SHORT, &update, sizeof update);
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_gt(GAP_TL_READ(update.update, GAP_TL_UPDATE_DC_OPTIONS, &options), 0);
+    gap_tl_iter_t it = gap_tl_iter(options.dc_options);
+    check_option(&it, 2, two.port, 0);
+    check_option(&it, 4, four.port, 0);
+    check_option(&it, 4, four.port, GAP_TL_DC_OPTION_F_MEDIA_ONLY);
+    check_option(&it, 1, 12, 0);
+    check_option(&it, 1, 443, GAP_TL_DC_OPTION_F_IPV6);
+    view = gap_bytes(view.data + n, view.len - (size_t)n);
+    n = gap_tl_read(view, GAP_TL_UPDATE_SHORT, &update, sizeof update);
+    ck_assert_int_eq(n, (int64_t)view.len);
+    ck_assert_int_gt(GAP_TL_READ(update.update, GAP_TL_UPDATE_DC_OPTIONS, &options), 0);
+    it = gap_tl_iter(options.dc_options);
+    check_option(&it, 2, two.port, 0);
+    check_option(&it, 4, four.port, 0);
+    check_option(&it, 4, four.port, GAP_TL_DC_OPTION_F_MEDIA_ONLY);
+    ck_assert_int_eq(gap_tl_next(&it, &o), 0);
+    gap_buf_fini(&pushes);
+}
+END_TEST
+
 /* --- main and media connections -------------------------------------------------------------- */
 
 /* Two sessions of one key: only the one that did not ask for silence gets updates. */
@@ -481,6 +693,15 @@ static Suite *make_suite(void)
     tcase_add_test(tc, exporting_needs_an_account_and_a_known_data_centre);
     tcase_add_test(tc, another_secret_is_not_believed);
     tcase_add_test(tc, only_the_main_session_gets_updates);
+    tcase_add_loop_test(tc, pieces_of_files_have_rules, 0, (int)GAP_ARRAY_LEN(pieces));
+    suite_add_tcase(s, tc);
+    tc = tcase_create("scripts");
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown_script);
+    tcase_add_test(tc, one_query_goes_to_another_data_centre);
+    tcase_add_test(tc, an_account_moves);
+    tcase_add_test(tc, somebody_lives_elsewhere_from_the_beginning);
+    tcase_add_test(tc, a_script_changes_the_table);
     suite_add_tcase(s, tc);
     return s;
 }
