@@ -58,8 +58,8 @@ static const struct refusal table[] = {
      "number"},
     {"PHONE_NUMBER_APP_SIGNUP_FORBIDDEN", REFUSAL_PHONE,
      "this program may not make accounts; make one with an official app, then give its number"},
-    {"PHONE_NUMBER_UNOCCUPIED", REFUSAL_NAME, "the number has no account"},
-    {"PHONE_NOT_OCCUPIED", REFUSAL_NAME, "the number has no account"},
+    {"PHONE_NUMBER_UNOCCUPIED", REFUSAL_NAME, ""},
+    {"PHONE_NOT_OCCUPIED", REFUSAL_NAME, ""},
     {"PHONE_NUMBER_OCCUPIED", REFUSAL_NEW_CODE,
      "the number has an account already; a new code was sent to sign in to it"},
 

@@ -41,7 +41,7 @@ enum refusal_action {
 struct refusal {
     const char *name; /* of the rpc_error, without the number */
     enum refusal_action action;
-    const char *text; /* what happened and what to do */
+    const char *text; /* what happened and what to do; "": nothing has to be told */
 };
 
 /** @return the rule for an error; for an unknown one a general one that is fatal. Never NULL. */

@@ -135,6 +135,10 @@ static void on_query(struct mt_conn *c, uint64_t msg_id, gap_bytes_t body)
 {
     mt_server_t *s = c->server;
 
+    if (s->query != NULL) {
+        s->query(s, c, msg_id, body);
+        return;
+    }
     ck_assert_uint_ge(body.len, 8);
     ck_assert_uint_eq(gap_load32(body.data + body.len - 8), GAP_TL_AUTH_EXPORT_AUTHORIZATION);
     if (gap_load32(body.data) == GAP_TL_INVOKE_WITH_LAYER) s->wrapped++;

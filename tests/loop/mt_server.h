@@ -71,6 +71,9 @@ struct mt_server {
     int64_t salt;      /* 0: any; else others get bad_server_salt */
     void (*answered)(mt_server_t *s, uint32_t n); /* after each answer, NULL: nothing */
     bool (*custom)(mt_server_t *s, struct mt_conn *c, uint64_t msg_id, uint32_t n); /* instead */
+    /* Takes every query, of whatever method, instead of all that; NULL: nothing. */
+    void (*query)(mt_server_t *s, struct mt_conn *c, uint64_t msg_id, gap_bytes_t body);
+    void *data; /* of the test */
 };
 
 void mt_server_open(mt_server_t *s, gap_env_t *env);
