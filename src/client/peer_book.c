@@ -60,7 +60,7 @@ void client_book_begin(struct client_book *b, int64_t self_id, bool bot,
     if (ops == NULL) return;
     b->ops = *ops;
     if (b->fingerprints == NULL)
-        b->fingerprints = gap_calloc(b->alloc, GAP_CLIENT_FINGERPRINTS, sizeof(uint64_t));
+        b->fingerprints = gap_calloc(b->alloc, 2 * GAP_CLIENT_FINGERPRINTS, sizeof(uint64_t));
 }
 
 void client_book_use(struct client_book *b, gap_engine_t *engine)
@@ -98,19 +98,46 @@ static int put(const struct client_book *b, const gap_peer_record_t *r)
     return b->ops.put(b->ops.arg, &record);
 }
 
+static uint64_t *place(const struct client_book *b, uint64_t hash)
+{
+    return &b->fingerprints[hash & (GAP_CLIENT_FINGERPRINTS - 1)];
+}
+
+/* Behind the fingerprints of records stand those of who has which name: a name that moves to
+ * another peer and back leaves the record of the first one as it was. */
+static bool own(const struct client_book *b, gap_peer_t peer, gap_bytes_t name, bool set)
+{
+    uint64_t *slot = place(b, client_name_hash(name)) + GAP_CLIENT_FINGERPRINTS;
+    uint64_t print = gap_hash64(key_of(peer)); /* two names of one peer may share a place */
+
+    if (set) *slot = print;
+    return *slot == print;
+}
+
+static bool own_names(const struct client_book *b, const gap_peer_record_t *r, bool set)
+{
+    bool all = r->phone.len == 0 || own(b, r->peer, r->phone, set);
+
+    for (size_t i = 0; i < r->username_count; i++)
+        if (!own(b, r->peer, r->usernames[i], set)) all = false;
+    return all;
+}
+
 static void keep(struct client_book *b, struct client_seen *s)
 {
     uint64_t *slot = NULL;
     uint64_t print = 0;
 
     if (b->fingerprints != NULL) {
-        slot = &b->fingerprints[gap_hash64(key_of(s->record.peer)) & (GAP_CLIENT_FINGERPRINTS - 1)];
+        slot = place(b, gap_hash64(key_of(s->record.peer)));
         print = client_fingerprint(&s->record);
-        if (*slot == print) return;
+        if (*slot == print && own_names(b, &s->record, false)) return;
     }
     complete(b, &s->record);
     /* Too many wait, or no memory: the next time it is seen will do. */
-    if (put(b, &s->record) == 0 && slot != NULL) *slot = print;
+    if (put(b, &s->record) < 0 || slot == NULL) return;
+    *slot = print;
+    (void)own_names(b, &s->record, true);
 }
 
 static void see(struct client_book *b, gap_tl_vector_t vector)
@@ -236,8 +263,11 @@ static void write_patch(struct client_book *b, const struct client_patch *p,
     if (stored != NULL) r = *stored;
     complete(b, &r);
     apply(p, &r);
-    if (put(b, &r) < 0 && b->fingerprints != NULL)
-        b->fingerprints[gap_hash64(key_of(p->peer)) & (GAP_CLIENT_FINGERPRINTS - 1)] = 0;
+    bool stored_now = put(b, &r) == 0;
+    if (b->fingerprints == NULL) return;
+    /* What comes next of this peer is written, whatever it was before the change. */
+    *place(b, gap_hash64(key_of(p->peer))) = 0;
+    if (stored_now) (void)own_names(b, &r, true);
 }
 
 static void next_patch(struct client_book *b);

@@ -16,7 +16,8 @@
 #include "loops/engine.h"
 #include "loops/store_loop.h"
 
-/** Fingerprints of records that were stored, 8 bytes each; a power of two. */
+/** Fingerprints of records that were stored, and of who has which name, 8 bytes each; a power of
+ * two. */
 #define GAP_CLIENT_FINGERPRINTS 1024
 /** Changes of names that wait for what is stored; beyond it the rest of a record is given up for
  * the change, and learned again. */

@@ -177,6 +177,15 @@ uint64_t client_fingerprint(const gap_peer_record_t *r)
     return h == 0 ? 1 : h;
 }
 
+uint64_t client_name_hash(gap_bytes_t name)
+{
+    uint64_t h = 0;
+
+    /* Only letters differ by this bit, of what usernames and phones may hold. */
+    for (size_t i = 0; i < name.len; i++) h = mix(h, name.data[i] | 0x20U);
+    return h;
+}
+
 /* ---- answers ---- */
 
 /* Structs of answers are smaller by far; one that is not names nobody. */

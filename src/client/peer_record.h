@@ -42,6 +42,9 @@ GAP_NODISCARD int client_take_names(gap_tl_vector_t usernames, gap_bytes_t names
  * (the place where a partial peer was seen excepted). Never 0. */
 uint64_t client_fingerprint(const gap_peer_record_t *record);
 
+/** Of a username, upper and lower case alike, or of a phone's digits. */
+uint64_t client_name_hash(gap_bytes_t name);
+
 /** Whom an answer to a call names. */
 struct client_answer {
     gap_tl_vector_t users;    /* Vector<User>, count 0 if there is none */
