@@ -23,7 +23,8 @@ _Static_assert(BODY_AT + BODY_BYTES_MAX <= GAP_SESSION_SLOT_BYTES, "all of it fi
 enum { DC_HAS_KEY = 1, DC_AUTHORISED = 2 };
 enum { ADDR_V6 = 1, ADDR_MEDIA_ONLY = 2 };
 
-static const char magic_made[MAGIC_BYTES + 1] = "Gapless-session\n";
+static const uint8_t magic_made[MAGIC_BYTES] = {'G', 'a', 'p', 'l', 'e', 's', 's', '-',
+                                                's', 'e', 's', 's', 'i', 'o', 'n', '\n'};
 
 /* ---- the header ---- */
 
