@@ -9,9 +9,7 @@
 
 #include <stdio.h>
 
-#define PHONE_PREFIX     "99966" /* of the numbers that test data centres accept */
-#define PHONE_PREFIX_LEN 5U
-#define PHONE_LEN        10U
+#define PHONE_DC_AT 5 /* of the digits of a phone number */
 
 void gap_dc_homes_init(gap_dc_t *dc)
 {
@@ -32,19 +30,12 @@ void gap_dc_homes_fini(gap_dc_t *dc)
 
 /* --- who lives where ----------------------------------------------------------------------- */
 
-/* The digit X of 99966XYYYY, blanks and signs passed over; 0: it is another number. */
+/* The digit X of 99966XYYYY; 0: it is another number. */
 static int32_t dc_of_phone(gap_bytes_t phone)
 {
-    uint8_t digits[PHONE_LEN];
-    size_t count = 0;
+    char digits[GAP_DC_PHONE_DIGITS + 1];
 
-    for (size_t i = 0; i < phone.len; i++) {
-        if (phone.data[i] < '0' || phone.data[i] > '9') continue;
-        if (count == PHONE_LEN) return 0;
-        digits[count++] = phone.data[i];
-    }
-    if (count != PHONE_LEN || memcmp(digits, PHONE_PREFIX, PHONE_PREFIX_LEN) != 0) return 0;
-    return digits[PHONE_PREFIX_LEN] - '0';
+    return gap_dc_phone_read(phone, digits) ? digits[PHONE_DC_AT] - '0' : 0;
 }
 
 /* Where an account was moved to; 0: it was not. */
@@ -111,7 +102,11 @@ int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id)
 
 int64_t gap_dc_account_of(int64_t who)
 {
-    return who;
+    char text[24];
+    char phone[GAP_DC_PHONE_DIGITS + 1];
+
+    (void)snprintf(text, sizeof text, "%lld", (long long)who);
+    return gap_dc_phone_read(gap_str(text), phone) ? gap_dc_phone_user(phone) : who;
 }
 
 bool gap_dc_gets_updates(const gap_dc_t *dc, const gap_dc_key_t *key)

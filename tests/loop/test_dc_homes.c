@@ -87,6 +87,26 @@ static void expect_error(gap_bytes_t result, int32_t code, const char *text)
                   text);
 }
 
+static gap_dc_script_t script;
+
+/* The same for both. */
+static void play(const char *text)
+{
+    char error[256] = "";
+
+    ck_assert_msg(
+        gap_dc_script_read(gap_alloc_default(), gap_str(text), &script, error, sizeof error) == 0,
+        "%s", error);
+    two.options.script = &script;
+    four.options.script = &script;
+}
+
+static void teardown_script(void)
+{
+    teardown();
+    gap_dc_script_fini(&script);
+}
+
 /* --- what clients are told ----------------------------------------------------------------- */
 
 static void check_option(gap_tl_iter_t *it, int32_t id, uint16_t port, uint32_t flags)
@@ -216,6 +236,58 @@ START_TEST(bots_stay_while_their_home_is_unknown)
     dc_thread_start(&four);
     go_to(&client, &two, &ordinary);
     client_sign_in(&client, BOT);
+}
+END_TEST
+
+static gap_bytes_t send_code(struct client *c, const char *phone)
+{
+    gap_tl_code_settings_t settings = {.flags = 0};
+    gap_tl_auth_send_code_t q = {gap_str(phone), 1, gap_str("hash"),
+                                 GAP_TL_OF(GAP_TL_CODE_SETTINGS, &settings)};
+
+    return client_first_call(c, 227, GAP_TL_OF(GAP_TL_AUTH_SEND_CODE, &q));
+}
+
+static const struct {
+    const char *phone;
+    const char *from_two; /* errors; NULL: the code is sent */
+    const char *from_four;
+    const char *why;
+} phones[] = {
+    {"9996621234", NULL, "PHONE_MIGRATE_2", "lives in 2"},
+    {"+99966 4 1234", "PHONE_MIGRATE_4", NULL, "lives in 4, written with blanks"},
+    {"9996631234", NULL, NULL, "3 is not known: everywhere"},
+    {"9996614321", NULL, "PHONE_MIGRATE_2", "moved from 1 to 2"},
+};
+
+START_TEST(phones_are_sent_home)
+{
+    const char *const expected[] = {phones[_i].from_two, phones[_i].from_four};
+
+    play("move 2 9996614321\n");
+    start();
+    for (size_t i = 0; i < GAP_ARRAY_LEN(expected); i++) {
+        go_to(&client, i == 0 ? &two : &four, i == 0 ? &ordinary : &other);
+        gap_bytes_t r = send_code(&client, phones[_i].phone);
+        if (expected[i] != NULL)
+            expect_error(r, 303, expected[i]);
+        else
+            ck_assert_msg(gap_load32(r.data) == GAP_TL_AUTH_SENT_CODE, "%s", phones[_i].why);
+    }
+}
+END_TEST
+
+START_TEST(a_code_is_asked_for_where_it_was_sent)
+{
+    gap_tl_auth_sign_in_t q = {.flags = GAP_TL_AUTH_SIGN_IN_F_PHONE_CODE,
+                               .phone_number = gap_str("9996641234"),
+                               .phone_code_hash = gap_str("any"),
+                               .phone_code = gap_str("44444")};
+
+    start();
+    go_to(&client, &two, &ordinary);
+    expect_error(client_first_call(&client, 227, GAP_TL_OF(GAP_TL_AUTH_SIGN_IN, &q)), 303,
+                 "PHONE_MIGRATE_4");
 }
 END_TEST
 
@@ -443,26 +515,6 @@ END_TEST
 
 /* --- scripts ------------------------------------------------------------------------------- */
 
-static gap_dc_script_t script;
-
-/* The same for both. */
-static void play(const char *text)
-{
-    char error[256] = "";
-
-    ck_assert_msg(
-        gap_dc_script_read(gap_alloc_default(), gap_str(text), &script, error, sizeof error) == 0,
-        "%s", error);
-    two.options.script = &script;
-    four.options.script = &script;
-}
-
-static void teardown_script(void)
-{
-    teardown();
-    gap_dc_script_fini(&script);
-}
-
 static gap_bytes_t get_file(struct client *c, int64_t id, int64_t offset, int32_t limit)
 {
     gap_tl_input_document_file_location_t where = {.id = id};
@@ -683,6 +735,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, bots_are_sent_home);
     tcase_add_test(tc, bots_stay_while_their_home_is_unknown);
     tcase_add_test(tc, a_key_is_good_for_one_data_centre);
+    tcase_add_test(tc, a_code_is_asked_for_where_it_was_sent);
     suite_add_tcase(s, tc);
     tc = tcase_create("travelling");
     tcase_set_timeout(tc, 60);
@@ -698,6 +751,7 @@ static Suite *make_suite(void)
     tc = tcase_create("scripts");
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown_script);
+    tcase_add_loop_test(tc, phones_are_sent_home, 0, (int)GAP_ARRAY_LEN(phones));
     tcase_add_test(tc, one_query_goes_to_another_data_centre);
     tcase_add_test(tc, an_account_moves);
     tcase_add_test(tc, somebody_lives_elsewhere_from_the_beginning);
