@@ -140,18 +140,38 @@ static void keep(struct client_book *b, struct client_seen *s)
     (void)own_names(b, &s->record, true);
 }
 
+/* What a partial object may add. @return false: nothing. */
+static bool merge(struct client_book *b, struct client_seen *s)
+{
+    gap_peer_record_t *r = &s->record;
+    gap_engine_peer_t known;
+    bool full = b->engine != NULL && gap_engine_peer(b->engine, r->peer, &known) && !known.min;
+
+    if (!full) {
+        b->partials = true;
+        return true;
+    }
+    if (r->peer.kind == GAP_PEER_USER) {
+        /* Name and phone are not those of the full one; only an odd kind of hash is new. */
+        if (r->min) return false;
+        r->has_names = false;
+        r->phone = gap_bytes(NULL, 0);
+        r->username_count = 0;
+    }
+    /* A channel's usernames are good; the rest is as the engine has it. */
+    r->min = false;
+    r->has_hash = known.has_hash;
+    r->access_hash = known.access_hash;
+    return true;
+}
+
 static void see(struct client_book *b, gap_tl_vector_t vector)
 {
     struct client_seen_walk walk = {.vector = vector};
     struct client_seen s;
 
     while (client_seen_next(&walk, &s) > 0) {
-        if (s.record.min) {
-            gap_engine_peer_t known;
-            bool is_known = b->engine != NULL && gap_engine_peer(b->engine, s.record.peer, &known);
-            if (is_known && !known.min) continue; /* a partial object adds nothing to a full one */
-            b->partials = true;
-        }
+        if (s.partial && !merge(b, &s)) continue;
         if (b->storing) keep(b, &s);
     }
 }

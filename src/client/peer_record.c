@@ -64,7 +64,8 @@ static int see_user(struct client_seen *s, struct gap_walk *w)
     r->has_names = true;
     /* The hash of a partial user is a real one if it comes with an empty phone number. */
     bool empty_phone = (flags & GAP_TL_USER_F_PHONE) != 0 && r->phone.len == 0;
-    r->min = (flags & GAP_TL_USER_F_MIN) != 0 && !empty_phone;
+    s->partial = (flags & GAP_TL_USER_F_MIN) != 0;
+    r->min = s->partial && !empty_phone;
     if (w->error < 0 || (flags2 & GAP_TL_USER_F2_USERNAMES) == 0) return w->error;
     gap_tl_user_t user;
     int64_t used =
@@ -85,7 +86,7 @@ static int see_channel(struct client_seen *s, struct gap_walk *w)
     (void)gap_walk_bytes(w); /* title */
     if ((flags & GAP_TL_CHANNEL_F_USERNAME) != 0) take_name(s, gap_walk_bytes(w));
     r->has_names = true;
-    r->min = (flags & GAP_TL_CHANNEL_F_MIN) != 0;
+    r->min = s->partial = (flags & GAP_TL_CHANNEL_F_MIN) != 0;
     if (w->error < 0 || (flags2 & GAP_TL_CHANNEL_F2_USERNAMES) == 0) return w->error;
     gap_tl_channel_t channel;
     int64_t used = gap_tl_read(gap_bytes(start, (size_t)(w->end - start)), GAP_TL_CHANNEL, &channel,
@@ -99,7 +100,7 @@ static int see(struct client_seen *s, struct gap_walk *w)
 
     memset(r, 0, sizeof *r);
     r->usernames = s->names;
-    s->forbidden = false;
+    s->forbidden = s->partial = false;
     switch (gap_walk_u32(w)) {
     case GAP_TL_USER:
         return see_user(s, w);

@@ -14,6 +14,7 @@
 struct client_seen {
     gap_peer_record_t record; /* min: of a partial object whose hash does not address the peer */
     bool forbidden;
+    bool partial; /* of a partial object, whatever its hash is good for */
     gap_bytes_t names[CLIENT_NAMES_MAX];
 };
 

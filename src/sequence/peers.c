@@ -154,15 +154,13 @@ static int insert(gap_peers_t *p, uint64_t key, uint64_t flags, int64_t hash)
     }
 }
 
-/* A partial object adds what is not known yet and changes nothing else. */
+/* A partial object adds what is not known yet and changes nothing else: neither the hash, which is
+ * of no use for addressing, nor whether there is access, which it does not tell. */
 static void merge(struct gap_peer_slot *slot, uint64_t flags, int64_t hash)
 {
     bool was_full = (slot->tag & SLOT_MIN) == 0;
 
-    if ((flags & SLOT_MIN) != 0 && was_full) {
-        slot->tag &= ~(uint64_t)SLOT_FORBIDDEN;
-        return;
-    }
+    if ((flags & SLOT_MIN) != 0 && was_full) return;
     bool keep = (flags & SLOT_HASH) == 0 && (slot->tag & SLOT_HASH) != 0 &&
                 (was_full || (flags & SLOT_MIN) != 0);
     if (keep) {

@@ -302,6 +302,10 @@ START_TEST(test_the_same_again_costs_no_write)
     people_expect(&p, "put user 7 hash 70 @eva\n", "another name");
     people_feed(&p, none, people_named_user(7, 75, GAP_TL_USER_F_MIN, "ada", NULL), none);
     people_expect(&p, "", "a partial object adds nothing to a full one");
+    people_feed(&p, none, people_named_user(7, 76, GAP_TL_USER_F_MIN, "ada", ""), none);
+    people_expect(&p, "put user 7 hash 76 as it is called\n", "the odd one: only its hash is new");
+    people_feed(&p, none, people_named_user(7, 70, 0, "eva", NULL), none);
+    people_expect(&p, "put user 7 hash 70 @eva\n", "and back");
     people_feed(&p, none, people_named_user(7, 0, 0, "eva", "49"), none);
     people_expect(&p, "put user 7 hash 70 +49 @eva\n", "no hash does not delete one");
     p.refuse = GAP_E_LIMIT;
@@ -309,6 +313,49 @@ START_TEST(test_the_same_again_costs_no_write)
     p.refuse = 0;
     people_feed(&p, none, people_named_user(7, 70, 0, "tom", NULL), none);
     people_expect(&p, "put user 7 hash 70 @tom\n", "what could not be stored comes the next time");
+    people_close(&p);
+}
+END_TEST
+
+static gap_bytes_t named_channel(int64_t hash, uint32_t flags, const char *name)
+{
+    gap_tl_chat_photo_empty_t photo = {0};
+    gap_tl_channel_t c = {
+        .flags = flags | GAP_TL_CHANNEL_F_ACCESS_HASH | GAP_TL_CHANNEL_F_USERNAME,
+        .id = 8,
+        .access_hash = hash,
+        .title = gap_str("News"),
+        .username = gap_str(name),
+        .photo = GAP_TL_OF(GAP_TL_CHAT_PHOTO_EMPTY, &photo),
+    };
+    return build(GAP_TL_OF(GAP_TL_CHANNEL, &c));
+}
+
+START_TEST(test_partial_channels_tell_usernames)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    people_feed(&p, none, none, named_channel(80, 0, "news"));
+    people_feed(&p, none, none, named_channel(81, GAP_TL_CHANNEL_F_MIN, "news"));
+    people_expect(&p, "put channel 8 hash 80 @news\n", "the same name: nothing new");
+    people_feed(&p, none, none, named_channel(81, GAP_TL_CHANNEL_F_MIN, "olds"));
+    people_expect(&p, "put channel 8 hash 80 @olds\n", "another name, the full one's hash");
+    people_close(&p);
+}
+END_TEST
+
+/* A name that moves to another peer and back. */
+START_TEST(test_a_name_that_comes_back)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    people_feed(&p, none, people_named_user(7, 70, 0, "ada", NULL), none);
+    people_feed(&p, none, people_named_user(8, 80, 0, "Ada", NULL), none);
+    people_feed(&p, none, people_named_user(7, 70, 0, "ada", NULL), none);
+    people_expect(&p, "put user 7 hash 70 @ada\nput user 8 hash 80 @Ada\nput user 7 hash 70 @ada\n",
+                  "its record is the same, but the name was another's");
     people_close(&p);
 }
 END_TEST
@@ -621,6 +668,8 @@ static Suite *book_suite(void)
     tcase_add_test(t, test_places_are_bounded_and_old_ones_go);
     tcase_add_test(t, test_places_without_memory);
     tcase_add_test(t, test_the_same_again_costs_no_write);
+    tcase_add_test(t, test_partial_channels_tell_usernames);
+    tcase_add_test(t, test_a_name_that_comes_back);
     tcase_add_test(t, test_many_peers_in_turn);
     tcase_add_test(t, test_partial_peers_are_stored_with_their_place);
     tcase_add_test(t, test_names_that_change_keep_the_rest);

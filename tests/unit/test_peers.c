@@ -48,6 +48,18 @@ START_TEST(test_partial_objects_never_replace_full_ones)
     ck_assert_msg(!known(&p, GAP_PEER_USER, 8).min, "an empty phone makes the hash a real one");
     learn(&p, build_user(9, 90, GAP_TL_USER_F_MIN, "123"));
     ck_assert(known(&p, GAP_PEER_USER, 9).min);
+    learn(&p, build_user(9, 91, GAP_TL_USER_F_MIN, ""));
+    ck_assert_msg(!known(&p, GAP_PEER_USER, 9).min, "a real hash ends a partial one");
+    ck_assert_int_eq(known(&p, GAP_PEER_USER, 9).access_hash, 91);
+    learn(&p, build_user(9, 92, GAP_TL_USER_F_MIN, ""));
+    ck_assert_msg(known(&p, GAP_PEER_USER, 9).access_hash == 92, "a newer real hash counts");
+    learn(&p, build_user(10, 0, 0, NULL));
+    learn(&p, build_user(10, 100, GAP_TL_USER_F_MIN, NULL));
+    ck_assert_msg(!known(&p, GAP_PEER_USER, 10).has_hash, "a full one without hash stays so");
+    learn(&p, build_user(11, 110, GAP_TL_USER_F_MIN, NULL));
+    learn(&p, build_user(11, 0, 0, NULL));
+    ck_assert_msg(!known(&p, GAP_PEER_USER, 11).has_hash,
+                  "what became full does not take the partial hash along");
 
     learn(&p, build_channel(7, 700, GAP_TL_CHANNEL_F_MIN));
     ck_assert(known(&p, GAP_PEER_CHANNEL, 7).min);
@@ -74,10 +86,21 @@ START_TEST(test_forbidden_and_empty)
     learn(&p, build(GAP_TL_OF(GAP_TL_CHAT_FORBIDDEN, &c)));
     ck_assert(known(&p, GAP_PEER_CHANNEL, 5).forbidden);
     ck_assert(known(&p, GAP_PEER_CHAT, 6).forbidden);
+    learn(&p, build_channel(5, 52, GAP_TL_CHANNEL_F_MIN));
+    ck_assert_msg(known(&p, GAP_PEER_CHANNEL, 5).forbidden, "a partial object does not tell");
+    ck_assert_int_eq(known(&p, GAP_PEER_CHANNEL, 5).access_hash, 50);
     learn(&p, build_channel(5, 51, 0));
     ck_assert(!known(&p, GAP_PEER_CHANNEL, 5).forbidden);
+    learn(&p, build_chat(6));
+    ck_assert(!known(&p, GAP_PEER_CHAT, 6).forbidden);
+    learn(&p, build_channel(7, 70, GAP_TL_CHANNEL_F_MIN));
+    f.id = 7;
+    f.access_hash = 71;
+    learn(&p, build(GAP_TL_OF(GAP_TL_CHANNEL_FORBIDDEN, &f)));
+    ck_assert_msg(!known(&p, GAP_PEER_CHANNEL, 7).min, "a forbidden one has a hash of its own");
+    ck_assert_int_eq(known(&p, GAP_PEER_CHANNEL, 7).access_hash, 71);
     learn(&p, build(GAP_TL_OF(GAP_TL_USER_EMPTY, &e)));
-    ck_assert_uint_eq(p.count, 2);
+    ck_assert_uint_eq(p.count, 3);
     gap_peers_fini(&p);
 }
 END_TEST
