@@ -214,8 +214,11 @@ void client_sign_in(gap_client_t *c);
 
 /* ---- people.c ---- */
 
-/** The engine is open, not yet started. @param storage  Copied; NULL: nothing is stored. */
-void client_people_begin(gap_client_t *c, const struct client_book_ops *storage);
+/** The engine is open, not yet started: the book goes with it until client_close_engine. What was
+ * stored is handed over by client_book_know.
+ * @param store  Of a client with a storage; NULL: nothing is stored. Pinned until the client is
+ * freed. */
+void client_people_begin(gap_client_t *c, gap_store_t *store);
 /** gap_engine_config.peers. */
 void client_on_engine_peers(void *data, gap_tl_vector_t users, gap_tl_vector_t chats);
 /** The answer to a call of the host that does not concern the engine. */

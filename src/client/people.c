@@ -15,9 +15,21 @@ static uint32_t now_s(gap_client_t *c)
 
 /* ---- the book ---- */
 
-void client_people_begin(gap_client_t *c, const struct client_book_ops *storage)
+static int put(void *arg, const gap_record_t *record)
 {
-    client_book_begin(&c->book, c->session.user_id, c->session.bot, storage);
+    return gap_store_put(arg, record);
+}
+
+static int stored(void *arg, const gap_peer_key_t *key, gap_store_found_cb found, void *found_arg)
+{
+    return gap_store_find(arg, key, found, found_arg);
+}
+
+void client_people_begin(gap_client_t *c, gap_store_t *store)
+{
+    const struct client_book_ops ops = {.put = put, .stored = stored, .arg = store};
+
+    client_book_begin(&c->book, c->session.user_id, c->session.bot, store == NULL ? NULL : &ops);
     client_book_use(&c->book, c->engine);
 }
 
