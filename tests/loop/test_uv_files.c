@@ -213,14 +213,17 @@ static void write_too_much(struct job *job)
 START_TEST(test_file_size_limit_is_an_error_and_no_signal)
 {
     world_t *w = world_new(WORLD_UV_DEFAULT, gap_alloc_default());
-    struct rlimit limit = {4096, 4096};
+    struct rlimit before;
     char path[WORLD_PATH_MAX];
     gap_file_t *f;
 
     w->path(w, "a", path);
     ck_assert_int_eq(w->env->ops->file_open(w->env, path, GAP_FILE_CREATE, &f, NULL), 0);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0); /* of this test's process */
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit limit = {4096, before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     on_worker(w, write_too_much, f);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
     w->env->ops->file_close(f);
     w->end(w);
 }
@@ -291,10 +294,11 @@ START_TEST(test_mode_and_descriptors)
 
     ck_assert_int_ge(highest, 0);
     (void)close(highest);
-    (void)umask(0);
+    mode_t mask = umask(0);
     w->path(w, "a", path);
     w->path(w, "a.lock", lock);
     ck_assert_int_eq(w->env->ops->file_open(w->env, path, ALONE, &f, NULL), 0);
+    (void)umask(mask);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0600);
     ck_assert_int_eq(stat(lock, &st), 0);
@@ -314,6 +318,7 @@ START_TEST(test_relative_path)
     char folder[WORLD_PATH_MAX];
     char path[WORLD_PATH_MAX];
     gap_file_t *f;
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     w->path(w, ".", folder);
     w->path(w, "here", path);
@@ -323,6 +328,8 @@ START_TEST(test_relative_path)
     ck_assert_int_eq(w->env->ops->file_sync(f), 0);
     w->env->ops->file_close(f);
     ck_assert(exists(path));
+    ck_assert_int_eq(fchdir(before), 0);
+    ck_assert_int_eq(close(before), 0);
     w->end(w);
 }
 END_TEST
