@@ -54,6 +54,13 @@ void client_book_fini(struct client_book *b)
 void client_book_begin(struct client_book *b, int64_t self_id, bool bot,
                        const struct client_book_ops *ops)
 {
+    /* Hashes and messages are an account's own: another one begins anew. */
+    if (b->self_id != self_id) {
+        client_contexts_fini(&b->contexts);
+        b->partials = false;
+        gap_free(b->alloc, b->fingerprints);
+        b->fingerprints = NULL;
+    }
     b->self_id = self_id;
     b->bot = bot;
     b->storing = ops != NULL;

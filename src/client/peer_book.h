@@ -70,7 +70,7 @@ void client_book_init(struct client_book *b, const gap_alloc_t *alloc);
 /** Safe twice. No call to ops.stored may be open. */
 void client_book_fini(struct client_book *b);
 
-/** The account is known. @param ops  Copied; NULL: nothing is stored. */
+/** The account is known; what was noted of another one is forgotten. @param ops  Copied; NULL: nothing is stored. */
 void client_book_begin(struct client_book *b, int64_t self_id, bool bot,
                        const struct client_book_ops *ops);
 /** The engine to learn from and to ask; NULL: it closes. Borrowed. */

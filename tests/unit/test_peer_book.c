@@ -597,6 +597,27 @@ START_TEST(test_what_was_stored_is_known_again)
 END_TEST
 
 /* The result of a call that brings messages says where its partial users were seen. */
+START_TEST(test_another_account_begins_anew)
+{
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    const struct client_book_ops ops = p.book.ops;
+    people_feed(&p, none, build_user(17, 71, GAP_TL_USER_F_MIN, NULL), build_channel(8, 80, 0));
+    seen_in(&p, GAP_PEER_USER, 17, (gap_peer_t){8, GAP_PEER_CHANNEL});
+    p.trace[0] = 0;
+    client_book_begin(&p.book, PEOPLE_SELF, false, &ops);
+    people_feed(&p, none, none, build_channel(8, 80, 0));
+    people_expect(&p, "", "the same account");
+    ck_assert_str_ne(address_of(&p, GAP_PEER_USER, 17), gap_strerror(GAP_E_NOT_FOUND));
+    client_book_begin(&p.book, PEOPLE_SELF + 1, false, &ops);
+    people_feed(&p, none, build_user(9, 90, 0, NULL), build_channel(8, 80, 0));
+    people_expect(&p, "put user 9 hash 90\nput channel 8 hash 80\n", "stored for the other one");
+    ck_assert_str_eq(address_of(&p, GAP_PEER_USER, 17), gap_strerror(GAP_E_NOT_FOUND));
+    people_close(&p);
+}
+END_TEST
+
 START_TEST(test_answers_teach)
 {
     gap_bytes_t message = build_message((gap_peer_t){8, GAP_PEER_CHANNEL}, 17, 31, "x");
@@ -677,6 +698,7 @@ static Suite *book_suite(void)
     tcase_add_test(t, test_how_each_is_addressed);
     tcase_add_test(t, test_bots_say_zero);
     tcase_add_test(t, test_what_was_stored_is_known_again);
+    tcase_add_test(t, test_another_account_begins_anew);
     tcase_add_test(t, test_answers_teach);
     tcase_add_test(t, test_without_memory);
     suite_add_tcase(s, t);
