@@ -354,6 +354,11 @@ int gap_dc_cli_help(char *out, size_t cap)
         add(out, cap, &len, line);
     }
     add(out, cap, &len,
+        "\nSeveral data centres: start each with its own --dc and the same --peer-dc-file. Each "
+        "adds\n"
+        "its address when it listens and reads the others' when a client asks, or on SIGHUP. Or\n"
+        "choose the ports and give them by --peer-dc: that may name one that does not run yet.\n"
+        "A person lives in data centre X if that is known, else in the one that is asked.\n"
         "\nKinds: new_message, edit_message, delete_messages, pin, read, qts, callback_query, "
         "status.\nFaults touch the traffic's pushes only; the last push of every sequence is "
         "clean, and so is\nthe first of every channel.\n"

@@ -77,6 +77,13 @@ static const struct {
     {{"--pubkey-out", "/no/such/dir/x.pem", NULL}, 1, "--pubkey-out"},
     {{"--ledger", "/no/such/dir/x.jsonl", NULL}, 1, "--ledger"},
     {{"--listen", "192.0.2.1:9", NULL}, 1, "--listen"},
+    {{"--peer-dc", "4=localhost:1", NULL}, 2, "4=127.0.0.1:4431"},
+    {{"--peer-dc", "2=127.0.0.1:1", NULL}, 2, "--dc"},
+    {{"--bots-dc", "4", NULL}, 2, "--peer-dc 4="},
+    {{"--peer-dc-file", "/dev/zero", NULL}, 1, "--peer-dc-file"},
+    {{"--peer-dc-file", "/", NULL}, 1, "choose another --peer-dc-file"},
+    {{"--peer-dc-file", "/no/such/dir/x", NULL}, 1, "choose another --peer-dc-file"},
+    {{"--peer-dc-file", "x", "--listen", "[::]:0", NULL}, 2, "--listen on the one"},
 };
 
 START_TEST(test_failures_take_one_line)
@@ -120,6 +127,42 @@ START_TEST(test_ready_then_ended_by_a_signal)
 }
 END_TEST
 
+/* Data centre 4 begins after 2, and both stand in the file; SIGHUP reads it and ends nobody. */
+START_TEST(test_data_centres_find_each_other)
+{
+    char name[64];
+    char text[256] = "";
+    struct run two;
+    struct run four;
+
+    (void)snprintf(name, sizeof name, "/tmp/gapless-dc-test-%d.dcs", (int)getpid());
+    const char *const first[] = {"--dc", "2", "--peer-dc-file", name, NULL};
+    const char *const second[] = {"--dc", "4", "--peer-dc-file", name, NULL};
+    start(&two, first);
+    read_line(&two);
+    start(&four, second);
+    read_line(&four);
+    FILE *f = fopen(name, "r+");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_gt(fread(text, 1, sizeof text - 1, f), 0);
+    ck_assert_msg(strncmp(text, "2=127.0.0.1:", 12) == 0, "%s", text);
+    ck_assert_msg(strstr(text, "\n4=127.0.0.1:") != NULL, "%s", text);
+    ck_assert_int_eq(fseek(f, 0, SEEK_SET), 0);
+    ck_assert_int_gt(fputs("hello", f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+    two.len = 0;
+    memset(two.text, 0, sizeof two.text);
+    ck_assert_int_eq(kill(two.pid, SIGHUP), 0);
+    read_line(&two);
+    ck_assert_msg(strstr(two.text, "line 1 is no address") != NULL, "%s", two.text);
+    ck_assert_int_eq(kill(two.pid, SIGTERM), 0);
+    ck_assert_int_eq(kill(four.pid, SIGTERM), 0);
+    ck_assert_int_eq(finish(&two), 0);
+    ck_assert_int_eq(finish(&four), 0);
+    ck_assert_int_eq(unlink(name), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("dc_program");
@@ -128,6 +171,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_failures_take_one_line, 0,
                         (int)(sizeof failures / sizeof failures[0]));
+    tcase_add_test(tc, test_data_centres_find_each_other);
     tcase_add_loop_test(tc, test_ready_then_ended_by_a_signal, 0, 2);
     suite_add_tcase(s, tc);
     return s;

@@ -3,8 +3,13 @@
 #include "tests/check_main.h"
 
 #include "dc/options.h"
+#include "dc/peer_file.h"
 #include "dc/peers.h"
 #include "tl/tl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static const struct {
     const char *text;
@@ -147,6 +152,116 @@ START_TEST(an_address_for_files_is_not_a_home)
 }
 END_TEST
 
+/* --- the file ------------------------------------------------------------------------------ */
+
+static char folder[64];
+static char file_name[96];
+
+static void make_folder(void)
+{
+    (void)snprintf(folder, sizeof folder, "/tmp/gapless-peers-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(file_name, sizeof file_name, "%s/dcs", folder);
+}
+
+static void remove_folder(void)
+{
+    (void)unlink(file_name);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void write_file(const char *text, size_t len)
+{
+    FILE *f = fopen(file_name, "wb");
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(text, 1, len, f), len);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static const char *file_text(void)
+{
+    static char text[512];
+    FILE *f = fopen(file_name, "rb");
+
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    ck_assert_int_eq(fclose(f), 0);
+    return text;
+}
+
+static void tell(int32_t id, uint16_t port)
+{
+    const gap_addr_t addr = {.ip = {127, 0, 0, 1}, .port = port};
+    gap_dc_peer_file_t f = {.name = file_name, .own = id};
+    char error[256] = "";
+
+    ck_assert_msg(gap_dc_peer_file_add(&f, &addr, error, sizeof error) == 0, "%s", error);
+}
+
+START_TEST(each_adds_itself_once)
+{
+    tell(2, 20);
+    tell(4, 40);
+    tell(4, 40); /* begun again on its port */
+    ck_assert_str_eq(file_text(), "2=127.0.0.1:20\n4=127.0.0.1:40\n");
+    tell(2, 21); /* and on another */
+    ck_assert_str_eq(file_text(), "2=127.0.0.1:20\n4=127.0.0.1:40\n2=127.0.0.1:21\n");
+    tell(2, 20);
+    ck_assert_ptr_nonnull(strstr(file_text(), "2=127.0.0.1:21\n2=127.0.0.1:20\n"));
+    write_file("# no end", 8);
+    tell(2, 22);
+    ck_assert_str_eq(file_text(), "# no end\n2=127.0.0.1:22\n");
+}
+END_TEST
+
+START_TEST(the_file_is_read_when_it_changed)
+{
+    gap_dc_peer_file_t f = {.name = file_name, .own = 2};
+    gap_dc_peers_t peers = {.count = 0};
+    char error[256] = "";
+
+    ck_assert_int_eq(gap_dc_peer_parse(gap_str("9=127.0.0.1:9"), &f.given.list[0]), 0);
+    f.given.count = 1;
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), 0);
+    ck_assert_str_eq(shown(&peers), "9=127.0.0.1:9 ");
+    tell(2, 20);
+    tell(4, 40);
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, false, &peers, error, sizeof error), 0);
+    ck_assert_str_eq(shown(&peers), "9=127.0.0.1:9 4=127.0.0.1:40 ");
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, false, &peers, error, sizeof error),
+                     GAP_DC_PEER_FILE_SAME);
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), 0);
+    tell(4, 41);
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, false, &peers, error, sizeof error), 0);
+    ck_assert_str_eq(shown(&peers), "9=127.0.0.1:9 4=127.0.0.1:41 ");
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_such_file_is_named)
+{
+    static char zeros[GAP_DC_PEER_FILE_BYTES + 1];
+    gap_dc_peer_file_t f = {.name = file_name, .own = 2};
+    const gap_addr_t addr = {.ip = {127, 0, 0, 1}, .port = 1};
+    gap_dc_peers_t peers = {.count = 7};
+    char error[256] = "";
+
+    write_file("1=127.0.0.1:1\n{\"event\":\"ready\"}\n", 35);
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), GAP_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error, "/dcs: line 2 is no address: write 4="));
+    write_file(zeros, sizeof zeros);
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), GAP_E_LIMIT);
+    ck_assert_ptr_nonnull(strstr(error, "longer than 65536 bytes"));
+    f.name = folder;
+    ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), -EISDIR);
+    ck_assert_ptr_nonnull(strstr(error, "can't read"));
+    ck_assert_int_eq(gap_dc_peer_file_add(&f, &addr, error, sizeof error), -EISDIR);
+    ck_assert_ptr_nonnull(strstr(error, "can't write"));
+    ck_assert_ptr_nonnull(strstr(error, "choose another --peer-dc-file"));
+    ck_assert_uint_eq(peers.count, 7);
+}
+END_TEST
+
 static const struct {
     const char *args[6];
     const char *error; /* part of what is said; NULL: they are taken */
@@ -198,6 +313,12 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_table_has_an_end);
     tcase_add_test(tc, an_address_for_files_is_not_a_home);
     tcase_add_loop_test(tc, command_lines, 0, (int)GAP_ARRAY_LEN(lines));
+    suite_add_tcase(s, tc);
+    tc = tcase_create("file");
+    tcase_add_checked_fixture(tc, make_folder, remove_folder);
+    tcase_add_test(tc, each_adds_itself_once);
+    tcase_add_test(tc, the_file_is_read_when_it_changed);
+    tcase_add_test(tc, a_file_that_is_no_such_file_is_named);
     suite_add_tcase(s, tc);
     return s;
 }
