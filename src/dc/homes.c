@@ -78,11 +78,12 @@ static bool is_for_leaving(uint32_t method)
            strncmp(name, "help.", 5) == 0 || strncmp(name, "langpack.", 9) == 0;
 }
 
-int gap_dc_check_moved(gap_dc_t *dc, int64_t account, uint32_t method, gap_dc_error_t *error)
+int gap_dc_check_moved(gap_dc_t *dc, const gap_dc_key_t *key, uint32_t method,
+                       gap_dc_error_t *error)
 {
-    int32_t home = moved_to(dc, account);
+    int32_t home = moved_to(dc, key->account);
 
-    if (home == 0 || home == dc->options.dc || is_for_leaving(method)) return 0;
+    if (home == 0 || home == dc->options.dc || key->is_guest || is_for_leaving(method)) return 0;
     return gap_dc_migrate(dc, "USER", home, error);
 }
 
@@ -95,8 +96,13 @@ int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id)
     int r = gap_map_set(&dc->homes.moved, (uint64_t)account, (void *)(intptr_t)id);
     if (r < 0) return r;
     dc_model_away(dc->model, account, id != dc->options.dc);
-    if (a == NULL || id == dc->options.dc) return 0;
-    TAILQ_FOREACH (key, &a->keys, account_link) key->subscribed = NULL;
+    if (a == NULL) return 0;
+    TAILQ_FOREACH (key, &a->keys, account_link) {
+        if (id == dc->options.dc)
+            key->is_guest = false;
+        else
+            key->subscribed = NULL;
+    }
     return 0;
 }
 

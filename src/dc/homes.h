@@ -53,15 +53,16 @@ void gap_dc_homes_fini(gap_dc_t *dc);
  */
 GAP_NODISCARD int gap_dc_check_home(gap_dc_t *dc, gap_bytes_t phone, int64_t account,
                                     struct gap_dc_error *error);
-/** May an account call this method here? One that was moved away has to go after what is its own.
- * @return 0; GAP_DC_IS_ERROR: *error is 303 USER_MIGRATE_X. */
-GAP_NODISCARD int gap_dc_check_moved(gap_dc_t *dc, int64_t account, uint32_t method,
+/** May this key's account call this method here? One that was moved away has to go after what is
+ * its own; who has come back as a guest may. @return 0; GAP_DC_IS_ERROR: *error is 303
+ * USER_MIGRATE_X. */
+GAP_NODISCARD int gap_dc_check_moved(gap_dc_t *dc, const struct gap_dc_key *key, uint32_t method,
                                      struct gap_dc_error *error);
 /** *error is 303 <kind>_MIGRATE_<id>. @return GAP_DC_IS_ERROR. */
 int gap_dc_migrate(gap_dc_t *dc, const char *kind, int32_t id, struct gap_dc_error *error);
 
 /** An account lives in data centre @p id from now on; if that is elsewhere its keys here get no
- * more updates. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
+ * more updates, if it is this one guests become residents. @return 0; GAP_E_LIMIT; GAP_E_NOMEM. */
 GAP_NODISCARD int gap_dc_move(gap_dc_t *dc, int64_t account, int32_t id);
 /** The account of a bot's id or, as a number, of a phone 99966XYYYY. */
 int64_t gap_dc_account_of(int64_t who);

@@ -307,7 +307,7 @@ static int execute(struct call *c)
 {
     int r = check(c);
 
-    if (r == 0) r = gap_dc_check_moved(c->dc, c->key->account, c->query.id, &c->error);
+    if (r == 0) r = gap_dc_check_moved(c->dc, c->key, c->query.id, &c->error);
     if (r == 0) r = chance(c);
     if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
     if (r == 0) r = refuse_running(c);

@@ -624,7 +624,46 @@ START_TEST(an_account_moves)
         pushes += (m.msg_id & 3) == 3 && gap_load32(m.body.data) == GAP_TL_UPDATES;
     ck_assert_uint_eq(pushes, 5);
     /* It is at home there now, so that 4 vouches for it. */
-    ck_assert_int_eq(export_to(&there, 2).id, BOT);
+    ticket = export_to(&there, 2);
+    ck_assert_int_eq(ticket.id, BOT);
+    expect_error(get_file(&client, 7, 0, 4096), 303, "USER_MIGRATE_4");
+    ck_assert_uint_eq(gap_load32(import(&client, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    ck_assert_uint_ne(gap_load32(get_file(&client, 7, 0, 4096).data), GAP_MT_RPC_ERROR);
+    client_fini(&there);
+}
+END_TEST
+
+/* It has called there as a guest before; the key that it has there is good for more then. */
+START_TEST(a_guest_becomes_a_resident)
+{
+    struct client there;
+    struct client starter; /* a script begins when somebody is ready */
+    struct client_message m;
+    uint32_t nothing = 0;
+    unsigned pushes = 0;
+
+    play("await getState\n"
+         "move 4 4242\n"
+         "await getDifference\n"
+         "at 4 5 message user:1\n"); /* to the first account there, the guest */
+    start();
+    go_to(&client, &two, &ordinary);
+    client_sign_in(&client, BOT);
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&there, 6);
+    go_to(&there, &four, &other);
+    ck_assert_uint_eq(gap_load32(import(&there, &ticket).data), GAP_TL_AUTH_AUTHORIZATION);
+    client_init(&starter, 7);
+    go_to(&starter, &four, &other);
+    client_sign_in(&starter, BOT + 1);
+    get_difference(&starter);
+    (void)client_call(&starter, GAP_TL_OF(GAP_TL_UPDATES_GET_STATE, &nothing), NULL);
+    get_difference(&there);
+    dc_thread_wait_done(&four);
+    while (client_receive(&there, &m))
+        pushes += (m.msg_id & 3) == 3 && gap_load32(m.body.data) == GAP_TL_UPDATES;
+    ck_assert_uint_eq(pushes, 5);
+    client_fini(&starter);
     client_fini(&there);
 }
 END_TEST
@@ -754,6 +793,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, phones_are_sent_home, 0, (int)GAP_ARRAY_LEN(phones));
     tcase_add_test(tc, one_query_goes_to_another_data_centre);
     tcase_add_test(tc, an_account_moves);
+    tcase_add_test(tc, a_guest_becomes_a_resident);
     tcase_add_test(tc, somebody_lives_elsewhere_from_the_beginning);
     tcase_add_test(tc, a_script_changes_the_table);
     suite_add_tcase(s, tc);
