@@ -172,12 +172,35 @@ static inline int people_stored(void *arg, const gap_peer_key_t *key, gap_store_
     return 0;
 }
 
+/* What was found, on its own: whoever is told may write to the storage. */
+struct people_copy {
+    bool have;
+    gap_peer_record_t record;
+    gap_bytes_t names[CLIENT_NAMES_MAX];
+    uint8_t bytes[1024];
+    size_t used;
+};
+
+static inline gap_bytes_t people_copy_text(struct people_copy *c, gap_bytes_t text)
+{
+    uint8_t *at = c->bytes + c->used;
+
+    ck_assert_uint_le(c->used + text.len, sizeof c->bytes);
+    if (text.len > 0) memcpy(at, text.data, text.len);
+    c->used += text.len;
+    return gap_bytes(at, text.len);
+}
+
 static inline int people_each(void *arg, const gap_record_t *record)
 {
-    struct people_question *q = arg;
+    struct people_copy *c = arg;
 
-    q->found(q->arg, 0, &record->u.peer);
-    q->found = NULL;
+    c->have = true;
+    c->record = record->u.peer;
+    c->record.phone = people_copy_text(c, c->record.phone);
+    for (size_t i = 0; i < c->record.username_count; i++)
+        c->names[i] = people_copy_text(c, c->record.usernames[i]);
+    c->record.usernames = c->names;
     return 0;
 }
 
@@ -193,8 +216,9 @@ static inline void people_storage_answers(struct people *p)
         q.key.text.data = (const uint8_t *)q.text;
         memset(&fault, 0, sizeof fault);
         int r = p->storage_status;
-        if (r == 0) r = p->storage->ops->find(p->storage, &q.key, people_each, &q, &fault);
-        if (q.found != NULL) q.found(q.arg, r, NULL);
+        struct people_copy copy = {.have = false};
+        if (r == 0) r = p->storage->ops->find(p->storage, &q.key, people_each, &copy, &fault);
+        q.found(q.arg, r, copy.have ? &copy.record : NULL);
         people_tick(p);
     }
 }
