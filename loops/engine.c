@@ -43,6 +43,8 @@ void gap_engine_tell_started(gap_engine_t *e)
 {
     if (e->told || !e->known) return;
     e->told = true;
+    gap_mark(e, &e->common[GAP_SEQUENCE_COMMON]);
+    if (e->notify) gap_loop_signal(e->rt, &e->keeper); /* it may have been told too early */
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_STARTED, NULL);
     gap_engine_tell(e, &ev);
 }
@@ -117,6 +119,7 @@ struct gap_feed *gap_engine_activate(gap_engine_t *e, struct gap_track *track)
     a->listed = false;
     track->feed = &a->feed;
     e->loops_open += 2;
+    gap_mark(e, track);
     return track->feed;
 }
 
@@ -144,6 +147,23 @@ static bool is_idle(const struct gap_active *a)
            u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew && !u->answer.have;
 }
 
+bool gap_engine_is_resting(const struct gap_track *track)
+{
+    return is_idle(GAP_CONTAINER_OF(track->feed, struct gap_active, feed));
+}
+
+void gap_engine_drop_lost(gap_engine_t *e, struct gap_track *track)
+{
+    bool unlisted = !track->changed || e->changed_cap == 0;
+    bool unheard = track->handed == 0 && !track->handed_unfinished;
+
+    if (!track->lost || track->feed != NULL || track->queued > 0 || track->ring != NULL) return;
+    if (!unlisted || !unheard) return; /* it has to be handed over first */
+    if (e->last_track == track) e->last_track = NULL;
+    (void)gap_map_remove(&e->channels, (uint64_t)track->channel_id);
+    gap_pool_put(&e->tracks, track);
+}
+
 static void release(gap_engine_t *e, struct gap_active *a)
 {
     struct gap_track *track = a->feed.track;
@@ -153,11 +173,8 @@ static void release(gap_engine_t *e, struct gap_active *a)
     track->feed = NULL;
     e->loops_open -= 2;
     gap_pool_put(&e->actives, a);
-    if (!track->lost || track->queued > 0) return;
-    /* No access: nothing of it is kept. */
-    if (e->last_track == track) e->last_track = NULL;
-    (void)gap_map_remove(&e->channels, (uint64_t)track->channel_id);
-    gap_pool_put(&e->tracks, track);
+    gap_mark(e, track);
+    gap_engine_drop_lost(e, track);
 }
 
 static void keeper_run(gap_rt_t *rt, gap_loop_t *loop)
@@ -171,6 +188,7 @@ static void keeper_run(gap_rt_t *rt, gap_loop_t *loop)
         a->listed = false;
         if (is_idle(a)) release(e, a);
     }
+    gap_mark_notify(e);
 }
 
 /* ---- the account's timer ---- */
@@ -287,6 +305,7 @@ static void engine_free(gap_engine_t *e)
         gap_updater_fini(track->feed->updater);
     }
     gap_node_forget_copy(e);
+    gap_free(e->alloc, e->changed);
     gap_peers_fini(&e->peers);
     gap_map_fini(&e->channels);
     gap_pool_fini(&e->nodes);
@@ -394,7 +413,9 @@ static int import_channel(gap_engine_t *e, const gap_engine_channel_t *c)
     if (gap_map_get(&e->channels, (uint64_t)c->id) != NULL) return GAP_E_ARGUMENT;
     struct gap_track *track = gap_engine_track(e, c->id, true);
     if (track == NULL) return GAP_E_NOMEM;
-    track->core.position = c->pts;
+    track->core.position = track->handed = c->pts;
+    track->ask = track->handed_unfinished = c->unfinished;
+    track->restored = true;
     return c->access_hash == 0 ? 0 : gap_peers_set(&e->peers, peer, &info);
 }
 
@@ -416,6 +437,7 @@ static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
     e->date = s->date;
+    for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) e->common[i].restored = e->known;
     for (size_t i = 0; i < s->channel_count && r == 0; i++) r = import_channel(e, &s->channels[i]);
     return r;
 }
@@ -462,6 +484,7 @@ int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out)
     e->alloc = alloc;
     e->owns_rt = config->rt == NULL;
     e->rt = e->owns_rt ? &e->own_rt : config->rt;
+    e->changed_all = config->changed == NULL; /* nobody may ever ask: keep no list */
     config_defaults(e);
     init_parts(e);
     int r = import_state(e, config->state);
@@ -478,6 +501,22 @@ fail:
     return r;
 }
 
+/* Unfinished in a former run: the server may keep silent about it. */
+static void ask_again(gap_engine_t *e, struct gap_track *track)
+{
+    struct gap_feed *f = gap_engine_activate(e, track);
+
+    track->ask = false;
+    if (f == NULL) {
+        track->behind = true;
+        return;
+    }
+    f->updater->probe = track->core.position == 0;
+    if (!track->startup) e->starting++;
+    track->startup = true;
+    gap_updater_want(f->updater, 0);
+}
+
 void gap_engine_start(gap_engine_t *e)
 {
     size_t it = 0;
@@ -490,6 +529,7 @@ void gap_engine_start(gap_engine_t *e)
     gap_loop_signal(e->rt, &e->updater.loop);
     while (gap_map_next(&e->channels, &it, &key, &value)) {
         struct gap_track *track = value;
+        if (track->ask) ask_again(e, track);
         if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->updater->loop);
     }
     gap_loop_signal(e->rt, &e->seq);
@@ -548,6 +588,7 @@ bool gap_engine_next_channel(const gap_engine_t *e, size_t *it, gap_engine_chann
         out->id = track->channel_id;
         out->pts = track->core.position;
         out->access_hash = 0;
+        out->unfinished = gap_mark_is_unfinished(track);
         (void)gap_engine_hash(e, track->channel_id, &out->access_hash);
         return true;
     }

@@ -47,6 +47,7 @@ static void starved(struct intake *in, struct gap_track *track)
         return;
     }
     track->behind = true;
+    gap_mark(in->e, track);
     gap_engine_sweep_later(in->e);
 }
 
@@ -59,6 +60,7 @@ static bool has_room(struct intake *in, struct gap_track *track)
         return true;
     if (!track->behind) {
         track->behind = true;
+        gap_mark(e, track);
         if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
     }
     e->count.behind++;
@@ -76,7 +78,9 @@ static struct gap_node *order(gap_engine_t *e, enum gap_node_kind kind, struct g
     n->update.pts = pts;
     n->update.pts_count = count;
     n->track = track;
-    if (track != NULL) track->queued++;
+    if (track == NULL) return n;
+    track->queued++;
+    gap_mark(e, track);
     return n;
 }
 
@@ -128,6 +132,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
     }
     track->queued++;
     track->lost = false;
+    gap_mark(e, track);
     arrive(e, n);
 }
 
@@ -248,7 +253,7 @@ static void add_container(struct intake *in)
     }
     if (n != NULL) {
         n->date = u->date;
-        STAILQ_CONCAT(&n->rest, &in->rest);
+        STAILQ_CONCAT(&n->u.rest, &in->rest);
         arrive(e, n);
         return;
     }
@@ -371,6 +376,7 @@ static int affected(gap_engine_t *e, const struct gap_result_view *view)
     struct gap_node *n = order(e, NODE_SILENT, track, view->pts, view->pts_count);
     if (n == NULL) {
         track->behind = true;
+        gap_mark(e, track);
         gap_engine_sweep_later(e);
         return GAP_E_NOMEM;
     }
@@ -420,6 +426,7 @@ bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item, struct gap
     n->update.pts = item->pts;
     n->update.pts_count = item->pts_count;
     track->queued++;
+    gap_mark(e, track);
     arrive(e, n);
     gap_loop_signal(e->rt, &e->seq);
     return true;

@@ -7,6 +7,7 @@
  *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
  *   update_loop.c   fetches differences until its sequence is whole
  *   update_ask.c    the queries, and what the answers mean
+ *   engine_mark.c   the watermarks: what may be stored
  *
  * A sequence costs a `gap_track` for ever (40 bytes and its place in the map) and a `gap_active`
  * only while something is held, fetched or waited for. Updates that fit are delivered without one.
@@ -82,28 +83,42 @@ struct gap_node {
     gap_packet_t *packet;       /* owns update.bytes */
     gap_packet_t *peers_packet; /* owns update.users and .chats; NULL: packet does */
     int status;                 /* of NODE_FINISHED, NODE_FAILED */
-    struct gap_node_list rest;  /* NODE_CONTAINER */
+    union {
+        struct gap_node_list rest; /* NODE_CONTAINER */
+        struct {                   /* NODE_LATER, NODE_FAILED: a ring in order of delivery */
+            struct gap_node *older;
+            struct gap_node *newer;
+        } ring;
+    } u;
     uint8_t kind;
     uint8_t state;
-    int32_t date;     /* NODE_CONTAINER */
+    int32_t date;     /* NODE_CONTAINER; in the ring: the account's before it */
     bool unknown;     /* names a peer that is not known */
     bool copied;      /* its bytes are its own */
     uint64_t held_us; /* since when it is held */
+    int32_t before;   /* of what a container orders, and in the ring: position before it */
 };
 
 /** One sequence, for ever. */
 struct gap_track {
     int64_t channel_id;    /* 0: of the account */
     struct gap_feed *feed; /* NULL: a channel with nothing to do */
+    struct gap_node *ring; /* updates in handlers that said GAP_LATER: the oldest; NULL: none */
     gap_sequence_t core;
-    uint32_t queued;     /* nodes in the arrivals and held */
-    int32_t read_max_id; /* last updateReadChannelInbox delivered */
-    bool behind;         /* updates were dropped on purpose since the last question */
-    bool startup;        /* named by the common difference of the start, not yet caught up */
-    bool hash_tried;     /* its access hash was looked for in vain */
-    bool lost;           /* no access */
-    uint8_t sequence;    /* gap_sequence_kind_t */
+    uint32_t queued;            /* nodes in the arrivals and held */
+    int32_t read_max_id;        /* last updateReadChannelInbox delivered */
+    int32_t handed;             /* position handed over last, 0: none */
+    uint8_t sequence;           /* gap_sequence_kind_t */
+    bool changed;               /* since it was handed over */
+    bool behind;                /* updates were dropped on purpose since the last question */
+    bool startup : 1;           /* named by the common difference of the start, not yet caught up */
+    bool hash_tried : 1;        /* its access hash was looked for in vain */
+    bool lost : 1;              /* no access */
+    bool handed_unfinished : 1; /* as what it was handed over last */
+    bool restored : 1;          /* from a former run, and no difference has been through since */
+    bool ask : 1;               /* from a former run, unfinished: asked at the start */
 };
+_Static_assert(sizeof(struct gap_track) <= 48, "a sequence costs as little as that");
 
 /** The feeder: what a sequence needs while something is held or waited for. */
 struct gap_feed {
@@ -164,6 +179,7 @@ struct gap_updater {
     uint8_t useless;  /* answers without progress in a row */
     uint8_t unreadable; /* that could not be read, in a row */
     int32_t want_pts;   /* highest hint since the last question; 0: none */
+    int32_t before;     /* position before what is being delivered */
     uint64_t pause_us;  /* last back-off; 0: none */
     uint64_t asked_us;  /* when the question went out */
     struct gap_updater_answer answer;
@@ -224,7 +240,16 @@ struct gap_engine {
     struct gap_updater_list turns; /* channels that wait for their turn */
     struct gap_updater_list hashless;
     uint32_t channel_inflight;
-    uint32_t starting; /* channels with `startup` */
+    uint32_t starting;          /* channels with `startup` */
+    struct gap_track **changed; /* channels with `changed` */
+    size_t changed_count;
+    size_t changed_cap;
+    bool changed_all; /* and others: there was no memory for the list */
+    bool notified;    /* config.changed was called, or is about to be */
+    bool notify;      /* it is */
+    struct {
+        int32_t pts, qts, seq, date;
+    } handed; /* handed over last */
 
     gap_timer_t house; /* always running: watchdog, put-off orders, sweep */
     uint64_t quiet_since_us;
@@ -268,6 +293,30 @@ void gap_engine_check_closed(gap_engine_t *e);
 void gap_engine_check_caught_up(gap_engine_t *e);
 /** GAP_EVENT_STARTED, once the state is known. */
 void gap_engine_tell_started(gap_engine_t *e);
+
+/** Has the channel nothing to do? */
+bool gap_engine_is_resting(const struct gap_track *track);
+/** A channel without access, for which nothing is to be done: nothing is kept of it. */
+void gap_engine_drop_lost(gap_engine_t *e, struct gap_track *track);
+
+/* engine_mark.c */
+void gap_mark_changed(gap_engine_t *e, struct gap_track *track);
+/** What would be handed over of @p track may have changed. */
+static inline void gap_mark(gap_engine_t *e, struct gap_track *track)
+{
+    if (!track->changed) gap_mark_changed(e, track);
+}
+/** The position may have fallen: what is in handlers stands no higher. */
+void gap_mark_fallen(gap_engine_t *e, struct gap_track *track);
+/** Its handler said GAP_LATER. */
+void gap_mark_later(struct gap_node *node);
+/** And is through. */
+void gap_mark_done(struct gap_node *node);
+/** Call config.changed if it is due. */
+void gap_mark_notify(gap_engine_t *e);
+/** The position that may be stored. */
+int32_t gap_mark_position(const struct gap_track *track);
+bool gap_mark_is_unfinished(const struct gap_track *track);
 
 /* node.c */
 /** @return a node with a reference to packet; NULL: out of memory. */

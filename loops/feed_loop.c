@@ -130,8 +130,9 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
 static void no_room(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
     track->behind = true;
+    gap_mark(e, track);
     e->count.behind++;
-    if (n->kind == NODE_CONTAINER && !STAILQ_EMPTY(&n->rest)) {
+    if (n->kind == NODE_CONTAINER && !STAILQ_EMPTY(&n->u.rest)) {
         e->count.shed++;
         e->shed_untold++;
     }
@@ -167,6 +168,7 @@ static struct gap_node *take_held(struct gap_feed *f)
 
 void gap_feed_drop(struct gap_feed *f)
 {
+    if (f->held.count > 0 && !f->engine->closing) gap_mark(f->engine, f->track);
     while (f->held.count > 0) gap_node_free(take_held(f));
 }
 
@@ -176,6 +178,7 @@ static void reset_told(gap_engine_t *e, struct gap_track *track, int32_t from)
 {
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, track);
 
+    gap_mark_fallen(e, track);
     ev.from = from;
     ev.to = track->core.position;
     ev.reason = GAP_REASON_RESET;
@@ -204,7 +207,6 @@ static void drop_duplicate(struct gap_node *n)
 static void deliver(struct gap_node *n)
 {
     if (n->kind == NODE_CONTAINER) {
-        if (n->date > n->engine->date) n->engine->date = n->date;
         gap_node_deliver_rest(n);
     } else if ((n->update.flags & GAP_ITEM_NO_COUNT) != 0 && !read_is_news(n->track, n)) {
         drop_duplicate(n);
@@ -282,7 +284,7 @@ static void take_overlap(gap_engine_t *e, struct gap_track *track, struct gap_no
     e->count.malformed++;
     gap_node_free(n);
     if (f == NULL) {
-        track->behind = true;
+        track->behind = true; /* gap_feed_take has marked it */
         return;
     }
     if (end > f->until) f->until = end;
@@ -355,6 +357,7 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
     int32_t before = track->core.position;
 
+    gap_mark(e, track);
     track->queued--;
     if (n->unknown && fetch_instead(e, track, n)) return;
     if (track->core.mode == GAP_MODE_FETCHING && track->feed->open) came_late(track, n);
@@ -423,6 +426,7 @@ static void give_up(struct gap_feed *f)
     if (first != NULL && first->update.pts - first->update.pts_count > core->position)
         core->position = first->update.pts - first->update.pts_count;
     ev.to = core->position;
+    gap_mark(f->engine, f->track);
     f->fruitless = 0;
     f->until = 0;
     close_episode(f, true, true);
@@ -497,7 +501,8 @@ static bool deliver_difference(struct gap_feed *f)
             return true;
         }
         gap_node_fill(n, &item, &u->difference.users, &u->difference.chats, GAP_VIA_DIFFERENCE);
-        n->update.maybe_repeated = u->difference.kind == GAP_DIFFERENCE_TOO_LONG;
+        n->update.maybe_repeated =
+            u->difference.kind == GAP_DIFFERENCE_TOO_LONG || f->track->restored;
         if (gap_updater_is_foreign(u, &item)) {
             if (!gap_engine_pass_on(e, &item, n)) {
                 u->difference = before; /* this very item again when there is memory */
@@ -505,7 +510,8 @@ static bool deliver_difference(struct gap_feed *f)
                 return false;
             }
         } else {
-            n->track = f->track;
+            bool qts = gap_updater_is_common(u) && item.box == GAP_BOX_QTS;
+            n->track = qts ? &e->common[GAP_SEQUENCE_QTS] : f->track;
             n->update.pts = -1;
             gap_node_deliver(n);
         }
@@ -517,6 +523,7 @@ static bool deliver_difference(struct gap_feed *f)
 
 static void run_replay(struct gap_feed *f)
 {
+    gap_mark(f->engine, f->track);
     if (!replay(f)) {
         gap_loop_signal(f->engine->rt, &f->loop);
         return;
@@ -532,6 +539,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
     struct gap_node *n;
 
+    gap_mark(e, f->track);
     if (position == from || from == 0) return;
     while (!e->closing && (n = gap_held_first(&f->held)) != NULL && n->update.pts <= to) {
         int32_t start = n->update.pts - n->update.pts_count;

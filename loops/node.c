@@ -35,7 +35,7 @@ struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_pack
     n->state = NODE_QUEUED;
     n->unknown = false;
     n->copied = false;
-    STAILQ_INIT(&n->rest);
+    STAILQ_INIT(&n->u.rest);
     return n;
 }
 
@@ -61,8 +61,8 @@ void gap_node_free(struct gap_node *node)
 {
     struct gap_node *n;
 
-    while ((n = STAILQ_FIRST(&node->rest)) != NULL) {
-        STAILQ_REMOVE_HEAD(&node->rest, next);
+    while ((n = STAILQ_FIRST(&node->u.rest)) != NULL) {
+        STAILQ_REMOVE_HEAD(&node->u.rest, next);
         node_put(n);
     }
     node_put(node);
@@ -175,7 +175,7 @@ void gap_node_detach(struct gap_node *node)
     struct gap_node *n;
 
     detach(node);
-    STAILQ_FOREACH (n, &node->rest, next) detach(n);
+    STAILQ_FOREACH (n, &node->u.rest, next) detach(n);
 }
 
 /* ---- delivering ---- */
@@ -195,6 +195,7 @@ static void put_later(struct gap_node *n)
     gap_engine_t *e = n->engine;
 
     e->count.later--;
+    gap_mark_done(n);
     node_put(n);
     gap_engine_check_closed(e);
 }
@@ -250,6 +251,7 @@ void gap_node_deliver(struct gap_node *n)
         return;
     }
     n->state = NODE_HANDLING;
+    if (!e->caught_up && n->track != NULL && n->track->restored) n->update.maybe_repeated = true;
     e->count.applied++;
     int r = e->config.handler(&n->update, e->config.handler_data);
     if (r == 0) {
@@ -259,6 +261,7 @@ void gap_node_deliver(struct gap_node *n)
     if (r > 0 && n->state == NODE_HANDLING) {
         n->state = NODE_LATER;
         e->count.later++;
+        gap_mark_later(n);
         return;
     }
     if (r > 0) r = n->status;
@@ -268,10 +271,15 @@ void gap_node_deliver(struct gap_node *n)
 
 void gap_node_deliver_rest(struct gap_node *node)
 {
+    struct gap_track *track = node->track;
+    int32_t before = track->core.position;
     struct gap_node *n;
 
-    while ((n = STAILQ_FIRST(&node->rest)) != NULL) {
-        STAILQ_REMOVE_HEAD(&node->rest, next);
+    if (before == node->update.pts) before -= node->update.pts_count;
+    while ((n = STAILQ_FIRST(&node->u.rest)) != NULL) {
+        STAILQ_REMOVE_HEAD(&node->u.rest, next);
+        n->track = track;
+        n->before = before;
         gap_node_deliver(n);
     }
     node_put(node);

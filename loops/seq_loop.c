@@ -18,6 +18,7 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     struct gap_track *track = n->track;
     int32_t hint = n->update.pts;
 
+    gap_mark(e, track);
     track->queued--;
     gap_node_free(n);
     gap_feed_settle(e, track);
@@ -34,7 +35,11 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->behind = true;
         return;
     }
-    if (track->core.position == 0) f->updater->probe = true;
+    if (track->core.position == 0) {
+        f->updater->probe = true;
+        /* It may have been heard of before the restart, and not yet stored. */
+        if (!e->fresh && !e->caught_up) track->restored = true;
+    }
     if (e->known && !e->caught_up && !track->startup) {
         track->startup = true;
         e->starting++;
@@ -62,7 +67,10 @@ static void take(gap_engine_t *e, struct gap_node *n)
     case NODE_CONTAINER:
         if (is_silent_call(n)) gap_feed_settle(e, n->track);
         if (e->closing || is_no_concern(n)) {
-            if (n->track != NULL) n->track->queued--;
+            if (n->track != NULL) {
+                n->track->queued--;
+                if (!e->closing) gap_mark(e, n->track);
+            }
             gap_node_free(n);
         } else if (n->track != NULL) {
             gap_feed_take(e, n->track, n);

@@ -76,7 +76,8 @@ static int ask_common(struct gap_updater *u)
     memset(&q, 0, sizeof q);
     q.pts = e->common[GAP_SEQUENCE_COMMON].core.position;
     q.qts = e->common[GAP_SEQUENCE_QTS].core.position;
-    q.date = e->date > 0 ? e->date : 1;
+    /* A second earlier: what happened later in the same second counts as since then. */
+    q.date = e->date > 1 ? e->date - 1 : 1;
     int r = send(u, gap_tl_of(GAP_TL_UPDATES_GET_DIFFERENCE, &q));
     if (r == 0) e->count.differences++;
     return r;
@@ -133,9 +134,12 @@ static void resynced(struct gap_updater *u, const struct gap_track *track, int32
 static void move(struct gap_updater *u, struct gap_track *track, int32_t position)
 {
     int32_t from = track->core.position;
+    enum gap_moved moved = gap_sequence_move(&track->core, position);
 
-    if (gap_sequence_move(&track->core, position) == GAP_MOVED_RESET)
-        resynced(u, track, from, GAP_REASON_RESET);
+    gap_mark(u->engine, track);
+    if (moved != GAP_MOVED_RESET) return;
+    gap_mark_fallen(u->engine, track);
+    resynced(u, track, from, GAP_REASON_RESET);
 }
 
 /* seq is the server's count of containers. It falls when the server starts to number anew; being a
@@ -145,17 +149,21 @@ static void move_seq(gap_engine_t *e, int32_t seq)
     gap_sequence_t *core = &e->common[GAP_SEQUENCE_SEQ].core;
 
     if (seq < 0) return;
+    gap_mark(e, &e->common[GAP_SEQUENCE_SEQ]);
     if (seq >= core->position) {
         core->position = seq;
     } else if ((seq > 0 && seq < core->position / 2) || core->position - seq > GAP_WINDOW) {
         core->position = seq;
+        gap_mark_fallen(e, &e->common[GAP_SEQUENCE_SEQ]);
         gap_window_clear(&e->window);
     }
 }
 
 static void move_date(gap_engine_t *e, int32_t date)
 {
-    if (date > e->date) e->date = date;
+    if (date <= e->date) return;
+    e->date = date;
+    gap_mark(e, &e->common[GAP_SEQUENCE_COMMON]);
 }
 
 bool gap_updater_take_state(struct gap_updater *u)
@@ -203,6 +211,7 @@ static void no_access(struct gap_updater *u, int32_t code)
     ev.error_code = code;
     gap_feed_drop(u->feed);
     track->core.position = 0;
+    gap_mark_fallen(e, track);
     track->read_max_id = 0;
     track->behind = false;
     track->lost = true;
@@ -303,6 +312,7 @@ static void learn(gap_engine_t *e, const struct gap_difference *d)
 static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
 {
     u->useless = 0;
+    u->before = u->feed->track->core.position;
     u->packet = a->packet;
     a->packet = NULL;
     u->pause_us = 0;
@@ -337,6 +347,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
     if (s->date > 0) e->date = s->date;
+    for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) gap_mark_fallen(e, &e->common[i]);
     if (why != GAP_REASON_NONE) {
         gap_window_clear(&e->window);
         resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
@@ -393,6 +404,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         }
         r = pts->position;
         e->common[GAP_SEQUENCE_COMMON].core.position = d->pts;
+        gap_mark(e, &e->common[GAP_SEQUENCE_COMMON]);
         resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
         gap_feed_flush(u->feed, r);
         if (!e->closing) too_long_again(u);
@@ -422,6 +434,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     u->anew = false;
     u->want = false;
     u->track->core.position = pts;
+    gap_mark_fallen(u->engine, u->track);
     if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
     resynced(u, u->track, from, u->anew_why);
     gap_feed_flush(u->feed, from);
@@ -456,10 +469,12 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
         return;
     }
     u->track->core.position = d->pts;
+    gap_mark(u->engine, u->track);
     resynced(u, u->track, from, GAP_REASON_TOO_LONG);
     if (u->engine->closing) return;
     if (d->messages.count > 0) {
         newest(u, a);
+        u->before = from; /* until they are delivered */
         return;
     }
     gap_feed_flush(u->feed, from);

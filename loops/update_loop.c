@@ -31,6 +31,10 @@ static void thaw(struct gap_feed *f)
 {
     gap_feed_thaw(f, f->updater->resynced);
 }
+static void forget_restored(struct gap_feed *f)
+{
+    f->track->restored = false;
+}
 static void forget_behind(struct gap_feed *f)
 {
     f->track->behind = false;
@@ -150,6 +154,7 @@ static void give_up(struct gap_updater *u)
     u->probe = false;
     forget_behind(u->feed);
     if (ev.to > u->track->core.position) u->track->core.position = ev.to;
+    gap_mark(e, u->track);
     u->resynced = true;
     if (u->track->core.position > 0) gap_engine_tell(e, &ev);
     if (!e->closing) gap_updater_finish(u);
@@ -241,6 +246,7 @@ void gap_updater_finish(struct gap_updater *u)
     u->want_pts = 0;
     u->state = UPDATER_IDLE;
     for_each_feed(u, thaw);
+    for_each_feed(u, forget_restored);
     u->useless = 0;
     u->resynced = false;
     if (gap_updater_is_common(u)) {
