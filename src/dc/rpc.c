@@ -260,6 +260,13 @@ static int follow_rule(struct call *c)
     case GAP_DC_ACT_NOTHING:
     case GAP_DC_ACT_HANG_UP:
         return 0;
+    case GAP_DC_ACT_REVOKE:
+        gap_dc_revoke(c->dc, c->key, 401, c->rule.text);
+        return fail(c, 401, c->rule.text);
+    case GAP_DC_ACT_DUPLICATE:
+        gap_dc_revoke(c->dc, c->key, 406, "AUTH_KEY_DUPLICATED");
+        c->key->is_dead = true;
+        return fail(c, 406, c->key->lost);
     case GAP_DC_ACT_STUCK:
         r = gap_dc_script_stuck(&c->query, &c->dc->answer.body);
         return r == DC_NOT_MINE ? dispatch(c) : r;

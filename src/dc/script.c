@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "dc/people.h"
 #include "tl/tl.h"
 
 #include <stdarg.h>
@@ -322,6 +323,16 @@ static int migrate(struct reader *r)
     return wrong(r, "'%s' is no migration: FILE, NETWORK, PHONE, STATS, USER", text);
 }
 
+/* An error's text: what is not given is SESSION_REVOKED. */
+static int do_revoke(struct reader *r)
+{
+    static const char usual[] = "SESSION_REVOKED";
+    int result = rest(r, r->step.text);
+
+    if (result == 0 && r->step.text[0] == '\0') memcpy(r->step.text, usual, sizeof usual);
+    return result;
+}
+
 static int act(struct reader *r)
 {
     static const struct {
@@ -329,11 +340,17 @@ static int act(struct reader *r)
         gap_dc_act_t act;
         bool has_number;
     } acts[] = {
-        {"slice", GAP_DC_ACT_SLICE, true},      {"too-long", GAP_DC_ACT_LONG, false},
-        {"late", GAP_DC_ACT_LATE, true},        {"nothing", GAP_DC_ACT_NOTHING, false},
-        {"garbage", GAP_DC_ACT_GARBAGE, false}, {"cut", GAP_DC_ACT_CUT, false},
-        {"stuck", GAP_DC_ACT_STUCK, false},     {"hang-up", GAP_DC_ACT_HANG_UP, false},
-        {"timeout", GAP_DC_ACT_TIMEOUT, true},  {"ok", GAP_DC_ACT_NONE, false},
+        {"slice", GAP_DC_ACT_SLICE, true},
+        {"too-long", GAP_DC_ACT_LONG, false},
+        {"late", GAP_DC_ACT_LATE, true},
+        {"nothing", GAP_DC_ACT_NOTHING, false},
+        {"garbage", GAP_DC_ACT_GARBAGE, false},
+        {"cut", GAP_DC_ACT_CUT, false},
+        {"stuck", GAP_DC_ACT_STUCK, false},
+        {"hang-up", GAP_DC_ACT_HANG_UP, false},
+        {"timeout", GAP_DC_ACT_TIMEOUT, true},
+        {"ok", GAP_DC_ACT_NONE, false},
+        {"duplicate", GAP_DC_ACT_DUPLICATE, false},
     };
     gap_dc_step_t *s = &r->step;
     uint32_t n = 0;
@@ -355,6 +372,10 @@ static int act(struct reader *r)
         if (result == 0 && s->text[0] == '\0') return wrong(r, "an error needs its text");
         return result;
     }
+    if (strcmp(text, "revoke") == 0) {
+        s->act = GAP_DC_ACT_REVOKE;
+        return do_revoke(r);
+    }
     for (size_t i = 0; i < GAP_ARRAY_LEN(acts); i++) {
         if (strcmp(acts[i].name, text) != 0) continue;
         s->act = acts[i].act;
@@ -363,7 +384,7 @@ static int act(struct reader *r)
     return wrong(
         r,
         "'%s' is no way to answer: ok, error, flood, migrate, slice, too-long, late, nothing, "
-        "garbage, cut, stuck, hang-up, timeout",
+        "garbage, cut, stuck, hang-up, timeout, revoke, duplicate",
         text);
 }
 
@@ -478,6 +499,17 @@ static int do_move(struct reader *r)
     return r->step.who > 0 ? 0 : wrong(r, "no account has the id 0");
 }
 
+static int do_password(struct reader *r)
+{
+    char phone[GAP_DC_PHONE_DIGITS + 1];
+    const char *text = word(r);
+
+    if (!gap_dc_phone_read(gap_str(text), phone))
+        return wrong(r, "'%s' is no person's phone: write 99966XYYYY", text);
+    r->step.person = gap_dc_phone_user(phone);
+    return rest(r, r->step.text);
+}
+
 static int do_nothing(struct reader *r)
 {
     (void)r;
@@ -514,6 +546,9 @@ static const struct {
     {"drop-dc", GAP_DC_DO_DROP_PEER, do_drop_peer},
     {"move", GAP_DC_DO_MOVE, do_move},
     {"account", GAP_DC_DO_ACCOUNT, do_account},
+    {"revoke", GAP_DC_DO_REVOKE, do_revoke},
+    {"duplicate", GAP_DC_DO_DUPLICATE, do_nothing},
+    {"password", GAP_DC_DO_PASSWORD, do_password},
 };
 
 /* --- lines --------------------------------------------------------------------------------- */

@@ -34,7 +34,10 @@ typedef enum gap_dc_do {
     GAP_DC_DO_PEER,       /* another data centre is known from now on, */
     GAP_DC_DO_DROP_PEER,  /* or no longer */
     GAP_DC_DO_MOVE,       /* an account lives in another data centre */
-    GAP_DC_DO_ACCOUNT     /* whom the next commands are about */
+    GAP_DC_DO_ACCOUNT,    /* whom the next commands are about */
+    GAP_DC_DO_REVOKE,     /* its sign-ins end: error 401 `text` */
+    GAP_DC_DO_DUPLICATE,  /* the same by 406 AUTH_KEY_DUPLICATED, and the keys are dead */
+    GAP_DC_DO_PASSWORD    /* a person gets a two-step password, or loses it */
 } gap_dc_do_t;
 
 /** How a push goes out. */
@@ -48,18 +51,20 @@ typedef enum gap_dc_way {
 
 /** What becomes of a call. */
 typedef enum gap_dc_act {
-    GAP_DC_ACT_NONE,    /* answered as ever */
-    GAP_DC_ACT_ERROR,   /* rpc_error */
-    GAP_DC_ACT_SLICE,   /* at most `number` events in the difference */
-    GAP_DC_ACT_LONG,    /* ...TooLong, if there is anything to tell */
-    GAP_DC_ACT_LATE,    /* answered `number` ms later; pushes overtake it */
-    GAP_DC_ACT_NOTHING, /* as if it never had arrived */
-    GAP_DC_ACT_GARBAGE, /* answered with an unknown constructor */
-    GAP_DC_ACT_CUT,     /* answered with the first half of the answer */
-    GAP_DC_ACT_STUCK,   /* a slice that holds nothing and leads nowhere */
-    GAP_DC_ACT_HANG_UP, /* the connection ends instead */
-    GAP_DC_ACT_MIGRATE, /* error 303 with `text`, unless this is data centre `number` */
-    GAP_DC_ACT_TIMEOUT  /* channelDifference.timeout is `number` seconds */
+    GAP_DC_ACT_NONE,     /* answered as ever */
+    GAP_DC_ACT_ERROR,    /* rpc_error */
+    GAP_DC_ACT_SLICE,    /* at most `number` events in the difference */
+    GAP_DC_ACT_LONG,     /* ...TooLong, if there is anything to tell */
+    GAP_DC_ACT_LATE,     /* answered `number` ms later; pushes overtake it */
+    GAP_DC_ACT_NOTHING,  /* as if it never had arrived */
+    GAP_DC_ACT_GARBAGE,  /* answered with an unknown constructor */
+    GAP_DC_ACT_CUT,      /* answered with the first half of the answer */
+    GAP_DC_ACT_STUCK,    /* a slice that holds nothing and leads nowhere */
+    GAP_DC_ACT_HANG_UP,  /* the connection ends instead */
+    GAP_DC_ACT_MIGRATE,  /* error 303 with `text`, unless this is data centre `number` */
+    GAP_DC_ACT_TIMEOUT,  /* channelDifference.timeout is `number` seconds */
+    GAP_DC_ACT_REVOKE,   /* error 401 `text`, for all calls to come too */
+    GAP_DC_ACT_DUPLICATE /* error 406 AUTH_KEY_DUPLICATED, then the key is dead */
 } gap_dc_act_t;
 
 typedef struct gap_dc_step {
@@ -84,7 +89,8 @@ typedef struct gap_dc_step {
     int32_t code;                  /* of an error */
     uint32_t number;               /* ms, seconds, events, pts; EXPECT: at least */
     uint32_t most;                 /* EXPECT: at most */
-    char text[GAP_DC_SCRIPT_TEXT]; /* of a message or an error; empty: none given */
+    int64_t person;                /* PASSWORD: user id */
+    char text[GAP_DC_SCRIPT_TEXT]; /* of a message, an error, a password; empty: none given */
 } gap_dc_step_t;
 
 typedef struct gap_dc_script {

@@ -3,10 +3,12 @@
 
 #include "base/bytes.h"
 
+/* In parts: a compiler need not take longer strings. */
 static const char events[] =
     "A script plays an exact sequence instead of traffic that is drawn by chance. One command a\n"
-    "line; # begins a comment. It begins when --await-clients accounts are ready (answers that\n"
-    "stand at the top are in force before), and `done` is printed when its last line is through.\n"
+    "line; # begins a comment. It begins when --await-clients accounts are ready (answers and\n"
+    "passwords at the top are in force before), and `done` is printed when its last line is "
+    "through.\n"
     "\n"
     "Events: something happens, the ledger tells it, and it is pushed:\n"
     "  message CHAT [TEXT]         a new message\n"
@@ -64,7 +66,20 @@ static const char calls[] =
     "  stuck                       a difference that is empty, not final and leads nowhere\n"
     "  hang-up                     the connection ends instead\n"
     "  timeout S                   the timeout of a channel difference\n"
-    "Several rules for one method are used up in their order.\n"
+    "  revoke [TEXT]               error 401 TEXT (SESSION_REVOKED), and the key is signed out\n"
+    "  duplicate                   error 406 AUTH_KEY_DUPLICATED, then transport error -404\n"
+    "Several rules for one method are used up in their order.\n";
+
+static const char the_rest[] =
+    "Sign-ins:\n"
+    "  revoke [TEXT]               those of the account end: pushes stop, every call gets error\n"
+    "                              401 TEXT (SESSION_REVOKED, USER_DEACTIVATED, ...)\n"
+    "  duplicate                   the next call of each of its keys gets error 406\n"
+    "                              AUTH_KEY_DUPLICATED, and after that transport error -404\n"
+    "  password 99966XYYYY [TEXT]  the person has this two-step password from now on, or none\n"
+    "An answer that is an error, for auth.sendCode, auth.signIn and so on, goes for those who "
+    "have\n"
+    "not signed in too: answer auth.sendCode error 400 PHONE_NUMBER_BANNED.\n"
     "Time and judgement:\n"
     "  wait MS\n"
     "  await METHOD [channel:N] [MS]   the next call that was not awaited yet, 10000 ms at most\n"
@@ -88,7 +103,7 @@ static const char calls[] =
 
 const char *gap_dc_script_help(unsigned part)
 {
-    static const char *const parts[] = {events, others, calls};
+    static const char *const parts[] = {events, others, calls, the_rest};
 
     return part < GAP_ARRAY_LEN(parts) ? parts[part] : NULL;
 }

@@ -392,6 +392,29 @@ static void do_skip_seq(gap_dc_t *dc, const gap_dc_step_t *step)
     TAILQ_FOREACH (key, &a->keys, account_link) key->seq += (int32_t)step->number;
 }
 
+/* --- sign-ins ------------------------------------------------------------------------------ */
+
+static void revoke_all(gap_dc_t *dc, int32_t code, const char *text)
+{
+    gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)account_id(dc));
+    gap_dc_key_t *key;
+
+    if (a == NULL) return;
+    while ((key = TAILQ_FIRST(&a->keys)) != NULL) gap_dc_revoke(dc, key, code, text);
+}
+
+static int do_sign_ins(gap_dc_t *dc, const gap_dc_step_t *step)
+{
+    const char *text = step->text[0] == '\0' ? NULL : step->text;
+    gap_dc_person_t *p = NULL;
+
+    if (step->what == GAP_DC_DO_REVOKE) revoke_all(dc, 401, step->text);
+    if (step->what == GAP_DC_DO_DUPLICATE) revoke_all(dc, 406, "AUTH_KEY_DUPLICATED");
+    if (step->what != GAP_DC_DO_PASSWORD) return 0;
+    int r = gap_dc_person_by_id(&dc->people, step->person, &p);
+    return r < 0 ? r : gap_dc_password_set(&dc->people, &p->password, text);
+}
+
 /* --- calls --------------------------------------------------------------------------------- */
 
 static int add_rule(gap_dc_t *dc, const gap_dc_step_t *step)
@@ -644,6 +667,10 @@ static int do_step(gap_dc_t *dc, const gap_dc_step_t *step)
     case GAP_DC_DO_DROP_PEER:
     case GAP_DC_DO_MOVE:
         return do_homes(dc, step);
+    case GAP_DC_DO_REVOKE:
+    case GAP_DC_DO_DUPLICATE:
+    case GAP_DC_DO_PASSWORD:
+        return do_sign_ins(dc, step);
     case GAP_DC_DO_ACCOUNT:
         if (step->index < dc_model_account_count(dc->model))
             run->account = step->index;
@@ -702,8 +729,9 @@ uint32_t gap_dc_script_events(const gap_dc_t *dc)
 /* At the top of a script: in force before anybody has signed in. */
 static bool can_come_first(const gap_dc_step_t *step)
 {
-    return step->what == GAP_DC_DO_ANSWER || step->what == GAP_DC_DO_PEER ||
-           step->what == GAP_DC_DO_DROP_PEER || (step->what == GAP_DC_DO_MOVE && step->who != 0);
+    return step->what == GAP_DC_DO_ANSWER || step->what == GAP_DC_DO_PASSWORD ||
+           step->what == GAP_DC_DO_PEER || step->what == GAP_DC_DO_DROP_PEER ||
+           (step->what == GAP_DC_DO_MOVE && step->who != 0);
 }
 
 int gap_dc_script_open(gap_dc_t *dc)
@@ -727,7 +755,10 @@ int gap_dc_script_open(gap_dc_t *dc)
         const gap_dc_step_t *step = &run->script->steps[run->at];
         if (!can_come_first(step)) break;
         if (!is_here(dc, step)) continue;
-        r = step->what == GAP_DC_DO_ANSWER ? add_rule(dc, step) : do_homes(dc, step);
+        if (step->what == GAP_DC_DO_PASSWORD)
+            r = do_sign_ins(dc, step);
+        else
+            r = step->what == GAP_DC_DO_ANSWER ? add_rule(dc, step) : do_homes(dc, step);
     }
     return r;
 }
