@@ -308,7 +308,7 @@ void dc_answer_fini(dc_answer_t *a);
  * getChannelDifference; messages.sendMessage, editMessage, deleteMessages, readHistory,
  * getHistory, getMessages, getDialogs, getChats, setTyping, updatePinnedMessage,
  * setBotCallbackAnswer; channels.deleteMessages, readHistory,
- * getMessages, getChannels; users.getUsers; contacts.resolveUsername.
+ * getMessages, getChannels; users.getUsers; contacts.resolveUsername, resolvePhone.
  *
  * @param method  One boxed method; borrowed.
  * @param answer  Cleared first, then filled.

@@ -40,6 +40,7 @@ static const struct method methods[] = {
     {GAP_TL_USERS_GET_USERS, dc_get_users},
     {GAP_TL_MESSAGES_GET_DIALOGS, dc_get_dialogs},
     {GAP_TL_CONTACTS_RESOLVE_USERNAME, dc_resolve_username},
+    {GAP_TL_CONTACTS_RESOLVE_PHONE, dc_resolve_phone},
 };
 
 void dc_answer_init(dc_answer_t *a, const gap_alloc_t *alloc)
@@ -111,6 +112,9 @@ static bool hash_ok(const dc_call_t *c, dc_peer_type_t type, int64_t id, int64_t
     return hash == dc_hash_of(c->m, c->account, type, id);
 }
 
+static int find_named_channel(dc_call_t *c, gap_tl_object_t peer, int32_t id, int64_t channel,
+                              uint32_t *out);
+
 static int find_channel(dc_call_t *c, int64_t id, int64_t hash, uint32_t *out)
 {
     uint32_t index = dc_channel_index(c->m, id);
@@ -127,9 +131,68 @@ int dc_input_channel(dc_call_t *c, gap_tl_object_t channel, uint32_t *out)
 {
     gap_tl_input_channel_t in;
 
+    gap_tl_input_channel_from_message_t named;
+
+    if (channel.id == GAP_TL_INPUT_CHANNEL_FROM_MESSAGE) {
+        if (GAP_TL_READ(channel, GAP_TL_INPUT_CHANNEL_FROM_MESSAGE, &named) < 0)
+            return dc_fail_read(c);
+        return find_named_channel(c, named.peer, named.msg_id, named.channel_id, out);
+    }
     if (channel.id != GAP_TL_INPUT_CHANNEL) return dc_fail(c, 400, "CHANNEL_INVALID");
     if (GAP_TL_READ(channel, GAP_TL_INPUT_CHANNEL, &in) < 0) return dc_fail_read(c);
     return find_channel(c, in.channel_id, in.access_hash, out);
+}
+
+/** The message by which a request names a peer that it has no hash of. */
+static int find_message(dc_call_t *c, gap_tl_object_t peer, int32_t id, const struct dc_rec **out)
+{
+    uint32_t chat = DC_NONE;
+
+    /* One is enough: there is no end to messages that name messages. */
+    if (peer.id == GAP_TL_INPUT_PEER_USER_FROM_MESSAGE ||
+        peer.id == GAP_TL_INPUT_PEER_CHANNEL_FROM_MESSAGE)
+        return dc_fail(c, 400, "PEER_ID_INVALID");
+    int r = dc_input_peer(c, peer, &chat);
+    if (r != 0) return r;
+    const struct dc_msg *msg = dc_msg_in(c->m, chat, id);
+    if (msg == NULL) return dc_fail(c, 400, "MSG_ID_INVALID");
+    *out = dc_rec_at(c->m, msg->new_n);
+    return 0;
+}
+
+/** A user who wrote that message, or whose chat it is in. */
+static int find_named_user(dc_call_t *c, gap_tl_object_t peer, int32_t id, int64_t user,
+                           uint32_t *out)
+{
+    const struct dc_rec *rec = NULL;
+    int r = find_message(c, peer, id, &rec);
+
+    if (r != 0) return r;
+    *out = dc_user_index(c->m, user);
+    if (*out != DC_NONE && (*out == rec->from || *out == c->m->chats[rec->chat].user)) return 0;
+    return dc_fail(c, 400, "PEER_ID_INVALID");
+}
+
+/** The channel that the message is in. */
+static int find_named_channel(dc_call_t *c, gap_tl_object_t peer, int32_t id, int64_t channel,
+                              uint32_t *out)
+{
+    const struct dc_rec *rec = NULL;
+    int r = find_message(c, peer, id, &rec);
+
+    if (r != 0) return r;
+    *out = dc_channel_index(c->m, channel);
+    if (*out != DC_NONE && *out == rec->chat) return 0;
+    return dc_fail(c, 400, "CHANNEL_INVALID");
+}
+
+static int private_with(dc_call_t *c, uint32_t user, uint32_t *out)
+{
+    const dc_model_t *m = c->m;
+
+    if (user < m->options.users) return dc_private_chat(c->m, c->account, user, out);
+    return m->accounts[user - m->options.users].bot ? dc_fail(c, 400, "USER_IS_BOT")
+                                                    : dc_fail(c, 403, "USER_PRIVACY_RESTRICTED");
 }
 
 static int find_private(dc_call_t *c, int64_t id, int64_t hash, uint32_t *out)
@@ -138,8 +201,24 @@ static int find_private(dc_call_t *c, int64_t id, int64_t hash, uint32_t *out)
 
     if (user == DC_NONE || !hash_ok(c, DC_USER, id, hash))
         return dc_fail(c, 400, "PEER_ID_INVALID");
-    if (user >= c->m->options.users) return dc_fail(c, 400, "USER_IS_BOT");
-    return dc_private_chat(c->m, c->account, user, out);
+    return private_with(c, user, out);
+}
+
+/** inputPeerUserFromMessage and inputPeerChannelFromMessage. */
+static int find_named_peer(dc_call_t *c, gap_tl_object_t peer, uint32_t *out)
+{
+    gap_tl_input_peer_user_from_message_t user;
+    gap_tl_input_peer_channel_from_message_t channel;
+    uint32_t index = DC_NONE;
+
+    if (peer.id == GAP_TL_INPUT_PEER_CHANNEL_FROM_MESSAGE) {
+        if (GAP_TL_READ(peer, GAP_TL_INPUT_PEER_CHANNEL_FROM_MESSAGE, &channel) < 0)
+            return dc_fail_read(c);
+        return find_named_channel(c, channel.peer, channel.msg_id, channel.channel_id, out);
+    }
+    if (GAP_TL_READ(peer, GAP_TL_INPUT_PEER_USER_FROM_MESSAGE, &user) < 0) return dc_fail_read(c);
+    int r = find_named_user(c, user.peer, user.msg_id, user.user_id, &index);
+    return r != 0 ? r : private_with(c, index, out);
 }
 
 int dc_input_peer(dc_call_t *c, gap_tl_object_t peer, uint32_t *out)
@@ -161,6 +240,9 @@ int dc_input_peer(dc_call_t *c, gap_tl_object_t peer, uint32_t *out)
         if (GAP_TL_READ(peer, GAP_TL_INPUT_PEER_CHAT, &in.chat) < 0) return dc_fail_read(c);
         *out = dc_group_index(c->m, c->account, in.chat.chat_id);
         return *out == DC_NONE ? dc_fail(c, 400, "CHAT_ID_INVALID") : 0;
+    case GAP_TL_INPUT_PEER_USER_FROM_MESSAGE:
+    case GAP_TL_INPUT_PEER_CHANNEL_FROM_MESSAGE:
+        return find_named_peer(c, peer, out);
     default:
         return dc_fail(c, 400, "PEER_ID_INVALID");
     }
@@ -168,12 +250,17 @@ int dc_input_peer(dc_call_t *c, gap_tl_object_t peer, uint32_t *out)
 
 int dc_input_user(dc_call_t *c, gap_tl_object_t user, uint32_t *out)
 {
+    gap_tl_input_user_from_message_t named;
     gap_tl_input_user_t in;
 
     *out = DC_NONE;
     if (user.id == GAP_TL_INPUT_USER_SELF) {
         *out = c->m->options.users + c->account;
         return 0;
+    }
+    if (user.id == GAP_TL_INPUT_USER_FROM_MESSAGE) {
+        if (GAP_TL_READ(user, GAP_TL_INPUT_USER_FROM_MESSAGE, &named) < 0) return dc_fail_read(c);
+        return find_named_user(c, named.peer, named.msg_id, named.user_id, out);
     }
     if (user.id != GAP_TL_INPUT_USER) return dc_fail(c, 400, "USER_ID_INVALID");
     if (GAP_TL_READ(user, GAP_TL_INPUT_USER, &in) < 0) return dc_fail_read(c);

@@ -20,7 +20,8 @@
 #include <gapless/tl_api.h>
 #include <string.h>
 
-#define TOO_LONG_MESSAGES 10 /* newest messages in channelDifferenceTooLong */
+#define TOO_LONG_MESSAGES 10  /* newest messages in channelDifferenceTooLong */
+#define PERSON_LIMIT      100 /* of getChannelDifference; bots may ask for more */
 
 /** The part of a log that an answer covers: events first..end, leading from pts `from` to `to`. */
 struct window {
@@ -420,7 +421,9 @@ int dc_get_channel_difference(dc_call_t *c)
     if (q.pts >= chat->log.pts) return answer_channel_empty(c, &win);
     uint32_t behind = (uint32_t)(chat->log.pts - q.pts);
     win.to = chat->log.pts;
-    if (behind > (uint32_t)q.limit || behind > c->m->options.channel_diff_max)
+    int32_t limit =
+        c->m->accounts[c->account].bot || q.limit < PERSON_LIMIT ? q.limit : PERSON_LIMIT;
+    if (behind > (uint32_t)limit || behind > c->m->options.channel_diff_max)
         return answer_channel_too_long(c, index, &win);
     return answer_channel_difference(c, &win);
 }

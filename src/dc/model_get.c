@@ -9,8 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define HISTORY_MAX 100
-#define DIALOGS_MAX 100
+#define HISTORY_MAX  100
+#define DIALOGS_MAX  100
+#define USERNAME_MIN 4 /* characters */
+#define USERNAME_MAX 32
 
 /** messages.messages or messages.channelMessages with these messages, in this order. */
 static int answer_messages(dc_call_t *c, uint32_t chat, const struct dc_store *store,
@@ -269,11 +271,28 @@ static int64_t name_number(gap_bytes_t name, const char *prefix, const char *suf
     return n;
 }
 
-static int answer_resolved(dc_call_t *c, uint32_t user, uint32_t chat)
+static bool is_letter(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_username(gap_bytes_t name)
+{
+    if (name.len < USERNAME_MIN || name.len > USERNAME_MAX || !is_letter(name.data[0]))
+        return false;
+    for (size_t i = 1; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        if (!is_letter(c) && c != '_' && (c < '0' || c > '9')) return false;
+    }
+    return true;
+}
+
+static int answer_resolved(dc_call_t *c, uint32_t user, uint32_t chat, bool phones)
 {
     dc_writer_t w;
 
     dc_writer_init(&w, c->m, c->view, c->account, &c->answer->body);
+    w.phones = phones;
     dc_put32(&w, GAP_TL_CONTACTS_RESOLVED_PEER);
     if (chat != DC_NONE) {
         dc_put_peer(&w, chat);
@@ -295,14 +314,54 @@ int dc_resolve_username(dc_call_t *c)
 
     if (gap_tl_read(c->method, GAP_TL_CONTACTS_RESOLVE_USERNAME, &q, sizeof q) < 0)
         return dc_fail_read(c);
-    if (q.username.len == 0) return dc_fail(c, 400, "USERNAME_INVALID");
+    if (!is_username(q.username)) return dc_fail(c, 400, "USERNAME_INVALID");
     n = name_number(q.username, "user", "");
-    if (n >= 0 && n < c->m->options.users) return answer_resolved(c, (uint32_t)n, DC_NONE);
+    if (n >= 0 && n < c->m->options.users) return answer_resolved(c, (uint32_t)n, DC_NONE, false);
     n = name_number(q.username, "channel", "");
-    if (n >= 0 && n < c->m->options.channels) return answer_resolved(c, 0, (uint32_t)n);
+    if (n >= 0 && n < c->m->options.channels) return answer_resolved(c, 0, (uint32_t)n, false);
     n = name_number(q.username, "bot", "_bot");
     if (n < 0) n = name_number(q.username, "account", "");
     if (n >= 0) account = dc_account_index(c->m, n);
     if (account == DC_NONE) return dc_fail(c, 400, "USERNAME_NOT_OCCUPIED");
-    return answer_resolved(c, c->m->options.users + account, DC_NONE);
+    return answer_resolved(c, c->m->options.users + account, DC_NONE, false);
+}
+
+static bool is_filler(uint8_t c)
+{
+    return c == '+' || c == ' ' || c == '-' || c == '(' || c == ')';
+}
+
+/** The digits of a phone; empty: they are no phone's. */
+static gap_bytes_t phone_digits(gap_bytes_t phone, char out[DC_PHONE_BYTES])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < phone.len; i++) {
+        if (is_filler(phone.data[i])) continue;
+        if (phone.data[i] < '0' || phone.data[i] > '9' || count == DC_PHONE_BYTES)
+            return gap_bytes(out, 0);
+        out[count++] = (char)phone.data[i];
+    }
+    return gap_bytes(out, count);
+}
+
+/** Persons who have signed in, and invented users. */
+int dc_resolve_phone(dc_call_t *c)
+{
+    const dc_model_t *m = c->m;
+    gap_tl_contacts_resolve_phone_t q;
+    char digits[DC_PHONE_BYTES];
+
+    if (gap_tl_read(c->method, GAP_TL_CONTACTS_RESOLVE_PHONE, &q, sizeof q) < 0)
+        return dc_fail_read(c);
+    gap_bytes_t phone = phone_digits(q.phone, digits);
+    if (phone.len == 0) return dc_fail(c, 400, "PHONE_NOT_OCCUPIED");
+    for (uint32_t i = 0; i < m->account_count; i++) {
+        const struct dc_name *own = m->accounts[i].phone;
+        if (own != NULL && gap_bytes_equal(phone, gap_bytes(own->data, own->len)))
+            return answer_resolved(c, m->options.users + i, DC_NONE, true);
+    }
+    int64_t n = phone.len == DC_PHONE_DIGITS ? name_number(phone, "888", "") : -1;
+    if (n >= 0 && n < m->options.users) return answer_resolved(c, (uint32_t)n, DC_NONE, true);
+    return dc_fail(c, 400, "PHONE_NOT_OCCUPIED");
 }

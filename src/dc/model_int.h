@@ -14,6 +14,11 @@
 
 #define DC_NONE UINT32_MAX
 
+/* Phone of an invented user, by its number. */
+#define DC_USER_PHONE   "888%08u"
+#define DC_PHONE_DIGITS 11
+#define DC_PHONE_BYTES  16
+
 /* dc_rec.flags */
 #define DC_R_OUT    1U /* sent by an account */
 #define DC_R_OUTBOX 2U
@@ -244,6 +249,7 @@ typedef struct dc_writer {
     gap_buf_t *buf;
     const struct dc_layer *layer;
     uint32_t account;
+    bool phones;    /* users come with their phones, not only the account itself */
     uint32_t min_n; /* a push: the event that min peers are drawn by; 0: all are complete */
     int result;     /* 0 or GAP_E_NOMEM */
     size_t start;
@@ -352,5 +358,6 @@ GAP_NODISCARD int dc_get_chats(dc_call_t *c);
 GAP_NODISCARD int dc_get_users(dc_call_t *c);
 GAP_NODISCARD int dc_get_dialogs(dc_call_t *c);
 GAP_NODISCARD int dc_resolve_username(dc_call_t *c);
+GAP_NODISCARD int dc_resolve_phone(dc_call_t *c);
 
 #endif

@@ -76,6 +76,7 @@ void dc_writer_init(dc_writer_t *w, dc_model_t *m, const dc_view_t *view, uint32
     w->layer = layer_of(view->layer);
     w->account = account;
     w->min_n = 0;
+    w->phones = false;
     w->result = 0;
     w->start = buf->len;
     m->epoch++;
@@ -195,6 +196,19 @@ static uint64_t min_hash(uint64_t hash)
     return gap_hash64(hash) | 1;
 }
 
+/** Accounts that are neither bots nor persons have none. */
+static void put_phone(dc_writer_t *w, uint32_t user, const struct dc_account *person)
+{
+    char phone[DC_PHONE_BYTES];
+
+    if (person != NULL) {
+        put_kept(w, person->phone);
+        return;
+    }
+    (void)snprintf(phone, sizeof phone, DC_USER_PHONE, (unsigned)user);
+    dc_put_string(w, gap_str(user < w->m->options.users ? phone : ""));
+}
+
 void dc_put_user(dc_writer_t *w, uint32_t user)
 {
     const dc_model_t *m = w->m;
@@ -214,7 +228,7 @@ void dc_put_user(dc_writer_t *w, uint32_t user)
     if (bot) flags |= GAP_TL_USER_F_BOT;
     if (is_self) flags |= GAP_TL_USER_F_SELF;
     if (person != NULL && person->last_name != NULL) flags |= GAP_TL_USER_F_LAST_NAME;
-    if (person != NULL && is_self) flags |= GAP_TL_USER_F_PHONE;
+    if ((person != NULL && is_self) || (w->phones && !bot)) flags |= GAP_TL_USER_F_PHONE;
     dc_put32(w, w->layer->user);
     dc_put32(w, flags);
     if (w->layer->peers_flags2) dc_put32(w, 0);
@@ -227,7 +241,7 @@ void dc_put_user(dc_writer_t *w, uint32_t user)
         put_name(w, !account ? "User " : bot ? "Bot " : "Account ", number, "");
     if ((flags & GAP_TL_USER_F_LAST_NAME) != 0) put_kept(w, person->last_name);
     put_name(w, !account ? "user" : bot ? "bot" : "account", number, bot ? "_bot" : "");
-    if ((flags & GAP_TL_USER_F_PHONE) != 0) put_kept(w, person->phone);
+    if ((flags & GAP_TL_USER_F_PHONE) != 0) put_phone(w, user, person);
     if (bot) dc_put32(w, 1); /* bot_info_version */
 }
 
