@@ -67,6 +67,8 @@ static int configure(gap_sqlite_t *s)
              "PRAGMA journal_size_limit = %d",
              GAP_SQLITE_CACHE_KIB, s->normal_sync ? "NORMAL" : "FULL", GAP_SQLITE_WAL_KEPT_BYTES);
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    /* The pragma has read a page, into a cache of the size before; given back, it is made anew. */
+    (void)sqlite3_db_release_memory(s->db);
     if (rc == SQLITE_OK) rc = first_number(s->db, "PRAGMA page_count", &pages);
     if (rc == SQLITE_OK && pages == 0)
         rc = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);

@@ -11,7 +11,7 @@
 #define GAP_SQLITE_VERSION_MIN 3033000
 
 #define GAP_SQLITE_BUSY_MS        5000     /* how long somebody else's transaction is waited for */
-#define GAP_SQLITE_CACHE_KIB      64       /* pages in memory */
+#define GAP_SQLITE_CACHE_KIB      32       /* pages in memory */
 #define GAP_SQLITE_WAL_PAGES      1000     /* the log is copied into the database from here on */
 #define GAP_SQLITE_WAL_KEPT_BYTES 67108864 /* a log that has grown larger is cut to this */
 

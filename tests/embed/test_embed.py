@@ -166,6 +166,10 @@ def headers(folder, env, prefix, lib):
             done = run(compiler + ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
                                    source, *flags(env, prefix, "--cflags")])
             check(done.returncode == 0, "%s alone, %s:\n%s" % (name, suffix, done.stdout[:600]))
+    done = run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-c",
+                os.path.join(ROOT, "tests/embed/file_storage.c"),
+                *flags(env, prefix, "--cflags"), "-o", os.path.join(folder, "file_storage.o")])
+    check(done.returncode == 0, "a storage of one's own does not compile:\n" + done.stdout[:2000])
     program = os.path.join(folder, "uses")
     done = run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror",
                 os.path.join(ROOT, "tests/embed/uses.cc"),

@@ -523,7 +523,6 @@ START_TEST(test_making_and_opening_without_memory)
     char path[300];
 
     store_folder_make(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/store", folder);
     for (long n = 1;; n++) {
         struct fault_alloc f;
         gap_storage_fault_t fault = {0};
@@ -532,6 +531,7 @@ START_TEST(test_making_and_opening_without_memory)
         gap_peer_key_t key = store_by(GAP_BY_USERNAME, "C");
         struct stop stop = {0, 0, 0};
         fault_alloc_init(&f, n);
+        snprintf(path, sizeof path, "%s/store%ld", folder, n);
         int r = kind->make(&f.alloc, path, &s);
         if (r == 0) {
             r = s->ops->open(s, &fault);

@@ -1,4 +1,6 @@
-/* tests/store/test_storage.c - the storages that come with the library, held to one suite. */
+/* tests/store/test_storage.c - the storages that come with the library, and one that a user wrote,
+ * held to one suite. */
+#include "tests/embed/file_storage.h"
 #include "tests/store/suite.h"
 
 static int make_memory(const gap_alloc_t *alloc, const char *path, gap_storage_t **out)
@@ -15,6 +17,7 @@ static int make_sqlite(const gap_alloc_t *alloc, const char *path, gap_storage_t
 /* The one that may be missing stands last. */
 static const struct store_kind kinds[] = {
     {"memory", make_memory, false, false},
+    {"a user's own", file_storage_new, true, true},
     {"sqlite", make_sqlite, true, true},
 };
 
