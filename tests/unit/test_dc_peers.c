@@ -246,7 +246,7 @@ START_TEST(a_file_that_is_no_such_file_is_named)
     gap_dc_peers_t peers = {.count = 7};
     char error[256] = "";
 
-    write_file("1=127.0.0.1:1\n{\"event\":\"ready\"}\n", 35);
+    write_file("1=127.0.0.1:1\n{\"event\":\"ready\"}\n", 32);
     ck_assert_int_eq(gap_dc_peer_file_read(&f, true, &peers, error, sizeof error), GAP_E_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error, "/dcs: line 2 is no address: write 4="));
     write_file(zeros, sizeof zeros);
