@@ -38,6 +38,29 @@ void dc_thread_init(dc_thread_t *d)
     gap_buf_fini(&pem);
 }
 
+/* On the thread of @p data. */
+static void look_at_peers(void *data)
+{
+    dc_thread_t *d = data;
+    gap_dc_peers_t peers = d->options.peers;
+
+    for (unsigned i = 0; i < d->peer_count; i++) {
+        uint16_t port = (uint16_t)atomic_load(&d->peers[i]->listening);
+        gap_dc_peer_t peer = {d->peers[i]->options.dc, {.ip = {127, 0, 0, 1}, .port = port}, false};
+        if (port != 0) ck_assert_int_eq(gap_dc_peers_add(&peers, &peer), 0);
+    }
+    ck_assert_int_eq(gap_dc_set_peers(d->dc, &peers), 0);
+}
+
+void dc_thread_introduce(dc_thread_t *a, dc_thread_t *b)
+{
+    ck_assert(a->peer_count < DC_THREAD_PEERS && b->peer_count < DC_THREAD_PEERS);
+    ck_assert_int_ne(a->options.dc, b->options.dc);
+    a->peers[a->peer_count++] = b;
+    b->peers[b->peer_count++] = a;
+    a->options.look_at_peers = b->options.look_at_peers = look_at_peers;
+}
+
 static void tell(dc_thread_t *d, int status)
 {
     pthread_mutex_lock(&d->lock);
@@ -69,7 +92,7 @@ static void *run(void *arg)
     d->stop.data = d;
     if (r == 0) r = gap_uv_env_open(&d->loop, gap_alloc_default(), &d->env);
     if (r == 0) r = gap_dc_open(d->env, gap_alloc_default(), &d->options, &d->dc);
-    if (r == 0) d->port = gap_dc_addr(d->dc).port;
+    if (r == 0) atomic_store(&d->listening, d->port = gap_dc_addr(d->dc).port);
     tell(d, r);
     if (r < 0) return NULL;
     (void)uv_run(&d->loop, UV_RUN_DEFAULT);

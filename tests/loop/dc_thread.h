@@ -11,12 +11,17 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#define DC_THREAD_PEERS 4
+
 typedef struct dc_thread {
     gap_dc_options_t options; /* set after dc_thread_init, before dc_thread_start */
     uint16_t port;            /* set by start */
     char *pem;                /* its public key */
     atomic_uint done_events;  /* set when all traffic is out */
     /* private */
+    atomic_uint listening; /* the port, for the others; 0: not yet */
+    struct dc_thread *peers[DC_THREAD_PEERS];
+    unsigned peer_count;
     gap_rsa_key_t rsa;
     uv_loop_t loop;
     uv_async_t stop;
@@ -31,6 +36,9 @@ typedef struct dc_thread {
 
 /** Defaults, and the key that all of them use. */
 void dc_thread_init(dc_thread_t *d);
+/** Each knows the other as soon as that listens. Before both are started, with options.dc set; both
+ * live until both are stopped. */
+void dc_thread_introduce(dc_thread_t *a, dc_thread_t *b);
 /** Listens when it returns; fails the test if it can't. */
 void dc_thread_start(dc_thread_t *d);
 /** Close, join, and check that nothing is left on its loop. */
