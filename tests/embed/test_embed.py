@@ -58,13 +58,18 @@ def flags(env, prefix, *what):
     return done.stdout.split()
 
 
-def bot_text():
+def readme_code(title):
+    """The first C text under a title."""
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
         text = file.read()
-    match = re.search(r"^## Echo bot\n.*?^```c\n(.*?)^```", text, re.M | re.S)
-    if not check(match is not None, "README.md has no C program under '## Echo bot'"):
+    match = re.search(r"^## %s\n(?:(?!^## ).)*?^```c\n(.*?)^```" % title, text, re.M | re.S)
+    if not check(match is not None, "README.md has no C program under '## %s'" % title):
         sys.exit(finish())
-    code = match[1]
+    return match[1]
+
+
+def bot_text():
+    code = readme_code("Echo bot")
     lines = code.count("\n")
     check(lines <= BOT_LINES_MAX, "the echo bot has %d lines, over %d" % (lines, BOT_LINES_MAX))
     return code
@@ -153,6 +158,74 @@ def wrong_token(folder, program):
         server.wait()
 
 
+# What README's text about finding people is tried with: it writes to a channel and to nobody.
+FINDER_MAIN = r"""
+#include <stdlib.h>
+static char hello[] = "hello";
+static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
+{
+    (void)data;
+    if (event->kind == GAP_CLIENT_FATAL) exit(1);
+    if (event->kind != GAP_CLIENT_CAUGHT_UP) return;
+    if (write_to(client, "https://t.me/channel1", hello) != 0) exit(2);
+    if (write_to(client, "@nobody_at_all", hello) != 0) exit(2);
+}
+int main(void)
+{
+    gap_client_config_t config = {
+        .host = "127.0.0.1",
+        .port = (uint16_t)atoi(getenv("SERVER_PORT")),
+        .rsa_key = getenv("SERVER_KEY"),
+        .api_id = 1,
+        .api_hash = "x",
+        .bot_token = "1000:secret",
+    };
+    gap_client_t *client;
+    if (gap_client_open(uv_default_loop(), &config, &client) != 0) return 3;
+    gap_client_on_event(client, on_event, NULL);
+    if (gap_client_start(client) != 0) return 3;
+    return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}
+"""
+
+
+def compile_finder(folder, env, prefix, lib):
+    source, program = os.path.join(folder, "finder.c"), os.path.join(folder, "finder")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(readme_code("Finding people") + FINDER_MAIN)
+    done = run(["cc", "-Wall", "-Wextra", "-Werror", source,
+                *flags(env, prefix, "--cflags", "--libs"), "-Wl,-rpath," + lib, "-luv", "-o",
+                program])
+    check(done.returncode == 0, "README's text about finding people does not compile:\n" +
+          done.stdout)
+    return program
+
+
+def run_finder(folder, program):
+    key, ledger = os.path.join(folder, "key.pem"), os.path.join(folder, "finder.ledger")
+    server = subprocess.Popen(
+        [os.path.join(BUILD, "gapless-dc"), "--pubkey-out", key, "--ledger", ledger, "--events",
+         "0", "--channels", "5"], stdout=subprocess.PIPE, universal_newlines=True)
+    finder = None
+    try:
+        port = json.loads(server.stdout.readline())["port"]
+        with open(key, encoding="utf-8") as file:
+            pem = file.read()
+        finder = subprocess.Popen([program], stderr=subprocess.PIPE, universal_newlines=True,
+                                  env=dict(os.environ, SERVER_PORT=str(port), SERVER_KEY=pem))
+        said = finder.stderr.readline()
+        check(said == "nobody has this username\n", "the finder said: " + said)
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and answers(ledger) == (0, 0):
+            time.sleep(0.1)
+        check(answers(ledger) == (1, 0), "the finder did not write to the channel")
+    finally:
+        for process in (finder, server):
+            if process is not None:
+                process.send_signal(signal.SIGTERM)
+                process.wait()
+
+
 def headers(folder, env, prefix, lib):
     include = os.path.join(prefix, "include", "gapless")
     names = sorted(os.listdir(include))
@@ -193,7 +266,9 @@ def main():
         env, prefix, lib = install(os.path.join(folder, "stage"))
         headers(folder, env, prefix, lib)
         shared, static = compile_bot(folder, code, env, prefix, lib)
+        finder = compile_finder(folder, env, prefix, lib)
         if not failures:
+            run_finder(folder, finder)
             run_bot(folder, shared)
             run_bot(folder, static)
             wrong_token(folder, shared)

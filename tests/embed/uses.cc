@@ -27,6 +27,11 @@ static void on_answer(gap_client_t *, const gap_result_t *result, void *data)
     *static_cast<int *>(data) = result->status;
 }
 
+static void on_found(gap_client_t *, const gap_found_peer_t *found, void *data)
+{
+    *static_cast<int *>(data) = found->status;
+}
+
 static void on_closed(void *data) { *static_cast<bool *>(data) = true; }
 
 int main()
@@ -42,7 +47,7 @@ int main()
     gap_tl_peer_user_t back{};
     if (GAP_TL_READ(object, GAP_TL_PEER_USER, &back) != 12 || back.user_id != 7) return 3;
 
-    // Opened on a loop, refused to start without a token, closed.
+    // Opened on a loop, asked for what needs a start, closed.
     gap_client_config_t config{};
     config.network = GAP_NETWORK_TEST;
     config.api_id = 1;
@@ -55,7 +60,8 @@ int main()
     if (gap_client_open(&loop, &config, &client) != 0) return 5;
     gap_client_on_update(client, on_update, nullptr);
     gap_client_on_message(client, on_message, nullptr);
-    if (gap_client_start(client) != GAP_E_ARGUMENT) return 6;
+    if (gap_client_sign_in_code(client, "12345") != GAP_E_STATE) return 6;
+    if (gap_client_find_peer(client, "me", on_found, &status) != GAP_E_STATE) return 10;
     gap_tl_help_get_config_t query{};
     if (gap_tl_help_get_config(client, &query, on_answer, &status) != GAP_E_STATE) return 7;
     gap_client_close(client, on_closed, &closed);
