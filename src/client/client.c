@@ -1,8 +1,9 @@
 /*
  * client/client.c - life and death of a client, and the small accessors.
  *
- *   open --> (start) --> ... --> close: engine and link close -> the actor closes -> after that
- * tick the runtime ends -> the environment closes -> the client is freed -> closed callback
+ *   open --> (start) --> ... --> close: engine and links close -> the store -> the actor closes ->
+ * after that tick the runtime ends -> the environment closes -> the client is freed -> closed
+ * callback
  *
  * Closing counts children, engine and link; the actor's `closed` runs in a tick when both are gone.
  * The runtime can't end inside its own tick, so the client stands between it and the environment
@@ -106,6 +107,7 @@ void client_free(gap_client_t *c)
 {
     client_book_fini(&c->book);
     client_sign_in_end(c);
+    client_keep_free(c);
     client_settings_free(&c->settings, c->alloc);
     gap_wipe(&c->session, sizeof c->session);
     gap_free(c->alloc, c);
@@ -125,6 +127,7 @@ void client_attach(gap_client_t *c, gap_env_t *env, const struct client_env_ops 
     c->rt.log_cb = c->log;
     c->rt.log_data = c->log_data;
     c->rt.log_level = c->log_level;
+    c->storage = config->storage;
     gap_loop_init(&c->loop, &actor_class);
 }
 
@@ -140,6 +143,7 @@ static void engine_closed(void *arg)
     gap_client_t *c = arg;
 
     c->engine = NULL;
+    if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);
 }
 
@@ -168,7 +172,9 @@ void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *
     client->closed_data = data;
     client_close_engine(client);
     client_people_close(client);
+    client_keep_salt(client);
     client_close_link(client);
+    client_keep_close(client);
     gap_loop_close(&client->rt, &client->loop);
 }
 

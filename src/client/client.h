@@ -1,16 +1,19 @@
 /*
  * client/client.h - what is behind gap_client_t, for the files of src/client.
  *
- *   IDLE --start--> SIGNING_IN --> SIGNED_IN --401--> SIGNED_OUT
- *                    |    ^ \--refused--> FATAL (also from the link, in any state)
- *         X_MIGRATE  v    | link closed, next one opened
- *                 [LOOKING_UP]
- *   any --close--> closing: engine and link close, then the actor, the runtime, the environment
+ *   IDLE --start--> [OPENING] --> SIGNING_IN --> SAVING --> SIGNED_IN --401, log-out--> SIGNED_OUT
+ *                       |         |    ^ \                   ^
+ *                       |         v    |  \--refused--> FATAL | (also from the link, in any state)
+ *                       |      [LOOKING_UP], moving           |
+ *                       \--a session is stored--> RESUMING ---/
+ *   any --close--> closing: engine, finder and links close, then the store, the actor, the runtime,
+ *   the environment
  *
  *   client.c    open, close, accessors        start.c     the order of starting; signed in, out
  *   link.c      the main link                 sign_in.c   the sign-in; its header says the rest
  *   dcs.c       where the data centres are    call.c      requests
  *   events.c    telling the host              settings.c  the configuration
+ *   keep.c      session file and storage
  *   reply.c     addressing peers              people.c    who is known, looking peers up
  *
  * The client is an actor of its runtime only to count its children, the engine and the links; all
@@ -23,6 +26,7 @@
 #include "loops/engine.h"
 #include "loops/loop.h"
 #include "loops/session_loop.h"
+#include "loops/store_loop.h"
 #include "store/session_file.h"
 
 #include <gapless/client.h>
@@ -40,8 +44,11 @@
 
 enum client_state {
     CLIENT_IDLE = 0,
+    CLIENT_OPENING, /* session file and storage */
     CLIENT_SIGNING_IN,
     CLIENT_LOOKING_UP, /* asking for the address of the data centre to move to */
+    CLIENT_SAVING,     /* signed in, to be told when the session is saved */
+    CLIENT_RESUMING,   /* connecting with a stored session */
     CLIENT_SIGNED_IN,
     CLIENT_SIGNED_OUT,
     CLIENT_FATAL,
@@ -65,6 +72,7 @@ struct client_settings {
     char *api_hash;
     char *bot_token; /* "": a person */
     char *phone;     /* digits; "": asked for */
+    char *session;   /* file; "": none */
     char *device_model;
     char *system_version;
     char *app_version;
@@ -91,9 +99,20 @@ struct gap_client {
     struct client_settings settings;
     /** Who the account is, its data centres and keys: the one copy. */
     struct gap_session_data session;
+    gap_store_t *store;     /* NULL: nothing is kept, or not open yet */
+    gap_storage_t *storage; /* the host's, until the store has taken it */
+    bool has_storage;       /* the store has one */
+    bool store_closing;
+    int64_t stored_id; /* whose the storage is; 0: nobody's yet */
     enum client_state state;
     struct client_sign_in *sign_in; /* NULL but while signing in */
     unsigned moves;
+    struct {
+        int32_t code;
+        const char *text;
+        char name[32]; /* of the rpc_error; "": none */
+    } ended;           /* SIGNED_OUT: why */
+    bool logging_out;
     int32_t moving_to; /* LOOKING_UP */
     bool moving;       /* the link closes, the next one goes to session.main_dc */
     bool link_closing;
@@ -165,7 +184,12 @@ int client_on_engine_update(gap_update_t *update, void *data);
 void client_connected(gap_client_t *c);
 /** The server has signed the account in. @param authorization  auth.authorization, boxed. */
 void client_authorised(gap_client_t *c, gap_bytes_t authorization);
-/** The session is over. @param name  Of the rpc_error. */
+/** Session and storage are open. @param loaded  Borrowed. */
+void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded);
+/** What could not be saved is. */
+void client_kept(gap_client_t *c);
+/** The session is over: everything ends but the storage, the key is forgotten, then it is told.
+ * @param name  Of the rpc_error; empty: logged out. */
 void client_signed_out(gap_client_t *c, int32_t code, gap_bytes_t name);
 
 /* ---- link.c ---- */
@@ -212,6 +236,31 @@ void client_sign_in_end(gap_client_t *c);
 /** The link is ready and the account not signed in: do what is next. */
 void client_sign_in(gap_client_t *c);
 
+/* ---- refusal.c ---- */
+
+/** Why a session is over and what to do, for people. @param name  Of the rpc_error; empty: logged
+ * out. */
+const char *client_ended(gap_bytes_t name);
+
+/* ---- keep.c ---- */
+
+/** Open session file and storage; client_restored follows, or a fatal event. @return as
+ * gap_store_open. */
+GAP_NODISCARD int client_keep_open(gap_client_t *c);
+/** Close them if nothing needs them any more: to be called when a child of a closing client has
+ * gone. No-op without, and twice. */
+void client_keep_close(gap_client_t *c);
+/** Destroy a storage that was never opened. */
+void client_keep_free(gap_client_t *c);
+/** Save c->session: after every change of it. Failures are told by themselves. */
+void client_keep_session(gap_client_t *c);
+/** The same; @p saved (with the client as argument) when it is saved, at once if it is not kept, or
+ * with the first failure. @return 0, GAP_E_NOMEM. */
+GAP_NODISCARD int client_keep_session_then(gap_client_t *c, void (*saved)(void *arg, int status));
+/** Save the main link's salt if it is a new one. */
+void client_keep_salt(gap_client_t *c);
+/** Whose the storage is from now on. @return as gap_store_put. */
+GAP_NODISCARD int client_keep_account(gap_client_t *c);
 /* ---- people.c ---- */
 
 /** The engine is open, not yet started: the book goes with it until client_close_engine. What was

@@ -22,6 +22,7 @@ static gap_log_level_t level_of(gap_event_kind_t kind)
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
+    case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_ERROR:
     case GAP_CLIENT_DISCONNECTED:
         return GAP_LOG_WARN;
@@ -176,7 +177,7 @@ static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const cha
                     e->error, e->update == NULL ? "?" : gap_tl_name(gap_update_id(e->update)));
         break;
     case GAP_EVENT_UNAUTHORIZED:
-        client_signed_out(c, e->error_code, gap_str("a difference was refused"));
+        client_signed_out(c, e->error_code, gap_str("AUTH_KEY_UNREGISTERED"));
         break;
     default:
         break;

@@ -53,6 +53,7 @@ static void on_state(void *arg, enum gap_link_state state, const struct gap_link
                     client_dc_name(c, c->session.main_dc, name));
         if (first && !c->link_closing) client_connected(c);
     } else if (state == GAP_LINK_DOWN && down != NULL) {
+        client_keep_salt(c);
         tell_down(c, down);
     }
 }
@@ -68,6 +69,7 @@ static void on_auth_key(void *arg, const uint8_t *auth_key, uint64_t server_salt
     d->salt = server_salt;
     d->has_key = true;
     d->authorised = false;
+    client_keep_session(c);
 }
 
 static bool engine_open(const gap_client_t *c)
@@ -106,12 +108,29 @@ static void on_unauthorized(void *arg, int32_t code, gap_bytes_t name)
     client_signed_out(arg, code, name);
 }
 
+/* The server does not know the key: whoever was signed in with it no longer is; who is about to
+ * sign in gets a new one. @return that was it. */
+static bool forgotten(gap_client_t *c, int status, int32_t code)
+{
+    const struct gap_session_dc *d = client_dc(c, c->session.main_dc);
+
+    if (status != GAP_E_TRANSPORT || code != -404 || d == NULL || !d->has_key) return false;
+    if (c->state == CLIENT_SIGNED_IN || c->state == CLIENT_RESUMING) {
+        client_signed_out(c, code, gap_str("AUTH_KEY_FORGOTTEN"));
+        return true;
+    }
+    if (c->state != CLIENT_SIGNING_IN || ++c->moves > GAP_CLIENT_MOVES_MAX) return false;
+    client_drop_key(c);
+    client_move_to(c, c->session.main_dc);
+    return true;
+}
+
 static void on_fatal(void *arg, int status, int32_t code)
 {
     gap_client_t *c = arg;
     char name[GAP_CLIENT_NAME_MAX];
 
-    if (c->link_closing) return;
+    if (c->link_closing || forgotten(c, status, code)) return;
     (void)client_dc_name(c, c->session.main_dc, name);
     if (status == GAP_E_KEY) {
         client_fatal(c, status, 0,
@@ -165,6 +184,7 @@ static void link_closed(void *arg)
             client_fatal(c, r, 0, "can't connect to data centre %d: %s", c->session.main_dc,
                          gap_strerror(r));
     }
+    if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);
 }
 

@@ -56,6 +56,7 @@ static void finder_closed(void *arg)
     gap_client_t *c = arg;
 
     c->finder = NULL;
+    if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);
 }
 

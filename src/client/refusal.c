@@ -134,3 +134,30 @@ const struct refusal *client_refusal(gap_bytes_t name)
         if (gap_bytes_equal(name, gap_str(table[i].name))) return &table[i];
     return &unknown;
 }
+
+/* ---- the end of a session ---- */
+
+#define ANEW "; start again to sign in anew"
+
+static const struct {
+    const char *name;
+    const char *text;
+} ends[] = {
+    {"", "logged out" ANEW},
+    {"AUTH_KEY_UNREGISTERED", "the server has ended the session" ANEW},
+    {"AUTH_KEY_INVALID", "the server does not accept the session's key" ANEW},
+    {"AUTH_KEY_FORGOTTEN", "the server has forgotten the session's key" ANEW},
+    {"SESSION_REVOKED", "the session was ended from another device of the account" ANEW},
+    {"SESSION_EXPIRED", "the session has expired" ANEW},
+    {"USER_DEACTIVATED", "the account was deleted; sign in with another one"},
+    {"USER_DEACTIVATED_BAN", "Telegram has banned the account; write to recover@telegram.org"},
+    {"AUTH_KEY_DUPLICATED", "two programs used the session at once, so the server ended it; give "
+                            "each a session file of its own, then start again to sign in anew"},
+};
+
+const char *client_ended(gap_bytes_t name)
+{
+    for (size_t i = 0; i < GAP_ARRAY_LEN(ends); i++)
+        if (gap_bytes_equal(name, gap_str(ends[i].name))) return ends[i].text;
+    return "the server has ended the session" ANEW;
+}

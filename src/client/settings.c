@@ -82,6 +82,7 @@ void client_settings_free(struct client_settings *s, const gap_alloc_t *alloc)
     free_text(alloc, &s->api_hash);
     free_text(alloc, &s->bot_token);
     free_text(alloc, &s->phone);
+    free_text(alloc, &s->session);
     free_text(alloc, &s->device_model);
     free_text(alloc, &s->system_version);
     free_text(alloc, &s->app_version);
@@ -174,6 +175,7 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
         {or_default(config->api_hash, ""), &s->api_hash},
         {or_default(config->bot_token, ""), &s->bot_token},
         {or_default(config->phone, ""), &s->phone},
+        {or_default(config->session, ""), &s->session},
         {or_default(config->device_model, "Gapless"), &s->device_model},
         {or_default(config->system_version, "1.0"), &s->system_version},
         {or_default(config->app_version, GAP_VERSION), &s->app_version},

@@ -1,0 +1,149 @@
+/*
+ * client/keep.c - what outlives the process: the session file (keys, addresses, who) and the
+ * storage (positions, peers), both by way of the store loop.
+ *
+ *   client_keep_open -> opened -> client_restored -> ... -> client_keep_close
+ *   engine: changed -> touch -> collect -> put        c->session changed -> client_keep_session
+ *
+ * Owns c->store, and c->storage until the store loop takes it. A child of the client: it closes
+ * when engine, finder and links are gone, so that the last positions are stored.
+ */
+#include "client/client.h"
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+
+/* ---- who it is ---- */
+
+int client_keep_account(gap_client_t *c)
+{
+    const gap_record_t r = {
+        .kind = GAP_RECORD_ACCOUNT,
+        .u.account = {c->session.user_id, c->session.bot},
+    };
+    return c->store == NULL ? 0 : gap_store_put(c->store, &r);
+}
+
+/* ---- the session ---- */
+
+static bool keeps_session(const gap_client_t *c)
+{
+    return c->store != NULL && !c->store_closing && c->settings.session[0] != 0;
+}
+
+int client_keep_session_then(gap_client_t *c, void (*saved)(void *arg, int status))
+{
+    if (keeps_session(c)) return gap_store_save_session(c->store, &c->session, saved, c);
+    saved(c, 0);
+    return 0;
+}
+
+void client_keep_session(gap_client_t *c)
+{
+    if (!keeps_session(c)) return;
+    int r = gap_store_save_session(c->store, &c->session, NULL, NULL);
+    if (r < 0)
+        gap_rt_log(&c->rt, GAP_LOG_WARN, "the session is not saved now: %s", gap_strerror(r));
+}
+
+/* A stale salt costs one more round trip, so it is not saved by itself at once. */
+void client_keep_salt(gap_client_t *c)
+{
+    struct gap_session_dc *d = client_dc(c, c->session.main_dc);
+
+    if (c->link == NULL || c->link_closing || d == NULL || !d->has_key) return;
+    uint64_t salt = gap_link_salt(c->link);
+    if (salt == 0 || salt == d->salt) return;
+    d->salt = salt;
+    client_keep_session(c);
+}
+
+/* ---- the store ---- */
+
+static const char *fault_text(int status, const gap_storage_fault_t *fault)
+{
+    return fault != NULL && fault->text[0] != 0 ? fault->text : gap_strerror(status);
+}
+
+static void on_opened(void *arg, int status, const struct gap_store_loaded *loaded,
+                      const gap_storage_fault_t *fault)
+{
+    gap_client_t *c = arg;
+
+    if (c->closing || c->state != CLIENT_OPENING) return;
+    if (status < 0)
+        client_fatal(c, status, 0, "can't start: %s", fault_text(status, fault));
+    else
+        client_restored(c, loaded);
+}
+
+static void on_failed(void *arg, int status, uint64_t retry_us, const gap_storage_fault_t *fault)
+{
+    gap_client_t *c = arg;
+    gap_event_t event = {.kind = GAP_CLIENT_STORE_FAILED, .error = status, .us = retry_us};
+
+    client_emit(c, event, "%s; trying again in %.1f s", fault_text(status, fault),
+                (double)retry_us / 1e6);
+}
+
+static void on_recovered(void *arg)
+{
+    gap_client_t *c = arg;
+
+    client_emit(c, (gap_event_t){.kind = GAP_CLIENT_STORE_RECOVERED}, "stored again");
+    if (!c->closing) client_kept(c);
+}
+
+static int on_collect(void *arg)
+{
+    (void)arg; /* positions are not handed over yet */
+    return 0;
+}
+
+static const struct gap_store_events store_events = {
+    .opened = on_opened,
+    .failed = on_failed,
+    .recovered = on_recovered,
+    .collect = on_collect,
+};
+
+int client_keep_open(gap_client_t *c)
+{
+    const struct gap_store_config config = {
+        .storage = c->storage,
+        .session_path = c->settings.session[0] != 0 ? c->settings.session : NULL,
+    };
+
+    int r = gap_store_open(&c->rt, &config, &store_events, c, &c->store);
+    if (r < 0) return r;
+    c->has_storage = c->storage != NULL;
+    c->storage = NULL;
+    gap_loop_hold(&c->loop);
+    return 0;
+}
+
+static void on_closed(void *arg, int last_status)
+{
+    gap_client_t *c = arg;
+
+    c->store = NULL;
+    if (last_status < 0)
+        gap_rt_log(&c->rt, GAP_LOG_ERROR,
+                   "the last changes could not be stored (%s); the next start asks for them again",
+                   gap_strerror(last_status));
+    gap_loop_drop(&c->rt, &c->loop);
+}
+
+void client_keep_close(gap_client_t *c)
+{
+    if (c->store == NULL || c->store_closing) return;
+    if (c->engine != NULL || c->link != NULL || c->finder != NULL) return; /* they come first */
+    c->store_closing = true;
+    gap_store_close(c->store, on_closed, c);
+}
+
+void client_keep_free(gap_client_t *c)
+{
+    if (c->storage != NULL) c->storage->ops->destroy(c->storage);
+    c->storage = NULL;
+}
