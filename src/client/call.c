@@ -21,6 +21,7 @@ struct host_call {
     gap_client_t *client;
     gap_call_cb callback;
     void *data;
+    uint32_t method;
     size_t query_len; /* the query is kept only where the engine needs it */
     uint8_t query[];
 };
@@ -37,8 +38,21 @@ static bool engine_needs_query(uint32_t id)
            strncmp(type, affected, sizeof affected - 1) == 0;
 }
 
+/* Is the answer well formed? Of a vector only its method says what it holds. @return 0 or why not.
+ */
+static int check_value(uint32_t method, gap_bytes_t value)
+{
+    gap_tl_vector_t vector;
+
+    if (value.len >= 4 && gap_load32(value.data) == GAP_TL_VECTOR)
+        return gap_tl_read_result(value, method, &vector);
+    int64_t used = gap_tl_skip(value);
+    return used < 0 ? (int)used : 0;
+}
+
 /* What the link says, in the words of the public header. */
-static void translate(const struct gap_call_result *from, char name[128], gap_result_t *to)
+static void translate(const struct gap_call_result *from, uint32_t method, char name[128],
+                      gap_result_t *to)
 {
     *to = (gap_result_t){.status = from->status, .rpc_name = ""};
     if (from->status == GAP_E_RPC) {
@@ -49,11 +63,8 @@ static void translate(const struct gap_call_result *from, char name[128], gap_re
         to->rpc_name = name;
     }
     if (from->status != 0) return;
-    int64_t used = gap_tl_skip(from->value);
-    if (used < 0) {
-        to->status = (int)used;
-        return;
-    }
+    to->status = check_value(method, from->value);
+    if (to->status != 0) return;
     to->object.data = from->value.data;
     to->object.len = from->value.len;
     to->object.id = gap_load32(from->value.data);
@@ -82,7 +93,7 @@ static void on_answer(void *arg, gap_call_id_t id, const struct gap_call_result 
     (void)id;
     if (result->status == 0) feed_engine(c, call, result);
     if (call->callback != NULL) {
-        translate(result, name, &told);
+        translate(result, call->method, name, &told);
         call->callback(c, &told, call->data);
     }
     gap_free(c->alloc, call);
@@ -106,7 +117,7 @@ int gap_client_call(gap_client_t *client, gap_tl_object_t query, gap_call_cb cal
     size_t kept = engine_needs_query(query.id) ? (size_t)size : 0;
     struct host_call *call = gap_malloc(client->alloc, sizeof *call + kept);
     if (call == NULL) return GAP_E_NOMEM;
-    *call = (struct host_call){client, callback, data, kept};
+    *call = (struct host_call){client, callback, data, query.id, kept};
     if (kept > 0) {
         int64_t written = gap_tl_write(query, call->query, kept);
         if (written < 0) {
