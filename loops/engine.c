@@ -437,6 +437,10 @@ static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
     e->date = s->date;
+    e->handed.pts = s->pts;
+    e->handed.qts = s->qts;
+    e->handed.seq = s->seq;
+    e->handed.date = s->date;
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) e->common[i].restored = e->known;
     for (size_t i = 0; i < s->channel_count && r == 0; i++) r = import_channel(e, &s->channels[i]);
     return r;

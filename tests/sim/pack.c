@@ -257,7 +257,8 @@ void pack_pts_changed(struct pack *p)
 
 gap_packet_t *pack_updates(struct pack *p, int32_t seq)
 {
-    gap_tl_updates_t u = {VECTOR(p->updates), VECTOR(p->users), VECTOR(p->chats), PACK_DATE, seq};
+    gap_tl_updates_t u = {VECTOR(p->updates), VECTOR(p->users), VECTOR(p->chats),
+                          PACK_DATE + p->later, seq};
     gap_packet_t *packet = packet_of(GAP_TL_UPDATES, &u);
     clear(p);
     return packet;
@@ -265,8 +266,8 @@ gap_packet_t *pack_updates(struct pack *p, int32_t seq)
 
 gap_packet_t *pack_combined(struct pack *p, int32_t seq_start, int32_t seq)
 {
-    gap_tl_updates_combined_t u = {VECTOR(p->updates), VECTOR(p->users), VECTOR(p->chats),
-                                   PACK_DATE,          seq_start,        seq};
+    gap_tl_updates_combined_t u = {VECTOR(p->updates),   VECTOR(p->users), VECTOR(p->chats),
+                                   PACK_DATE + p->later, seq_start,        seq};
     gap_packet_t *packet = packet_of(GAP_TL_UPDATES_COMBINED, &u);
     clear(p);
     return packet;
@@ -319,7 +320,7 @@ gap_packet_t *pack_state(int32_t pts, int32_t qts, int32_t seq)
 
 gap_packet_t *pack_difference(struct pack *p, int32_t pts, int32_t qts, int32_t seq)
 {
-    gap_tl_updates_state_t s = {pts, qts, PACK_DATE, seq, 0};
+    gap_tl_updates_state_t s = {pts, qts, PACK_DATE + p->later, seq, 0};
     gap_tl_updates_difference_t d = NONE(gap_tl_updates_difference_t);
     d.new_messages = VECTOR(p->messages);
     d.new_encrypted_messages = gap_tl_array(NULL, 0);
@@ -334,7 +335,7 @@ gap_packet_t *pack_difference(struct pack *p, int32_t pts, int32_t qts, int32_t 
 
 gap_packet_t *pack_slice(struct pack *p, int32_t pts, int32_t qts, int32_t seq)
 {
-    gap_tl_updates_state_t s = {pts, qts, PACK_DATE, seq, 0};
+    gap_tl_updates_state_t s = {pts, qts, PACK_DATE + p->later, seq, 0};
     gap_tl_updates_difference_slice_t d = NONE(gap_tl_updates_difference_slice_t);
     d.new_messages = VECTOR(p->messages);
     d.new_encrypted_messages = gap_tl_array(NULL, 0);

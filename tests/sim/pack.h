@@ -22,6 +22,7 @@ struct pack {
     } updates, messages, users, chats;
     bool lonely;      /* nobody comes along */
     const char *text; /* of messages; NULL: "hello" */
+    int32_t later;    /* seconds after PACK_DATE at which containers and differences are made */
 };
 
 void pack_fini(struct pack *p);

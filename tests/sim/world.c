@@ -134,6 +134,7 @@ static int on_update(gap_update_t *update, void *data)
     char label[64];
 
     world_label(update, label);
+    if (w->again && gap_update_maybe_repeated(update)) (void)strcat(label, " again");
     if (w->via && gap_update_via(update) != GAP_VIA_PUSH)
         world_trace(w, "%s via %s", label,
                     gap_update_via(update) == GAP_VIA_RESULT ? "result" : "difference");

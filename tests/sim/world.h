@@ -52,6 +52,7 @@ struct world {
     bool shuffle; /* choose at random among the ready loops */
     bool events;  /* trace every event of the engine */
     bool via;     /* tell how updates came */
+    bool again;   /* and whether they may have come before: "apply 12 again" */
     bool closing;
     bool closed;
     uint64_t batches;  /* of loops, with a seed */
