@@ -33,6 +33,7 @@ void client_book_init(struct client_book *b, const gap_alloc_t *alloc)
     *b = (struct client_book){.alloc = alloc};
     STAILQ_INIT(&b->patches);
     client_contexts_init(&b->contexts, alloc);
+    client_prints_init(&b->prints, alloc);
 }
 
 void client_book_fini(struct client_book *b)
@@ -45,8 +46,7 @@ void client_book_fini(struct client_book *b)
     }
     b->patch_count = 0;
     client_contexts_fini(&b->contexts);
-    gap_free(b->alloc, b->fingerprints);
-    b->fingerprints = NULL;
+    client_prints_fini(&b->prints);
     b->storing = false;
     b->engine = NULL;
 }
@@ -58,16 +58,12 @@ void client_book_begin(struct client_book *b, int64_t self_id, bool bot,
     if (b->self_id != self_id) {
         client_contexts_fini(&b->contexts);
         b->partials = false;
-        gap_free(b->alloc, b->fingerprints);
-        b->fingerprints = NULL;
+        client_prints_fini(&b->prints);
     }
     b->self_id = self_id;
     b->bot = bot;
     b->storing = ops != NULL;
-    if (ops == NULL) return;
-    b->ops = *ops;
-    if (b->fingerprints == NULL)
-        b->fingerprints = gap_calloc(b->alloc, 2 * GAP_CLIENT_FINGERPRINTS, sizeof(uint64_t));
+    if (ops != NULL) b->ops = *ops;
 }
 
 void client_book_use(struct client_book *b, gap_engine_t *engine)
@@ -77,9 +73,9 @@ void client_book_use(struct client_book *b, gap_engine_t *engine)
 
 /* ---- storing ---- */
 
-static uint64_t key_of(gap_peer_t peer)
+static uint64_t hash_of(gap_peer_t peer)
 {
-    return (uint64_t)peer.id << 2 | (uint64_t)peer.kind;
+    return gap_hash64((uint64_t)peer.id << 2 | (uint64_t)peer.kind);
 }
 
 /* What is stored of a record is what the engine knows, but for the names. */
@@ -105,45 +101,36 @@ static int put(const struct client_book *b, const gap_peer_record_t *r)
     return b->ops.put(b->ops.arg, &record);
 }
 
-static uint64_t *place(const struct client_book *b, uint64_t hash)
+/* A name that moves to another peer and back leaves the record of the first one as it was, so who
+ * has a name is remembered apart. */
+static bool own(struct client_book *b, uint64_t peer, gap_bytes_t name, bool set)
 {
-    return &b->fingerprints[hash & (GAP_CLIENT_FINGERPRINTS - 1)];
+    uint64_t key = client_name_hash(name);
+
+    if (set) client_prints_set(&b->prints, key, peer);
+    return client_prints_same(&b->prints, key, peer);
 }
 
-/* Behind the fingerprints of records stand those of who has which name: a name that moves to
- * another peer and back leaves the record of the first one as it was. */
-static bool own(const struct client_book *b, gap_peer_t peer, gap_bytes_t name, bool set)
+static bool own_names(struct client_book *b, const gap_peer_record_t *r, bool set)
 {
-    uint64_t *slot = place(b, client_name_hash(name)) + GAP_CLIENT_FINGERPRINTS;
-    uint64_t print = gap_hash64(key_of(peer)); /* two names of one peer may share a place */
-
-    if (set) *slot = print;
-    return *slot == print;
-}
-
-static bool own_names(const struct client_book *b, const gap_peer_record_t *r, bool set)
-{
-    bool all = r->phone.len == 0 || own(b, r->peer, r->phone, set);
+    uint64_t peer = hash_of(r->peer);
+    bool all = r->phone.len == 0 || own(b, peer, r->phone, set);
 
     for (size_t i = 0; i < r->username_count; i++)
-        if (!own(b, r->peer, r->usernames[i], set)) all = false;
+        if (!own(b, peer, r->usernames[i], set)) all = false;
     return all;
 }
 
 static void keep(struct client_book *b, struct client_seen *s)
 {
-    uint64_t *slot = NULL;
-    uint64_t print = 0;
+    uint64_t key = hash_of(s->record.peer);
+    uint64_t print = client_fingerprint(&s->record);
 
-    if (b->fingerprints != NULL) {
-        slot = place(b, gap_hash64(key_of(s->record.peer)));
-        print = client_fingerprint(&s->record);
-        if (*slot == print && own_names(b, &s->record, false)) return;
-    }
+    if (client_prints_same(&b->prints, key, print) && own_names(b, &s->record, false)) return;
     complete(b, &s->record);
     /* Too many wait, or no memory: the next time it is seen will do. */
-    if (put(b, &s->record) < 0 || slot == NULL) return;
-    *slot = print;
+    if (put(b, &s->record) < 0) return;
+    client_prints_set(&b->prints, key, print);
     (void)own_names(b, &s->record, true);
 }
 
@@ -291,9 +278,8 @@ static void write_patch(struct client_book *b, const struct client_patch *p,
     complete(b, &r);
     apply(p, &r);
     bool stored_now = put(b, &r) == 0;
-    if (b->fingerprints == NULL) return;
     /* What comes next of this peer is written, whatever it was before the change. */
-    *place(b, gap_hash64(key_of(p->peer))) = 0;
+    client_prints_drop(&b->prints, hash_of(p->peer));
     if (stored_now) (void)own_names(b, &r, true);
 }
 

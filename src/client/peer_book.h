@@ -12,13 +12,11 @@
 #define GAP_CLIENT_PEER_BOOK_H
 
 #include "client/peer_context.h"
+#include "client/peer_prints.h"
 #include "client/peer_record.h"
 #include "loops/engine.h"
 #include "loops/store_loop.h"
 
-/** Fingerprints of records that were stored, and of who has which name, 8 bytes each; a power of
- * two. */
-#define GAP_CLIENT_FINGERPRINTS 1024
 /** Changes of names that wait for what is stored; beyond it the rest of a record is given up for
  * the change, and learned again. */
 #define GAP_CLIENT_PATCHES_MAX 64
@@ -37,8 +35,7 @@ STAILQ_HEAD(client_patches, client_patch);
 
 struct client_book {
     const gap_alloc_t *alloc;
-    gap_engine_t *engine;   /* NULL: none */
-    uint64_t *fingerprints; /* NULL: nothing is stored, or out of memory: all is written */
+    gap_engine_t *engine; /* NULL: none */
     struct client_book_ops ops;
     int64_t self_id;
     bool bot;
@@ -48,6 +45,7 @@ struct client_book {
     size_t patch_count;
     struct client_patches patches;
     struct client_contexts contexts;
+    struct client_prints prints; /* of records, by peer; of peers, by name and phone */
 };
 
 /** How a peer can be addressed. */
@@ -70,7 +68,8 @@ void client_book_init(struct client_book *b, const gap_alloc_t *alloc);
 /** Safe twice. No call to ops.stored may be open. */
 void client_book_fini(struct client_book *b);
 
-/** The account is known; what was noted of another one is forgotten. @param ops  Copied; NULL: nothing is stored. */
+/** The account is known; what was noted of another one is forgotten.
+ * @param ops  Copied; NULL: nothing is stored. */
 void client_book_begin(struct client_book *b, int64_t self_id, bool bot,
                        const struct client_book_ops *ops);
 /** The engine to learn from and to ask; NULL: it closes. Borrowed. */

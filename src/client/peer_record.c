@@ -153,38 +153,39 @@ int client_seen_next(struct client_seen_walk *walk, struct client_seen *out)
 
 static uint64_t mix(uint64_t h, uint64_t word)
 {
-    return gap_hash64(h * 0x9e3779b97f4a7c15U + word + 1);
+    h = (h ^ word) * 0x9e3779b97f4a7c15U;
+    return h ^ h >> 32;
 }
 
-static uint64_t mix_bytes(uint64_t h, gap_bytes_t b)
+/* @param ones  Bits set in every word first. */
+static uint64_t mix_bytes(uint64_t h, gap_bytes_t b, uint64_t ones)
 {
     size_t i = 0;
 
-    h = mix(h, b.len);
-    for (; i + 8 <= b.len; i += 8) h = mix(h, gap_load64(b.data + i));
+    h = mix(h, b.len + 1);
+    for (; i + 8 <= b.len; i += 8) h = mix(h, gap_load64(b.data + i) | ones);
+    if (i == b.len) return h;
     uint64_t rest = 0;
-    for (; i < b.len; i++) rest = rest << 8 | b.data[i];
-    return mix(h, rest);
+    memcpy(&rest, b.data + i, b.len - i);
+    return mix(h, rest | ones);
 }
 
 uint64_t client_fingerprint(const gap_peer_record_t *r)
 {
-    uint64_t h = mix((uint64_t)r->peer.kind, (uint64_t)r->peer.id);
+    uint64_t h = mix((uint64_t)r->peer.kind + 1, (uint64_t)r->peer.id);
 
     h = mix(h, (uint64_t)r->access_hash);
     h = mix(h, (r->has_hash ? 1U : 0U) | (r->min ? 2U : 0U) | (r->has_names ? 4U : 0U));
-    h = mix_bytes(h, r->phone);
-    for (size_t i = 0; i < r->username_count; i++) h = mix_bytes(h, r->usernames[i]);
+    h = mix_bytes(h, r->phone, 0);
+    for (size_t i = 0; i < r->username_count; i++) h = mix_bytes(h, r->usernames[i], 0);
+    h = gap_hash64(h);
     return h == 0 ? 1 : h;
 }
 
 uint64_t client_name_hash(gap_bytes_t name)
 {
-    uint64_t h = 0;
-
-    /* Only letters differ by this bit, of what usernames and phones may hold. */
-    for (size_t i = 0; i < name.len; i++) h = mix(h, name.data[i] | 0x20U);
-    return h;
+    /* Of what usernames and phones may hold only letters differ by this bit. */
+    return gap_hash64(mix_bytes(0, name, UINT64_C(0x2020202020202020)));
 }
 
 /* ---- answers ---- */

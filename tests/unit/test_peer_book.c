@@ -1,5 +1,6 @@
 /* tests/unit/test_peer_book.c - what of users and chats is kept: records, fingerprints, places
  * where partial peers were seen, names that change, and how each of them is addressed. */
+#include "base/map.h"
 #include "tests/unit/people_world.h"
 
 static const gap_bytes_t none = {NULL, 0};
@@ -360,21 +361,54 @@ START_TEST(test_a_name_that_comes_back)
 }
 END_TEST
 
-/* Many in turn: each is written when it changes, and now and then when two share a place. */
+/* Many in turn are written a few times while the cache grows, then no more. */
 START_TEST(test_many_peers_in_turn)
 {
+    enum { PEERS = 600, ROUNDS = 20 };
     struct people p;
 
     ck_assert_int_eq(people_open(&p, false, true, 0), 0);
-    for (int round = 0; round < 20; round++) {
-        for (int64_t id = 1; id <= 50; id++) {
-            people_feed(&p, none, build_user(id, id * 10, 0, NULL), none);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int64_t id = 1; id <= PEERS; id++) {
+            char name[32];
+            (void)snprintf(name, sizeof name, "somebody_%d", (int)id);
+            people_feed(&p, none, people_named_user(id, id * 10, 0, name, NULL), none);
             p.trace[0] = 0;
         }
     }
-    ck_assert_uint_ge(p.puts, 50);
-    ck_assert_msg(p.puts < 50 + 20 * 10, "%u writes for 1,000 sightings", p.puts);
+    ck_assert_uint_ge(p.puts, PEERS);
+    ck_assert_msg(p.puts <= 5 * PEERS, "%u writes for %d sightings", p.puts, PEERS * ROUNDS);
     people_close(&p);
+}
+END_TEST
+
+START_TEST(test_fingerprints_are_bounded)
+{
+    struct client_prints t;
+    struct fault_alloc f;
+    unsigned hits = 0;
+
+    for (long fail = 0; fail < 8; fail++) {
+        fault_alloc_init(&f, fail);
+        f.fail_on = true;
+        client_prints_init(&t, &f.alloc);
+        for (uint64_t i = 1; i <= 200000; i++) {
+            uint64_t key = gap_hash64(i);
+            client_prints_set(&t, key, gap_hash64(i + 1));
+            if (fail == 1) continue;
+            if (!client_prints_same(&t, key, gap_hash64(i + 1))) ck_abort_msg("the newest is kept");
+            if (client_prints_same(&t, key, gap_hash64(i + 2))) ck_abort_msg("and it alone");
+        }
+        ck_assert_uint_le(t.cap, CLIENT_PRINTS_MAX);
+        if (fail == 0) ck_assert_uint_eq(t.cap, CLIENT_PRINTS_MAX);
+        client_prints_drop(&t, gap_hash64(200000));
+        ck_assert(!client_prints_same(&t, gap_hash64(200000), gap_hash64(200001)));
+        for (uint64_t i = 1; i <= 200000; i++)
+            hits += client_prints_same(&t, gap_hash64(i), gap_hash64(i + 1));
+        client_prints_fini(&t);
+        ck_assert_int_eq(f.live, 0);
+    }
+    ck_assert_uint_gt(hits, CLIENT_PRINTS_MAX / 2);
 }
 END_TEST
 
@@ -692,6 +726,7 @@ static Suite *book_suite(void)
     tcase_add_test(t, test_partial_channels_tell_usernames);
     tcase_add_test(t, test_a_name_that_comes_back);
     tcase_add_test(t, test_many_peers_in_turn);
+    tcase_add_test(t, test_fingerprints_are_bounded);
     tcase_add_test(t, test_partial_peers_are_stored_with_their_place);
     tcase_add_test(t, test_names_that_change_keep_the_rest);
     tcase_add_test(t, test_too_many_changes_at_once);
