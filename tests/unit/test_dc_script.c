@@ -51,6 +51,9 @@ static const struct {
     {"at most less than at least", "expect getDifference 3 2", "less than at least"},
     {"pts 0", "reset common 0", "at least 1"},
     {"accounts count from 1", "account 0", "counted from 1"},
+    {"sign-ins", "revoke\nrevoke USER_DEACTIVATED\nduplicate\npassword 9996621234 a b\n", NULL},
+    {"no person's phone", "password 12345 secret", "'12345' is no person's phone"},
+    {"a word behind duplicate", "duplicate all", "'all' is one word too many"},
     {"another data centre", "peer-dc 1000=[2001:db8:1111:2222:3333:4444:5555:6666]:65535,media",
      NULL},
     {"another data centre by name", "peer-dc 4=localhost:1",
@@ -132,6 +135,32 @@ START_TEST(fills_in_the_steps)
 }
 END_TEST
 
+START_TEST(fills_in_sign_ins)
+{
+    gap_dc_script_t s;
+    char error[256] = "";
+    const char *text = "password +9996621234 two words\n"
+                       "password 9996621234\n"
+                       "revoke\n"
+                       "answer 3 getState revoke USER_DEACTIVATED\n"
+                       "answer getState duplicate\n";
+
+    ck_assert_msg(read_text(gap_alloc_default(), text, &s, error) == 0, "%s", error);
+    ck_assert_uint_eq(s.count, 5);
+    ck_assert_int_eq(s.steps[0].what, GAP_DC_DO_PASSWORD);
+    ck_assert_int_eq(s.steps[0].person, DC_PERSON_ID_FIRST + 21234);
+    ck_assert_str_eq(s.steps[0].text, "two words");
+    ck_assert_str_eq(s.steps[1].text, "");
+    ck_assert_int_eq(s.steps[2].what, GAP_DC_DO_REVOKE);
+    ck_assert_str_eq(s.steps[2].text, "SESSION_REVOKED");
+    ck_assert_int_eq(s.steps[3].act, GAP_DC_ACT_REVOKE);
+    ck_assert_uint_eq(s.steps[3].times, 3);
+    ck_assert_str_eq(s.steps[3].text, "USER_DEACTIVATED");
+    ck_assert_int_eq(s.steps[4].act, GAP_DC_ACT_DUPLICATE);
+    gap_dc_script_fini(&s);
+}
+END_TEST
+
 /* The first of a swapped pair waits until the second is out. */
 START_TEST(swap_is_a_hold_and_a_release)
 {
@@ -204,6 +233,7 @@ static Suite *make_suite(void)
 
     tcase_add_loop_test(tc, reads_or_says_why_not, 0, GAP_ARRAY_LEN(cases));
     tcase_add_test(tc, fills_in_the_steps);
+    tcase_add_test(tc, fills_in_sign_ins);
     tcase_add_test(tc, swap_is_a_hold_and_a_release);
     tcase_add_test(tc, random_bytes_do_no_harm);
     tcase_add_test(tc, memory_may_run_out);
