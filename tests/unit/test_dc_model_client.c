@@ -180,6 +180,50 @@ START_TEST(test_from_any_old_state)
 }
 END_TEST
 
+/* How many of the next 200 events of a traffic are each account's own. */
+static void count_events(dc_traffic_t *traffic, dc_model_t *m, unsigned counts[3])
+{
+    dc_event_t e;
+    uint32_t n;
+
+    memset(counts, 0, 3 * sizeof *counts);
+    for (int i = 0; i < 200; i++) {
+        ck_assert_int_eq(dc_traffic_next(traffic, m, START_US, &n), 0);
+        dc_model_event(m, n, &e);
+        if (e.account >= BOT && e.account < BOT + 3) counts[e.account - BOT]++;
+    }
+}
+
+START_TEST(test_nothing_happens_to_who_is_away)
+{
+    dc_options_t o = world(5);
+    dc_traffic_options_t to = {5, 800, DC_KINDS_ALL};
+    dc_traffic_t traffic;
+    dc_model_t *m = NULL;
+    unsigned counts[3];
+
+    ck_assert_int_eq(dc_model_new(gap_alloc_default(), &o, &m), 0);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(dc_model_account(m, BOT + i, true, START_US), 0);
+    dc_traffic_init(&traffic, &to);
+    count_events(&traffic, m, counts);
+    ck_assert(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
+    dc_model_away(m, BOT + 1, true);
+    dc_model_away(m, BOT + 1, true); /* once is enough */
+    dc_model_away(m, BOT + 7, true); /* nobody */
+    count_events(&traffic, m, counts);
+    ck_assert(counts[0] > 0 && counts[1] == 0 && counts[2] > 0);
+    ck_assert(dc_model_is_away(m, BOT + 1) && !dc_model_is_away(m, BOT + 7));
+    dc_model_away(m, BOT, true);
+    dc_model_away(m, BOT + 2, true);
+    count_events(&traffic, m, counts); /* all are: it goes on */
+    ck_assert(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
+    dc_model_away(m, BOT + 2, false);
+    count_events(&traffic, m, counts);
+    ck_assert(counts[0] == 0 && counts[1] == 0 && counts[2] > 0);
+    dc_model_free(m);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("dc_model_client");
@@ -190,6 +234,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, test_client_with_slices, 0, 12);
     tcase_add_loop_test(tc, test_client_that_sends_itself, 0, 6);
     tcase_add_loop_test(tc, test_from_any_old_state, 0, 10);
+    tcase_add_test(tc, test_nothing_happens_to_who_is_away);
     suite_add_tcase(s, tc);
     return s;
 }
