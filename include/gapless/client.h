@@ -236,8 +236,8 @@ GAP_API GAP_NODISCARD int gap_client_call(gap_client_t *client, gap_tl_object_t 
  * @param text      UTF-8, 1 to 4096 characters; copied.
  * @param callback  As of gap_client_call; may be NULL.
  * @return 0; GAP_E_ARGUMENT the update has no message or the text is empty; GAP_E_NOT_FOUND the
- *         chat's access hash did not come with the update and is not known; otherwise as
- *         gap_client_call.
+ *         chat's access hash did not come with the update and is not known: gap_client_find_peer
+ *         may get it; otherwise as gap_client_call.
  */
 GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
                                     void *data);

@@ -1,6 +1,7 @@
 /* tests/unit/test_peer_book.c - what of users and chats is kept: records, fingerprints, places
  * where partial peers were seen, names that change, and how each of them is addressed. */
 #include "base/map.h"
+#include "base/prng.h"
 #include "tests/unit/people_world.h"
 
 static const gap_bytes_t none = {NULL, 0};
@@ -682,6 +683,50 @@ START_TEST(test_answers_teach)
 }
 END_TEST
 
+/* Answers with flipped bits and torn ends: nothing is learned of what can't be read, nothing
+ * breaks. */
+START_TEST(test_damaged_answers)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    static const uint32_t flags[] = {GAP_TL_USERNAME_F_ACTIVE, 0, GAP_TL_USERNAME_F_ACTIVE};
+    gap_bytes_t message = build_message((gap_peer_t){8, GAP_PEER_CHANNEL}, 17, 31, "x");
+    gap_bytes_t users[] = {user_with_names("first", flags, names, 3),
+                           build_user(17, 71, GAP_TL_USER_F_MIN, NULL)};
+    gap_bytes_t channel = named_channel(80, 0, "news");
+    gap_tl_object_t parts[] = {as_object(message), as_object(users[0]), as_object(users[1]),
+                               as_object(channel)};
+    gap_tl_messages_channel_messages_t m = {
+        .messages = gap_tl_array(&parts[0], 1),
+        .topics = gap_tl_array(NULL, 0),
+        .chats = gap_tl_array(&parts[3], 1),
+        .users = gap_tl_array(&parts[1], 2),
+    };
+    gap_bytes_t whole = build(GAP_TL_OF(GAP_TL_MESSAGES_CHANNEL_MESSAGES, &m));
+    gap_prng_t rng = {5};
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    for (int i = gap_test_seeds(20000); i > 0; i--) {
+        size_t len = gap_prng_below(&rng, 8) == 0 ? gap_prng_below(&rng, whole.len) : whole.len;
+        uint8_t *copy = malloc(len + 1);
+        memcpy(copy, whole.data, len);
+        for (size_t k = gap_prng_below(&rng, 4); k > 0 && len > 0; k--)
+            copy[gap_prng_below(&rng, len)] ^= (uint8_t)(1U << gap_prng_below(&rng, 8));
+        client_book_answer(&p.book, gap_bytes(copy, len), 0);
+        p.trace[0] = 0;
+        free(copy);
+    }
+    client_book_answer(&p.book, whole, 0);
+    ck_assert_str_ne(address_of(&p, GAP_PEER_CHANNEL, 8), gap_strerror(GAP_E_NOT_FOUND));
+    people_close(&p);
+    build_free(message);
+    build_free(users[0]);
+    build_free(users[1]);
+    build_free(channel);
+    build_free(whole);
+}
+END_TEST
+
 START_TEST(test_without_memory)
 {
     for (long fail = 1; fail < 12; fail++) {
@@ -735,6 +780,7 @@ static Suite *book_suite(void)
     tcase_add_test(t, test_what_was_stored_is_known_again);
     tcase_add_test(t, test_another_account_begins_anew);
     tcase_add_test(t, test_answers_teach);
+    tcase_add_test(t, test_damaged_answers);
     tcase_add_test(t, test_without_memory);
     suite_add_tcase(s, t);
     return s;
