@@ -1,13 +1,17 @@
 /*
- * tests/loop/test_find.c - a client looks peers up at a simulated data centre, addresses what it
- * found, and is closed while it looks.
+ * tests/loop/test_find.c - a client looks peers up at a simulated data centre and in its storage,
+ * also after a restart, addresses what it found and whom it saw in part, and is closed while it
+ * looks.
  */
 #include "tests/check_main.h"
 
 #include "tests/loop/dc_thread.h"
 
 #include <gapless/gapless.h>
+#include <dirent.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PATIENCE_MS 20000
 
@@ -26,6 +30,11 @@ struct host {
     uint8_t input[GAP_INPUT_PEER_BYTES];
     gap_tl_object_t object;
     bool over;
+    gap_storage_t *storage; /* for the next client */
+    const char *session;
+    atomic_uint resolved; /* questions for a username that the server got */
+    unsigned partials;    /* messages of users seen in part, in basic groups */
+    gap_peer_t partial;
 };
 
 static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
@@ -86,13 +95,44 @@ static void await(struct host *h, const unsigned *counter, unsigned value)
     (void)uv_run(&h->loop, UV_RUN_NOWAIT);
 }
 
-static void open_client(struct host *h, const char *token, const char *phone)
+/* On the data centre's thread. */
+static int on_ledger(void *data, const char *line, size_t len)
+{
+    static const char call[] = "\"method\":\"contacts.resolveUsername\"";
+    struct host *h = data;
+
+    if (memmem(line, len, call, sizeof call - 1) != NULL) h->resolved++;
+    return 0;
+}
+
+static int on_message(gap_update_t *update, const gap_message_t *message, void *data)
+{
+    struct host *h = data;
+    uint8_t storage[GAP_INPUT_PEER_BYTES];
+    gap_tl_object_t input;
+
+    if (message->chat.kind != GAP_PEER_CHAT || message->sender.kind != GAP_PEER_USER) return 0;
+    if (message->out) return 0;
+    ck_assert_int_eq(
+        gap_client_input_peer(gap_update_client(update), message->sender, storage, &input), 0);
+    if (input.id != GAP_TL_INPUT_PEER_USER_FROM_MESSAGE) return 0;
+    h->partials++;
+    h->partial = message->sender;
+    return 0;
+}
+
+static void init_host(struct host *h)
 {
     memset(h, 0, sizeof *h);
     dc_thread_init(&h->dc);
     h->dc.options.traffic.events = 0;
-    dc_thread_start(&h->dc);
+    h->dc.options.ledger = on_ledger;
+    h->dc.options.data = h;
     ck_assert_int_eq(uv_loop_init(&h->loop), 0);
+}
+
+static void start_client(struct host *h, const char *token, const char *phone)
+{
     const gap_client_config_t config = {
         .host = "127.0.0.1",
         .port = h->dc.port,
@@ -101,20 +141,37 @@ static void open_client(struct host *h, const char *token, const char *phone)
         .api_hash = "hash",
         .bot_token = token,
         .phone = phone,
+        .session = h->session,
+        .storage = h->storage,
     };
+
+    h->closed = h->caught_up = 0;
     ck_assert_int_eq(gap_client_open(&h->loop, &config, &h->client), 0);
     gap_client_on_event(h->client, on_event, h);
+    gap_client_on_message(h->client, on_message, h);
     ck_assert_int_eq(gap_client_find_peer(h->client, "me", on_found, h), GAP_E_STATE);
     ck_assert_int_eq(gap_client_start(h->client), 0);
     await(h, &h->caught_up, 1);
 }
 
-static void close_client(struct host *h)
+static void open_client(struct host *h, const char *token, const char *phone)
+{
+    init_host(h);
+    dc_thread_start(&h->dc);
+    start_client(h, token, phone);
+}
+
+static void end_client(struct host *h)
 {
     gap_client_close(h->client, on_closed, h);
     ck_assert_int_eq(gap_client_find_peer(h->client, "me", on_found, h), GAP_E_CLOSED);
     await(h, &h->closed, 1);
     (void)uv_run(&h->loop, UV_RUN_DEFAULT);
+}
+
+static void close_client(struct host *h)
+{
+    end_client(h);
     ck_assert_int_eq(uv_loop_close(&h->loop), 0);
     dc_thread_stop(&h->dc);
 }
@@ -179,10 +236,99 @@ START_TEST(test_a_person_looks_around)
 
     open_client(&h, NULL, "9996620001");
     find_good(&h, "@channel0", GAP_PEER_CHANNEL, GAP_TL_INPUT_PEER_CHANNEL);
+    find_good(&h, "+888 0000 0002", GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
     find(&h, "987654321");
     ck_assert_msg(h.status == GAP_E_NOT_FOUND, "not among the dialogs");
     find(&h, "987654322");
     ck_assert_int_eq(h.status, GAP_E_NOT_FOUND);
+    close_client(&h);
+}
+END_TEST
+
+START_TEST(test_what_the_storage_knows_is_not_asked_for)
+{
+    struct host h;
+
+    init_host(&h);
+    dc_thread_start(&h.dc);
+    ck_assert_int_eq(gap_storage_memory(NULL, &h.storage), 0);
+    start_client(&h, "1000:secret", NULL);
+    find_good(&h, "@user2", GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
+    ck_assert_uint_eq(h.resolved, 1);
+    for (int i = 0; i < 3; i++)
+        find_good(&h, i == 0 ? "t.me/USER2" : "@user2", GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
+    write_to(&h);
+    ck_assert_msg(h.resolved == 1, "asked %u times", h.resolved);
+    close_client(&h);
+}
+END_TEST
+
+static void remove_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    ck_assert_ptr_nonnull(dir);
+    while ((entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.') ck_assert_int_eq(unlinkat(dirfd(dir), entry->d_name, 0), 0);
+    (void)closedir(dir);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* The same after a restart, from the disk. */
+START_TEST(test_found_again_after_a_restart)
+{
+    char folder[] = "/tmp/gapless-find-XXXXXX";
+    char path[64];
+    char session[64];
+    struct host h;
+
+    if (!gap_storage_has_sqlite()) return;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/state.db", folder);
+    (void)snprintf(session, sizeof session, "%s/session", folder);
+    init_host(&h);
+    dc_thread_start(&h.dc);
+    h.session = session;
+    for (int run = 0; run < 2; run++) {
+        const gap_sqlite_config_t config = {.path = path};
+        char id[32];
+        ck_assert_int_eq(gap_storage_sqlite(NULL, &config, &h.storage), 0);
+        start_client(&h, NULL, "9996620001");
+        if (run == 1) {
+            (void)snprintf(id, sizeof id, "%lld", (long long)h.peer.id);
+            find_good(&h, id, GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
+        }
+        find_good(&h, "@user2", GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
+        write_to(&h);
+        end_client(&h);
+    }
+    ck_assert_msg(h.resolved == 1, "asked %u times", h.resolved);
+    ck_assert_int_eq(uv_loop_close(&h.loop), 0);
+    dc_thread_stop(&h.dc);
+    remove_folder(folder);
+}
+END_TEST
+
+/* Everybody in pushes is partial: a sender is addressed by the message, and made a full one. */
+START_TEST(test_partial_senders)
+{
+    struct host h;
+    char id[32];
+
+    init_host(&h);
+    h.dc.options.traffic.events = 200;
+    h.dc.options.traffic.kinds = 1U << DC_NEW_MESSAGE;
+    h.dc.options.world.min_percent = 100;
+    dc_thread_start(&h.dc);
+    start_client(&h, NULL, "9996620001");
+    await(&h, &h.partials, 3);
+    ck_assert_int_eq(gap_client_input_peer(h.client, h.partial, h.input, &h.object), 0);
+    ck_assert_uint_eq(h.object.id, GAP_TL_INPUT_PEER_USER_FROM_MESSAGE);
+    write_to(&h);
+    (void)snprintf(id, sizeof id, "%lld", (long long)h.partial.id);
+    find_good(&h, id, GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
+    write_to(&h);
     close_client(&h);
 }
 END_TEST
@@ -211,6 +357,9 @@ static Suite *find_suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_a_bot_looks_around);
     tcase_add_test(t, test_a_person_looks_around);
+    tcase_add_test(t, test_what_the_storage_knows_is_not_asked_for);
+    tcase_add_test(t, test_found_again_after_a_restart);
+    tcase_add_test(t, test_partial_senders);
     tcase_add_test(t, test_stop_and_close_while_looking);
     suite_add_tcase(s, t);
     return s;
