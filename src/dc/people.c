@@ -163,6 +163,16 @@ static int draw_hash(gap_dc_people_t *t, char out[GAP_DC_CODE_HASH + 1])
     return r;
 }
 
+/* What makes room for a new code of this key. */
+static gap_dc_code_t *outdated(const gap_dc_person_t *p, int64_t key_id)
+{
+    gap_dc_code_t *code;
+
+    TAILQ_FOREACH (code, &p->codes, link)
+        if (code->key_id == key_id) return code;
+    return p->code_count == GAP_DC_CODES_MAX ? TAILQ_FIRST(&p->codes) : NULL;
+}
+
 int gap_dc_code_send(gap_dc_people_t *t, gap_dc_person_t *p, int64_t key_id, gap_dc_code_t **out)
 {
     gap_dc_code_t *code = gap_calloc(t->alloc, 1, sizeof *code);
@@ -175,10 +185,7 @@ int gap_dc_code_send(gap_dc_people_t *t, gap_dc_person_t *p, int64_t key_id, gap
         return r;
     }
     code->key_id = key_id;
-    TAILQ_FOREACH (old, &p->codes, link)
-        if (old->key_id == key_id) break;
-    if (old == NULL && p->code_count == GAP_DC_CODES_MAX) old = TAILQ_FIRST(&p->codes);
-    if (old != NULL) gap_dc_code_drop(t, p, old);
+    if ((old = outdated(p, key_id)) != NULL) gap_dc_code_drop(t, p, old);
     TAILQ_INSERT_TAIL(&p->codes, code, link);
     p->code_count++;
     *out = code;

@@ -70,7 +70,12 @@ typedef struct gap_dc_ask {
 } gap_dc_ask_t;
 
 /** Answer with an error. @param text Static. @return GAP_DC_IS_ERROR. */
-int gap_dc_refuse(gap_dc_ask_t *a, int32_t code, const char *text);
+static inline int gap_dc_refuse(gap_dc_ask_t *a, int32_t code, const char *text)
+{
+    a->error->code = code;
+    a->error->text = text;
+    return GAP_DC_IS_ERROR;
+}
 
 /* Each returns 0 answered; GAP_DC_IS_ERROR, set; DC_NOT_MINE; negative. */
 

@@ -22,13 +22,6 @@
 /* auth.authorization before GAP_DC_LAYER_LATER; the same fields. */
 #define OLD_AUTHORIZATION 0x33fb7bb8U
 
-int gap_dc_refuse(gap_dc_ask_t *a, int32_t code, const char *text)
-{
-    a->error->code = code;
-    a->error->text = text;
-    return GAP_DC_IS_ERROR;
-}
-
 int gap_dc_put_authorization(gap_dc_t *dc, const gap_dc_key_t *key, gap_buf_t *out)
 {
     dc_view_t view = {key->account, key->layer, key->seq};

@@ -132,7 +132,7 @@ static inline gap_bytes_t send_code(struct client *c, const char *phone)
 static inline void keep(gap_bytes_t text, char *out, size_t cap)
 {
     ck_assert_uint_lt(text.len, cap);
-    memcpy(out, text.data, text.len);
+    if (text.len > 0) memcpy(out, text.data, text.len);
     out[text.len] = '\0';
 }
 
