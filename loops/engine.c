@@ -318,11 +318,8 @@ static void engine_free(gap_engine_t *e)
 
 static void engine_end(gap_engine_t *e)
 {
-    void (*cb)(void *arg) = e->close_cb;
-    void *arg = e->close_arg;
-
+    if (e->close_cb != NULL) e->close_cb(e->close_arg);
     engine_free(e);
-    if (cb != NULL) cb(arg);
 }
 
 static void keeper_closed(gap_rt_t *rt, gap_loop_t *loop)

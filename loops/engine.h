@@ -341,7 +341,9 @@ GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer, int64_t
 /**
  * Close. No handler and no event is called after this returns; updates that are queued are dropped
  * (their sequences' state does not cover them). @p cb is called once, from a tick, when every
- * invoke has been answered and every GAP_LATER update is done; the memory is gone when it returns.
+ * invoke has been answered and every GAP_LATER update is done; the memory is gone when it
+ * returns, and gap_engine_collect may be called from inside it, for what was finished after the
+ * close began.
  * @param cb May be NULL.
  */
 void gap_engine_close(gap_engine_t *engine, void (*cb)(void *arg), void *arg);

@@ -141,7 +141,10 @@ void client_enter(const gap_client_t *c)
 static void engine_closed(void *arg)
 {
     gap_client_t *c = arg;
+    int r = client_keep_collect(c); /* also what was finished after the close began */
 
+    if (r < 0)
+        gap_rt_log(&c->rt, GAP_LOG_WARN, "the last positions are not stored: %s", gap_strerror(r));
     c->engine = NULL;
     if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);

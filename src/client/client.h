@@ -261,6 +261,11 @@ GAP_NODISCARD int client_keep_session_then(gap_client_t *c, void (*saved)(void *
 void client_keep_salt(gap_client_t *c);
 /** Whose the storage is from now on. @return as gap_store_put. */
 GAP_NODISCARD int client_keep_account(gap_client_t *c);
+/** Put what the engine has finished. @return as gap_engine_collect. */
+GAP_NODISCARD int client_keep_collect(gap_client_t *c);
+/** gap_engine_config.changed. */
+void client_keep_changed(void *data);
+
 /* ---- people.c ---- */
 
 /** The engine is open, not yet started: the book goes with it until client_close_engine. What was

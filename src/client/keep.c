@@ -13,7 +13,57 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 
-/* ---- who it is ---- */
+/* ---- positions ---- */
+
+static int put_state(void *arg, const gap_engine_state_t *state)
+{
+    gap_client_t *c = arg;
+    const gap_record_t r = {
+        .kind = GAP_RECORD_STATE,
+        .u.state = {state->pts, state->qts, state->seq, state->date},
+    };
+    return gap_store_put(c->store, &r);
+}
+
+static int put_channel(void *arg, const gap_engine_channel_t *channel)
+{
+    gap_client_t *c = arg;
+    const gap_record_t r = {
+        .kind = GAP_RECORD_CHANNEL,
+        .u.channel = {channel->id, channel->pts, channel->unfinished},
+    };
+    return gap_store_put(c->store, &r);
+}
+
+static int remove_channel(void *arg, int64_t channel_id)
+{
+    gap_client_t *c = arg;
+    const gap_record_t r = {
+        .kind = GAP_RECORD_CHANNEL,
+        .removed = true,
+        .u.channel = {.id = channel_id},
+    };
+    return gap_store_put(c->store, &r);
+}
+
+int client_keep_collect(gap_client_t *c)
+{
+    const gap_engine_collector_t to = {
+        .channel = put_channel,
+        .channel_gone = remove_channel,
+        .state = put_state,
+        .arg = c,
+    };
+
+    if (c->store == NULL || c->engine == NULL || !c->has_storage) return 0;
+    return gap_engine_collect(c->engine, &to);
+}
+
+void client_keep_changed(void *data)
+{
+    gap_client_t *c = data;
+    if (c->store != NULL) gap_store_touch(c->store);
+}
 
 int client_keep_account(gap_client_t *c)
 {
@@ -96,8 +146,7 @@ static void on_recovered(void *arg)
 
 static int on_collect(void *arg)
 {
-    (void)arg; /* positions are not handed over yet */
-    return 0;
+    return client_keep_collect(arg);
 }
 
 static const struct gap_store_events store_events = {

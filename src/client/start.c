@@ -68,6 +68,8 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
         .event = client_on_engine_event,
         .event_data = c,
         .state = state,
+        .changed = c->has_storage ? client_keep_changed : NULL,
+        .changed_data = c,
         .peers = client_on_engine_peers,
         .peers_data = c,
     };
