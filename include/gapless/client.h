@@ -321,6 +321,7 @@ GAP_API gap_client_t *gap_update_client(const gap_update_t *update);
  * @param out  inputPeerUser, inputPeerChat, inputPeerChannel, inputPeerSelf, or for one that was
  *             only seen in part inputPeerUserFromMessage or inputPeerChannelFromMessage; serialised
  *             into @p storage, GAP_INPUT_PEER_BYTES.
+ *             A bot gets an access hash of 0 for such a peer, which the server often takes.
  * @return 0; GAP_E_NOT_FOUND its access hash is not known: gap_client_find_peer may get it;
  * GAP_E_ARGUMENT.
  */

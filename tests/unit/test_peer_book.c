@@ -443,6 +443,32 @@ START_TEST(test_partial_peers_are_stored_with_their_place)
 }
 END_TEST
 
+/* What a difference brings is learned as well. */
+START_TEST(test_peers_of_a_difference)
+{
+    gap_bytes_t user = people_named_user(7, 70, 0, "ada", NULL);
+    gap_tl_object_t users[] = {as_object(user)};
+    gap_tl_updates_state_t state = {.pts = 1, .date = 1};
+    gap_tl_updates_difference_t d = {
+        .new_messages = gap_tl_array(NULL, 0),
+        .new_encrypted_messages = gap_tl_array(NULL, 0),
+        .other_updates = gap_tl_array(NULL, 0),
+        .chats = gap_tl_array(NULL, 0),
+        .users = gap_tl_array(users, 1),
+        .state = GAP_TL_OF(GAP_TL_UPDATES_STATE, &state),
+    };
+    struct people p;
+
+    ck_assert_int_eq(people_open(&p, false, true, 0), 0);
+    gap_engine_start(p.engine);
+    people_tick(&p);
+    people_answer(&p, build(GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE, &d)));
+    people_expect(&p, "ask updates.getDifference\nput user 7 hash 70 @ada\n", "who came along");
+    people_close(&p);
+    build_free(user);
+}
+END_TEST
+
 /* ---- names that change ---- */
 
 static gap_bytes_t name_change(int64_t id, const char *name)
@@ -773,6 +799,7 @@ static Suite *book_suite(void)
     tcase_add_test(t, test_many_peers_in_turn);
     tcase_add_test(t, test_fingerprints_are_bounded);
     tcase_add_test(t, test_partial_peers_are_stored_with_their_place);
+    tcase_add_test(t, test_peers_of_a_difference);
     tcase_add_test(t, test_names_that_change_keep_the_rest);
     tcase_add_test(t, test_too_many_changes_at_once);
     tcase_add_test(t, test_how_each_is_addressed);
