@@ -197,7 +197,7 @@ static void on_held(gap_dc_t *dc, gap_dc_timer_t *t)
     gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, held->key_id);
     int r = 0;
 
-    if (key != NULL) {
+    if (key != NULL && key->account != 0) {
         r = dc_ledger_push(&dc->ledger, held->n, key->account, DC_LATE, (int64_t)dc->now.wall_us);
         if (r == 0) r = gap_dc_push_deliver(dc, key, gap_bytes(held->body, held->len), false);
     }

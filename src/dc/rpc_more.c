@@ -58,6 +58,14 @@ static int cdn_config(gap_buf_t *out)
     return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_CDN_CONFIG, &config));
 }
 
+/* Nobody here has written anybody down. */
+static int contacts(gap_buf_t *out)
+{
+    gap_tl_contacts_contacts_t none = {gap_tl_array(NULL, 0), 0, gap_tl_array(NULL, 0)};
+
+    return gap_dc_put_object(out, GAP_TL_OF(GAP_TL_CONTACTS_CONTACTS, &none));
+}
+
 int gap_dc_more(const gap_dc_query_t *q, gap_buf_t *out)
 {
     switch (q->id) {
@@ -69,6 +77,8 @@ int gap_dc_more(const gap_dc_query_t *q, gap_buf_t *out)
         return empty_vector(out);
     case GAP_TL_LANGPACK_GET_LANGUAGE:
         return lang_language(out);
+    case GAP_TL_CONTACTS_GET_CONTACTS:
+        return contacts(out);
     case GAP_TL_HELP_GET_CDN_CONFIG:
         return cdn_config(out);
     case GAP_TL_ACCOUNT_UPDATE_STATUS:

@@ -104,6 +104,50 @@ START_TEST(an_imported_account_may_call)
 }
 END_TEST
 
+/* Sign in by phone, at home. */
+static void sign_in_person(struct client *c, const char *phone, const char *code)
+{
+    gap_tl_code_settings_t settings = {0};
+    gap_tl_auth_send_code_t send = {gap_str(phone), 1, gap_str("hash"),
+                                    GAP_TL_OF(GAP_TL_CODE_SETTINGS, &settings)};
+    gap_tl_auth_sign_in_t in = {.flags = GAP_TL_AUTH_SIGN_IN_F_PHONE_CODE,
+                                .phone_number = gap_str(phone),
+                                .phone_code = gap_str(code)};
+    gap_tl_auth_sent_code_t sent;
+    char hash[64];
+    gap_bytes_t r = client_first_call(c, 227, GAP_TL_OF(GAP_TL_AUTH_SEND_CODE, &send));
+
+    ck_assert_int_gt(gap_tl_read(r, GAP_TL_AUTH_SENT_CODE, &sent, sizeof sent), 0);
+    ck_assert_uint_lt(sent.phone_code_hash.len, sizeof hash);
+    memcpy(hash, sent.phone_code_hash.data, sent.phone_code_hash.len);
+    in.phone_code_hash = gap_bytes(hash, sent.phone_code_hash.len);
+    r = client_call(c, GAP_TL_OF(GAP_TL_AUTH_SIGN_IN, &in), NULL);
+    ck_assert_uint_eq(gap_load32(r.data), GAP_TL_AUTH_AUTHORIZATION);
+}
+
+START_TEST(a_person_stays_a_person)
+{
+    struct client there;
+    gap_tl_auth_authorization_t authorization;
+    gap_tl_user_t self;
+
+    pair_start();
+    pair_go_to(&client, &two);
+    sign_in_person(&client, "9996621234", "22222");
+    struct ticket ticket = export_to(&client, 4);
+    client_init(&there, 6);
+    pair_go_to(&there, &four);
+    gap_bytes_t r = import(&there, &ticket);
+    ck_assert_int_gt(
+        gap_tl_read(r, GAP_TL_AUTH_AUTHORIZATION, &authorization, sizeof authorization), 0);
+    ck_assert_int_gt(GAP_TL_READ(authorization.user, GAP_TL_USER, &self), 0);
+    ck_assert_int_eq(self.id, DC_PERSON_ID_FIRST + 21234);
+    ck_assert_uint_eq(self.flags & GAP_TL_USER_F_BOT, 0);
+    ck_assert(gap_bytes_equal(self.phone, gap_str("9996621234")));
+    client_fini(&there);
+}
+END_TEST
+
 /* How many events of the ledger are this account's own. */
 static unsigned events_of(const char *ledger, int64_t account)
 {
@@ -371,6 +415,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, pair_setup, pair_teardown);
     tcase_add_test(tc, an_imported_account_may_call);
+    tcase_add_test(tc, a_person_stays_a_person);
     tcase_add_test(tc, a_guest_gets_no_updates_and_starts_no_traffic);
     tcase_add_test(tc, a_ticket_is_good_once_there_and_for_its_owner);
     tcase_add_test(tc, exporting_needs_an_account_and_a_known_data_centre);
