@@ -294,6 +294,11 @@ void gap_engine_check_caught_up(gap_engine_t *e);
 /** GAP_EVENT_STARTED, once the state is known. */
 void gap_engine_tell_started(gap_engine_t *e);
 
+/** It begins with a stored state, and is not yet through with what came since. */
+static inline bool gap_engine_is_returning(const gap_engine_t *e)
+{
+    return !e->fresh && !e->caught_up;
+}
 /** Has the channel nothing to do? */
 bool gap_engine_is_resting(const struct gap_track *track);
 /** A channel without access, for which nothing is to be done: nothing is kept of it. */

@@ -235,7 +235,8 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) return false;
     /* The first update of a channel is its base; if the channel can be asked, ask from there. */
-    if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
+    if (track->core.position == 0 && !f->updater->probe &&
+        gap_engine_hash(e, track->channel_id, NULL))
         track->core.position = n->update.pts - n->update.pts_count;
     if (hold(f, n)) gap_updater_want(f->updater, 0);
     return true;
@@ -272,7 +273,10 @@ static void take_first(gap_engine_t *e, struct gap_track *track, struct gap_node
         return;
     }
     (void)hold(f, n);
-    gap_loop_signal(e->rt, &f->loop);
+    if (f->updater->probe)
+        gap_updater_want(f->updater, 0);
+    else
+        gap_loop_signal(e->rt, &f->loop);
 }
 
 /* A part of it has been applied, so something behind that is missing. */

@@ -35,11 +35,7 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->behind = true;
         return;
     }
-    if (track->core.position == 0) {
-        f->updater->probe = true;
-        /* It may have been heard of before the restart, and not yet stored. */
-        if (!e->fresh && !e->caught_up) track->restored = true;
-    }
+    if (track->core.position == 0) f->updater->probe = true;
     if (e->known && !e->caught_up && !track->startup) {
         track->startup = true;
         e->starting++;

@@ -150,7 +150,7 @@ void kept_crash(struct kept *k)
 {
     struct world *w = k->w;
 
-    world_close(w);
+    if (!w->closing) world_close(w);
     while (!w->closed && world_step(w, w->now_us + 1000)) continue;
     ck_assert(w->closed);
     w->engine = NULL;

@@ -232,6 +232,7 @@ static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call 
         ck_assert_int_gt(d->date, 0);
         call->pts = d->pts;
         call->qts = d->qts;
+        call->date = d->date;
         world_trace(w, "difference from %d", d->pts);
         return 0;
     }

@@ -36,6 +36,7 @@ struct world_call {
     int64_t channel; /* 0: common; -1: state */
     int32_t pts;     /* asked from */
     int32_t qts;
+    int32_t date;  /* of the common difference */
     int32_t limit; /* of a channel */
     gap_answer_cb cb;
     void *arg;
