@@ -1,6 +1,9 @@
 /* tests/loop/account.c - see account.h. */
 #include "tests/loop/account.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
 static void on_closed(void *data)
 {
     struct account *a = data;
@@ -190,4 +193,25 @@ bool account_says(const char *text, const char *words)
     for (char *word; (word = strsep(&at, " ")) != NULL;)
         if (strstr(text, word) == NULL) return false;
     return true;
+}
+
+void account_folder_make(struct account_folder *f)
+{
+    (void)snprintf(f->path, sizeof f->path, "/tmp/gapless-account-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(f->path));
+}
+
+void account_folder_remove(struct account_folder *f)
+{
+    char path[400];
+    DIR *dir = opendir(f->path);
+
+    ck_assert_ptr_nonnull(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        (void)snprintf(path, sizeof path, "%s/%s", f->path, e->d_name);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    ck_assert_int_eq(closedir(dir), 0);
+    ck_assert_int_eq(rmdir(f->path), 0);
 }

@@ -75,4 +75,13 @@ void account_close(struct account *a);
 /** Does the text of the last event of this kind hold all the words, which a blank parts? */
 bool account_says(const char *text, const char *words);
 
+/** A folder for files of one test. */
+struct account_folder {
+    char path[64];
+};
+
+void account_folder_make(struct account_folder *f);
+/** With all that is in it. */
+void account_folder_remove(struct account_folder *f);
+
 #endif

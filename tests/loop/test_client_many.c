@@ -7,37 +7,9 @@
 #include "base/bytes.h"
 #include "tests/loop/dc_thread.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* ---- a folder of its own for every test ---- */
-
-struct folder {
-    char path[64];
-};
-
-static void folder_make(struct folder *f)
-{
-    (void)snprintf(f->path, sizeof f->path, "/tmp/gapless-many-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(f->path));
-}
-
-static void folder_remove(struct folder *f)
-{
-    char path[400];
-    DIR *dir = opendir(f->path);
-
-    ck_assert_ptr_nonnull(dir);
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (e->d_name[0] == '.') continue;
-        (void)snprintf(path, sizeof path, "%s/%s", f->path, e->d_name);
-        ck_assert_int_eq(unlink(path), 0);
-    }
-    ck_assert_int_eq(closedir(dir), 0);
-    ck_assert_int_eq(rmdir(f->path), 0);
-}
 
 static gap_storage_t *storage_of(const char *path)
 {
@@ -76,8 +48,8 @@ static const struct {
     {NULL, "9996620001", 0},
 };
 
-static void open_one(struct account *a, dc_thread_t *dc, uv_loop_t *loop, const struct folder *f,
-                     int i)
+static void open_one(struct account *a, dc_thread_t *dc, uv_loop_t *loop,
+                     const struct account_folder *f, int i)
 {
     gap_client_config_t config = config_of(dc->pem, dc->port);
     char session[128], state[128];
@@ -98,10 +70,10 @@ START_TEST(test_three_accounts_on_one_loop)
 {
     dc_thread_t dc;
     uv_loop_t loop;
-    struct folder f;
+    struct account_folder f;
     struct account a[3];
 
-    folder_make(&f);
+    account_folder_make(&f);
     dc_thread_init(&dc);
     dc.options.traffic.events = EVENTS;
     dc.options.traffic.kinds = 1U << DC_NEW_MESSAGE;
@@ -137,7 +109,7 @@ START_TEST(test_three_accounts_on_one_loop)
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
     dc_thread_stop(&dc);
-    folder_remove(&f);
+    account_folder_remove(&f);
 }
 END_TEST
 
@@ -238,11 +210,11 @@ START_TEST(test_what_one_more_idle_account_costs)
     static struct account a[FIRST + MORE];
     struct child dc;
     uv_loop_t loop;
-    struct folder f;
+    struct account_folder f;
     size_t resident = 0;
     long bytes = 0;
 
-    folder_make(&f);
+    account_folder_make(&f);
     child_start(&dc);
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     memset(a, 1, sizeof a); /* the test's own pages are there beforehand */
@@ -280,7 +252,7 @@ START_TEST(test_what_one_more_idle_account_costs)
     ck_assert_int_eq(uv_loop_close(&loop), 0);
     ck_assert_int_eq(atomic_load(&allocated), 0);
     child_stop(&dc);
-    folder_remove(&f);
+    account_folder_remove(&f);
 }
 END_TEST
 

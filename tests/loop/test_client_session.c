@@ -17,16 +17,15 @@ struct bench {
     scripted_t *server;
     struct account a;
     gap_client_config_t config;
-    char folder[64];
+    struct account_folder folder;
     char session[96];
 };
 
 static void bench_init(struct bench *b)
 {
     memset(b, 0, sizeof *b);
-    (void)snprintf(b->folder, sizeof b->folder, "/tmp/gapless-session-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(b->folder));
-    (void)snprintf(b->session, sizeof b->session, "%s/session", b->folder);
+    account_folder_make(&b->folder);
+    (void)snprintf(b->session, sizeof b->session, "%s/session", b->folder.path);
     ck_assert_int_eq(uv_loop_init(&b->loop), 0);
     b->server = scripted_open(&b->loop, 2, USER_ID);
     b->config = (gap_client_config_t){
@@ -52,17 +51,12 @@ static void run_to(struct bench *b, gap_event_kind_t kind)
 
 static void bench_fini(struct bench *b)
 {
-    char lock[128];
-
     if (b->a.client != NULL) account_close(&b->a);
     scripted_close(b->server);
     (void)uv_run(&b->loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&b->loop), 0);
     scripted_free(b->server);
-    (void)snprintf(lock, sizeof lock, "%s.lock", b->session);
-    (void)unlink(lock);
-    (void)unlink(b->session);
-    ck_assert_int_eq(rmdir(b->folder), 0);
+    account_folder_remove(&b->folder);
 }
 
 /* ---- a storage to look into -------------------------------------------------------------------
@@ -535,7 +529,7 @@ START_TEST(test_a_session_that_cannot_be_saved)
     char missing[128];
 
     bench_init(&b);
-    (void)snprintf(missing, sizeof missing, "%s/no/such/folder/session", b.folder);
+    (void)snprintf(missing, sizeof missing, "%s/no/such/folder/session", b.folder.path);
     b.config.session = missing;
     run_to(&b, GAP_CLIENT_FATAL);
     ck_assert_msg(account_says(b.a.text[GAP_CLIENT_FATAL], "session"), "%s",
