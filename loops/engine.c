@@ -120,12 +120,6 @@ struct gap_feed *gap_engine_activate(gap_engine_t *e, struct gap_track *track)
     track->feed = &a->feed;
     e->loops_open += 2;
     gap_mark(e, track);
-    if (gap_engine_is_returning(e) && track->core.position == 0) {
-        /* It may have been heard of before the restart, and not yet stored: its first push now is
-         * no base. */
-        a->updater.probe = true;
-        track->restored = true;
-    }
     return track->feed;
 }
 

@@ -223,6 +223,23 @@ static void malformed(gap_engine_t *e, struct gap_node *n)
     gap_engine_undecodable(e);
 }
 
+/* After a restart the first push of a channel that was not stored is no base: an earlier one may
+ * have come just before the crash. The channel is asked from its beginning, if that is not so long
+ * ago that the server would not tell. */
+static bool is_no_base(const gap_engine_t *e, const struct gap_track *track,
+                       const struct gap_node *n)
+{
+    return gap_engine_is_returning(e) && track->core.position == 0 && track->channel_id != 0 &&
+           n->update.pts <= GAP_ENGINE_USER_LIMIT;
+}
+
+static void ask_from_the_beginning(struct gap_feed *f)
+{
+    f->updater->probe = true;
+    f->track->restored = true;
+    gap_updater_want(f->updater, 0);
+}
+
 /* A message that names somebody never seen: the difference brings it with its peers. */
 static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
@@ -235,8 +252,9 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) return false;
     /* The first update of a channel is its base; if the channel can be asked, ask from there. */
-    if (track->core.position == 0 && !f->updater->probe &&
-        gap_engine_hash(e, track->channel_id, NULL))
+    if (is_no_base(e, track, n))
+        ask_from_the_beginning(f);
+    else if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
         track->core.position = n->update.pts - n->update.pts_count;
     if (hold(f, n)) gap_updater_want(f->updater, 0);
     return true;
@@ -272,9 +290,10 @@ static void take_first(gap_engine_t *e, struct gap_track *track, struct gap_node
         deliver(n);
         return;
     }
+    bool ask = is_no_base(e, track, n);
     (void)hold(f, n);
-    if (f->updater->probe)
-        gap_updater_want(f->updater, 0);
+    if (ask)
+        ask_from_the_beginning(f);
     else
         gap_loop_signal(e->rt, &f->loop);
 }

@@ -35,7 +35,11 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->behind = true;
         return;
     }
-    if (track->core.position == 0) f->updater->probe = true;
+    if (track->core.position == 0) {
+        f->updater->probe = true;
+        /* It may have been heard of before the restart, and not yet stored. */
+        if (gap_engine_is_returning(e)) track->restored = true;
+    }
     if (e->known && !e->caught_up && !track->startup) {
         track->startup = true;
         e->starting++;

@@ -422,7 +422,7 @@ START_TEST(test_partial_peers_are_stored_with_their_place)
     people_feed(&p, none, none, build_channel(8, 80, 0));
     gap_engine_start(p.engine);
     p.trace[0] = 0;
-    people_feed(&p, build_new_message(group, 7, 31, "x", 5),
+    people_feed(&p, build_new_message(group, 7, 31, "x", 500),
                 people_named_user(7, 71, GAP_TL_USER_F_MIN, NULL, NULL), none);
     people_tick(&p);
     const char *put = strstr(p.trace, "put user 7 hash 71 min\n");
@@ -430,7 +430,7 @@ START_TEST(test_partial_peers_are_stored_with_their_place)
     ck_assert_msg(strstr(put, "put user 7 hash 71 min in channel 8/31 as it is called\n") != NULL,
                   "%s", p.trace);
     p.trace[0] = 0;
-    people_feed(&p, build_new_message(group, 7, 32, "x", 6), none, none);
+    people_feed(&p, build_new_message(group, 7, 32, "x", 501), none, none);
     people_expect(&p, "", "the next message is remembered, not written");
     struct client_context where;
     ck_assert(client_contexts_get(&p.book.contexts, (gap_peer_t){7, GAP_PEER_USER}, &where));
