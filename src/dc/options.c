@@ -337,9 +337,9 @@ int gap_dc_cli_help(char *out, size_t cap)
     add(out, cap, &len,
         "gapless-dc: a simulated Telegram data centre that speaks MTProto 2.0.\n"
         "Any bot token ID:SECRET signs in as bot ID. A person signs in with a phone number\n"
-        "99966XYYYY and the code XXXXX: number 9996621234 has the code 22222. X is the data centre\n"
-        "where the account lives, unless there is none of that number. If YYYY begins with a 9\n"
-        "there is no account yet: it signs up first.\n"
+        "99966XYYYY and the code XXXXX: number 9996621234 has the code 22222. X is the data\n"
+        "centre where the account lives, unless there is none of that number. If YYYY begins with\n"
+        "a 9 there is no account yet: it signs up first.\n"
         "Prints a line of JSON when it listens, one when all traffic is out, and serves until\n"
         "SIGTERM or SIGINT.\n\n");
     for (size_t i = 0; i < GAP_ARRAY_LEN(options); i++) {
