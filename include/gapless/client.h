@@ -301,10 +301,16 @@ typedef void (*gap_found_cb)(gap_client_t *client, const gap_found_peer_t *found
 /**
  * Find a user, group or channel.
  *
- * @param who  "me"; "@name", "name"; "+491234567"; "https://t.me/name", "t.me/c/ID/5",
- *             "tg://resolve?domain=name"; or an id: "123" a user, "-123" a basic group,
- *             "-100123..." a channel (the marked ids of the Bot API). Copied. Looked for in what
- * the account has seen, in the storage, then asked of the server.
+ * @param who  "me"; "@name", "name"; "+49 123 4567"; "https://t.me/name/5", "name.t.me",
+ *             "t.me/c/ID/5", "tg://resolve?domain=name" and their like; "t.me/+HASH", an invitation
+ *             to a chat that the account is in; or an id: "123" a user, "-123" a basic group,
+ *             "-100123..." a channel (the marked ids of the Bot API). Copied, wiped after use.
+ *             Looked for in what the account has seen, in the storage, then asked of the server
+ *             (contacts.resolveUsername, contacts.resolvePhone, messages.checkChatInvite; ids:
+ *             users.getUsers, channels.getChannels, messages.getChats, and for persons some pages
+ *             of messages.getDialogs). Who looks for the same at once is answered together.
+ * @param callback  May be NULL: what is found is stored all the same. FLOOD_WAIT is told, not
+ *             waited for.
  * @return 0, the callback follows; GAP_E_STATE not signed in; GAP_E_LIMIT too many look-ups wait;
  * GAP_E_NOMEM; GAP_E_CLOSED.
  */
