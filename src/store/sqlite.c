@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_SUFFIX "-gapless.lock"
@@ -81,12 +82,13 @@ static int configure(gap_sqlite_t *s)
  * one lock, and names that mean something else to SQLite ("file:...") are names of files. */
 static int full_path(const gap_sqlite_t *s, char **out)
 {
-    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int rc = sqlite3_initialize();
+    sqlite3_vfs *vfs = rc == SQLITE_OK ? sqlite3_vfs_find(NULL) : NULL;
 
-    if (vfs == NULL) return SQLITE_CANTOPEN;
+    if (vfs == NULL) return rc != SQLITE_OK ? rc : SQLITE_CANTOPEN;
     char *full = gap_malloc(s->alloc, (size_t)vfs->mxPathname + sizeof LOCK_SUFFIX + 1);
     if (full == NULL) return GAP_E_NOMEM;
-    int rc = vfs->xFullPathname(vfs, s->path, vfs->mxPathname + 1, full);
+    rc = vfs->xFullPathname(vfs, s->path, vfs->mxPathname + 1, full);
     if ((rc & 0xff) != SQLITE_OK) { /* SQLITE_OK_SYMLINK is fine */
         gap_free(s->alloc, full);
         return rc;
@@ -124,6 +126,14 @@ static void make_private(const char *full)
     if (fd >= 0) close(fd);
 }
 
+/* SQLite takes a file of one byte for an empty one, and would write over it. */
+static bool is_one_byte(const char *full)
+{
+    struct stat st;
+
+    return stat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 1;
+}
+
 /* After a failed sync: what SQLite's recovery believes goes into the database, synced and whole. */
 static int verify(gap_sqlite_t *s)
 {
@@ -150,6 +160,7 @@ static int open_database(gap_sqlite_t *s, const char *full, bool suspect,
 {
     int found = 0;
 
+    if (is_one_byte(full)) return gap_sqlite_result(s, SQLITE_NOTADB, fault);
     make_private(full);
     int rc = sqlite3_open_v2(full, &s->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |

@@ -19,6 +19,7 @@
 enum gap_sqlite_sql {
     GAP_SQL_BEGIN,
     GAP_SQL_COMMIT,
+    GAP_SQL_ROLLBACK,
     GAP_SQL_ACCOUNT,
     GAP_SQL_STATE,
     GAP_SQL_STATE_REMOVE,

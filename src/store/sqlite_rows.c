@@ -16,6 +16,7 @@
 static const char *const sql_texts[GAP_SQL_COUNT] = {
     [GAP_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [GAP_SQL_COMMIT] = "COMMIT",
+    [GAP_SQL_ROLLBACK] = "ROLLBACK",
     [GAP_SQL_ACCOUNT] = "UPDATE gapless_meta SET user_id = ?1, bot = ?2",
     [GAP_SQL_STATE] = "INSERT INTO gapless_state(one, pts, qts, seq, date)"
                       " VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(one) DO UPDATE SET"
@@ -208,7 +209,7 @@ static int put(gap_sqlite_t *s, const gap_record_t *record)
 static int roll_back(gap_sqlite_t *s, int rc)
 {
     if (sqlite3_get_autocommit(s->db) != 0) return rc;
-    int last = sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    int last = run_with(s, GAP_SQL_ROLLBACK, NULL, 0);
     if (gap_sqlite_is_sync_failure(last)) return last;
     /* A transaction that can't be ended: what is in the file is told by the next opening. */
     return sqlite3_get_autocommit(s->db) != 0 ? rc : SQLITE_IOERR_FSYNC;
@@ -218,6 +219,7 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
                       gap_storage_fault_t *fault)
 {
     gap_sqlite_t *s = GAP_CONTAINER_OF(base, gap_sqlite_t, base);
+    sqlite3_stmt *rollback;
 
     if (s->db == NULL) return GAP_E_STATE;
     for (size_t i = 0; i < count; i++) {
@@ -226,7 +228,9 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     if (s->unsynced) return gap_sqlite_result(s, SQLITE_IOERR_FSYNC, fault);
     if (count == 0) return 0;
     s->checkpoint = SQLITE_OK;
-    int rc = run_with(s, GAP_SQL_BEGIN, NULL, 0);
+    /* Prepared before it is needed: there may be no memory left then. */
+    int rc = statement(s, GAP_SQL_ROLLBACK, &rollback);
+    if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_BEGIN, NULL, 0);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) rc = put(s, &records[i]);
     if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_COMMIT, NULL, 0);
     if (rc != SQLITE_OK)
