@@ -56,7 +56,7 @@ static int on_update(gap_update_t *update, void *data)
 
     if (gap_message_read(update, &m) != 0 || m.edit) return 0;
     tick_off(t, &m);
-    if (!t->keep || gap_update_box(update) != GAP_BOX_COMMON || gap_update_pts(update) == 0)
+    if (!t->keep || gap_update_box(update) != GAP_BOX_COMMON || gap_update_pts(update) <= 0)
         return 0;
     t->keep = false;
     t->kept = update;
@@ -65,7 +65,7 @@ static int on_update(gap_update_t *update, void *data)
     return GAP_LATER;
 }
 
-static void bench_init(struct bench *b)
+static void bench_init(struct bench *b, uint32_t rate)
 {
     memset(b, 0, sizeof *b);
     account_folder_make(&b->folder);
@@ -74,7 +74,7 @@ static void bench_init(struct bench *b)
     dc_thread_init(&b->dc);
     b->dc.options.traffic.events = EVENTS;
     b->dc.options.traffic.kinds = 1U << DC_NEW_MESSAGE;
-    b->dc.options.rate = 1000;
+    b->dc.options.rate = rate;
     b->dc.options.loss = 0.02;
     b->dc.options.reorder = 0.05;
     dc_thread_start(&b->dc);
@@ -116,7 +116,7 @@ START_TEST(test_nothing_is_lost_over_restarts)
     struct bench b;
     unsigned starts = 1;
 
-    bench_init(&b);
+    bench_init(&b, 1000);
     for (;; starts++) {
         const gap_sqlite_config_t sqlite = {.path = b.state};
         ck_assert_int_eq(gap_storage_sqlite(NULL, &sqlite, &b.config.storage), 0);
@@ -210,7 +210,7 @@ START_TEST(test_what_is_stored_waits_for_the_handlers)
     struct bench b;
     struct watched w;
 
-    bench_init(&b);
+    bench_init(&b, 300);
     watched_init(&w);
     b.config.storage = &w.base;
     b.tally.keep = true;
@@ -248,7 +248,7 @@ START_TEST(test_a_first_run_stores_where_it_begins)
     struct bench b;
     struct watched w;
 
-    bench_init(&b);
+    bench_init(&b, 300);
     watched_init(&w);
     b.config.storage = &w.base;
     bench_open(&b);
