@@ -342,6 +342,31 @@ static inline gap_bytes_t people_named_user(int64_t id, int64_t hash, uint32_t f
     return build(GAP_TL_OF(GAP_TL_USER, &u));
 }
 
+/* User 7 with a list of usernames, and one before it. */
+static inline gap_bytes_t people_with_names(const char *first, const uint32_t *flags,
+                                            const char *const *names, uint32_t count)
+{
+    gap_tl_username_t all[32];
+    gap_tl_object_t objects[32];
+
+    for (uint32_t i = 0; i < count; i++) {
+        all[i] = (gap_tl_username_t){.flags = flags[i], .username = gap_str(names[i])};
+        objects[i] = GAP_TL_OF(GAP_TL_USERNAME, &all[i]);
+    }
+    gap_tl_user_t u = {
+        .flags = GAP_TL_USER_F_ACCESS_HASH,
+        .flags2 = GAP_TL_USER_F2_USERNAMES,
+        .id = 7,
+        .access_hash = 70,
+        .usernames = gap_tl_array(objects, count),
+    };
+    if (first != NULL) {
+        u.flags |= GAP_TL_USER_F_USERNAME;
+        u.username = gap_str(first);
+    }
+    return build(GAP_TL_OF(GAP_TL_USER, &u));
+}
+
 /* contacts.resolvedPeer; both parts are freed. */
 static inline gap_bytes_t people_resolved(gap_peer_t peer, gap_bytes_t user, gap_bytes_t chat)
 {
