@@ -7,6 +7,7 @@
 
 #include "userbot/child.h"
 #include "userbot/options.h"
+#include "userbot/terminal.h"
 #include "userbot/verdict.h"
 
 #include <gapless/gapless.h>
@@ -17,8 +18,36 @@
 /** Embedded: complete and without news for this long means done; doubles would show up here. */
 #define APP_QUIET_MS 1000
 
+/** Refused answers to one question of the sign-in; the last one ends the program. */
+#define SIGN_IN_TRIES 3
+/** Longest name of an account that is printed, in bytes with the final 0. */
+#define NAME_MAX_BYTES 257
+
 /** Exit statuses; a contract. */
 enum app_status { APP_DONE = 0, APP_FAILED = 1, APP_USAGE = 2, APP_NOT_MET = 3 };
+
+/** The sign-in so far (sign_in.c). */
+struct sign_in {
+    gap_sign_in_step_t step; /* of the question that is open */
+    unsigned refusals[4];    /* by step */
+    bool used[SECRETS];      /* what was given has been answered with */
+    unsigned credentials_asked;
+    bool can_resend;
+    uint64_t resend_at_ms; /* not before; app_elapsed_ms */
+    char detail[240];      /* end of the question */
+};
+
+/** What the jobs that end by themselves know of the account (account.c). */
+struct account {
+    int64_t user_id;
+    char name[NAME_MAX_BYTES];
+    bool named;
+    bool started; /* the state is known, and stored if there is a store */
+    bool already; /* login: it was signed in before */
+    bool leaving; /* logout: asked for */
+    bool left;    /* and done */
+    bool out;     /* logout: there was nothing to end */
+};
 
 struct app {
     struct options options;
@@ -33,8 +62,17 @@ struct app {
     FILE *line_stream;
     gap_client_stats_t stats; /* of the client, when it was stopped */
     char target[300];         /* where it connects to, for messages */
-    bool connected;           /* it has been, at least once */
-    uint64_t delivered;       /* updates */
+    int dc;
+    char *host; /* NULL: Telegram */
+    uint16_t port;
+    char *rsa_key;
+    void (*reopen)(struct app *app); /* what follows when the client is closed */
+    struct terminal asks;
+    struct sign_in sign_in;
+    struct account account;
+    bool flowing;       /* updates do */
+    bool connected;     /* it has been, at least once */
+    uint64_t delivered; /* updates */
     uint64_t started_ms;
     uint64_t last_news_ms;
     int status;  /* enum app_status, once ending */
@@ -54,12 +92,37 @@ struct app {
 
 /** Say one line on stderr, with the program's name, on a line of its own. */
 void app_complain(struct app *app, const char *format, ...) GAP_PRINTF(2, 3);
-/** Open the client and start it. @p host is copied. Ends the app on failure. */
-void app_connect(struct app *app, const char *host, uint16_t port, int dc, const char *rsa_key);
+/** Remember where to connect to; host (NULL: Telegram) and key are copied. Then app_open, or
+ * sign_in_begin. Ends the app on failure. @return 0 or negative: said already. */
+GAP_NODISCARD int app_target(struct app *app, const char *host, uint16_t port, int dc,
+                             const char *rsa_key);
+/** Open the client and start it. Ends the app on failure. */
+void app_open(struct app *app);
+/** Close the client; @p next follows, unless the app ends meanwhile. */
+void app_reopen(struct app *app, void (*next)(struct app *app));
 /** Begin to close everything and remember the status; the first call counts. */
 void app_end(struct app *app, int status);
 /** Milliseconds since the app started. */
 uint64_t app_elapsed_ms(const struct app *app);
+
+/* Signing in (sign_in.c). */
+
+/** Open the client; asks for what is needed before. */
+void sign_in_begin(struct app *app);
+/** GAP_CLIENT_SIGN_IN came. */
+void sign_in_question(struct app *app, const gap_event_t *event);
+
+/* login, logout, sessions (account.c). */
+
+void account_connected(struct app *app);
+void account_signed_in(struct app *app, int64_t user_id);
+void account_started(struct app *app);
+/** A sign-in would be needed, and the job is another one. */
+void account_not_signed_in(struct app *app);
+/** The session is over. @return true: as was wanted. */
+GAP_NODISCARD bool account_signed_out(struct app *app);
+/** Print the result of the job, which was done. */
+void account_finish(struct app *app);
 
 /* The embedded mode (embedded.c). */
 

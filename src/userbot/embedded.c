@@ -33,9 +33,13 @@ static void on_child_ready(void *arg, uint16_t port, int dc)
     (void)fclose(f);
     pem[len] = '\0';
     app->options.api_id = 1;
-    app->options.api_hash = "demo";
-    app->options.bot_token = demo_token;
-    app_connect(app, "127.0.0.1", port, dc, pem);
+    if (options_set_secret(&app->options, SECRET_API_HASH, "demo") < 0 ||
+        options_set_secret(&app->options, SECRET_BOT_TOKEN, demo_token) < 0) {
+        app_complain(app, "out of memory");
+        app_end(app, APP_FAILED);
+    } else if (app_target(app, "127.0.0.1", port, dc, pem) == 0) {
+        app_open(app);
+    }
 }
 
 static void on_traffic_done(void *arg)

@@ -3,7 +3,8 @@
  * with pong.
  *
  * Owns the uv loop, the client, the signals and the output file. Ends in one place, app_end, which
- * closes everything; the loop then runs empty and the status is returned.
+ * closes everything; the loop then runs empty and the status is returned. The client may be opened
+ * more than once, one after the other: a sign-in can turn out to need other settings.
  */
 #include "userbot/app.h"
 
@@ -44,11 +45,13 @@ void app_complain(struct app *app, const char *format, ...)
     va_list args;
 
     end_progress(app);
+    if (app->asks.asking) (void)fputc('\n', stderr);
     va_start(args, format);
     (void)fputs("gapless-userbot: ", stderr);
     (void)vfprintf(stderr, format, args);
     (void)fputc('\n', stderr);
     va_end(args);
+    if (!app->ending) terminal_repeat(&app->asks);
 }
 
 static void on_client_closed(void *data)
@@ -56,7 +59,17 @@ static void on_client_closed(void *data)
     struct app *app = data;
 
     app->client = NULL;
-    child_stop(&app->child);
+    if (app->ending) {
+        child_stop(&app->child);
+    } else {
+        app->reopen(app);
+    }
+}
+
+void app_reopen(struct app *app, void (*next)(struct app *app))
+{
+    app->reopen = next;
+    gap_client_close(app->client, on_client_closed, app);
 }
 
 void app_end(struct app *app, int status)
@@ -64,6 +77,7 @@ void app_end(struct app *app, int status)
     if (app->ending) return;
     app->ending = true;
     app->status = status;
+    terminal_close(&app->asks);
     uv_close((uv_handle_t *)&app->tick, NULL);
     uv_close((uv_handle_t *)&app->interrupted, NULL);
     uv_close((uv_handle_t *)&app->terminated, NULL);
@@ -126,68 +140,158 @@ static int on_message(gap_update_t *update, const gap_message_t *message, void *
     return gap_reply(update, "pong", on_pong, data);
 }
 
+static void on_disconnected(struct app *app, const gap_event_t *event)
+{
+    if (app->ending) return;
+    if (app->connected) {
+        app_complain(app, "%s", event->text);
+        return;
+    }
+    /* Never once connected: more likely a wrong address than a bad day. */
+    app_complain(app, "can't connect to %s: %s; check address, port and network", app->target,
+                 gap_strerror(event->error));
+    app_end(app, APP_FAILED);
+}
+
+/* Connecting and signing in. @return false: the event is about something else. */
+static bool on_sign_in_event(struct app *app, const gap_event_t *event)
+{
+    bool job = app->options.job != JOB_RUN;
+
+    switch (event->kind) {
+    case GAP_CLIENT_CONNECTED:
+        if (job) account_connected(app);
+        app->connected = true;
+        return true;
+    case GAP_CLIENT_SIGN_IN:
+        if (app->options.job == JOB_LOGOUT || app->options.job == JOB_SESSIONS) {
+            account_not_signed_in(app);
+        } else {
+            sign_in_question(app, event);
+        }
+        return true;
+    case GAP_CLIENT_SIGNED_IN:
+        account_signed_in(app, event->user_id);
+        return true;
+    case GAP_CLIENT_SIGNED_OUT:
+        if (account_signed_out(app)) return true;
+        app_complain(app, "%s", event->text);
+        app_end(app, APP_FAILED);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
 {
     struct app *app = data;
 
     (void)client;
+    if (app->ending || on_sign_in_event(app, event)) return;
     switch (event->kind) {
-    case GAP_CLIENT_CONNECTED:
-        app->connected = true;
-        break;
     case GAP_CLIENT_FATAL:
-    case GAP_CLIENT_SIGNED_OUT:
         app_complain(app, "%s", event->text);
         app_end(app, APP_FAILED);
         break;
     case GAP_CLIENT_DISCONNECTED:
-        if (app->ending) break;
-        if (app->connected) {
-            app_complain(app, "%s", event->text);
-        } else {
-            /* Never once connected: more likely a wrong address than a bad day. */
-            app_complain(app, "can't connect to %s: %s; check address, port and network",
-                         app->target, gap_strerror(event->error));
-            app_end(app, APP_FAILED);
-        }
+        on_disconnected(app, event);
+        break;
+    case GAP_CLIENT_STARTED:
+        app->flowing = true;
+        account_started(app);
         break;
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
+    case GAP_CLIENT_STORE_FAILED:
+    case GAP_CLIENT_STORE_RECOVERED:
     case GAP_CLIENT_ERROR:
-        if (!app->ending) app_complain(app, "%s", event->text);
+        app_complain(app, "%s", event->text);
         break;
     default:
         break;
     }
 }
 
-void app_connect(struct app *app, const char *host, uint16_t port, int dc, const char *rsa_key)
+int app_target(struct app *app, const char *host, uint16_t port, int dc, const char *rsa_key)
 {
-    gap_client_config_t config;
-
     if (host != NULL) {
         (void)snprintf(app->target, sizeof app->target, "%s:%u", host, (unsigned)port);
     } else {
         (void)snprintf(app->target, sizeof app->target, "Telegram");
     }
+    app->port = port;
+    app->dc = dc;
+    app->host = host != NULL ? strdup(host) : NULL;
+    app->rsa_key = rsa_key != NULL ? strdup(rsa_key) : NULL;
+    if ((host == NULL || app->host != NULL) && (rsa_key == NULL || app->rsa_key != NULL)) return 0;
+    app_complain(app, "out of memory");
+    app_end(app, APP_FAILED);
+    return GAP_E_NOMEM;
+}
+
+/* Only what takes or begins a state needs it. @return 0, or negative: said already. */
+static int open_storage(struct app *app, gap_storage_t **out)
+{
+    gap_sqlite_config_t config = {.path = app->options.state};
+    bool wanted = app->options.job == JOB_RUN || app->options.job == JOB_LOGIN;
+
+    *out = NULL;
+    if (config.path == NULL || !wanted) return 0;
+    int r = gap_storage_sqlite(NULL, &config, out);
+    if (r == GAP_E_NOT_FOUND) {
+        app_complain(app, "--state needs SQLite, and this program was built without it: install "
+                          "libsqlite3-dev and build again, or give --session FILE, which keeps "
+                          "the session alone");
+    } else if (r < 0) {
+        app_complain(app, "can't use %s: %s", config.path, gap_strerror(r));
+    }
+    return r;
+}
+
+static int open_client(struct app *app, gap_storage_t *storage)
+{
+    const struct options *o = &app->options;
+    gap_client_config_t config;
+
     memset(&config, 0, sizeof config);
-    config.network = host != NULL ? GAP_NETWORK_CUSTOM : GAP_NETWORK_PRODUCTION;
-    config.host = host;
-    config.port = port;
-    config.dc = dc;
-    config.rsa_key = rsa_key;
-    config.api_id = app->options.api_id;
-    config.api_hash = app->options.api_hash;
-    config.bot_token = app->options.bot_token;
+    config.network = app->host != NULL ? GAP_NETWORK_CUSTOM : GAP_NETWORK_PRODUCTION;
+    config.host = app->host;
+    config.port = app->port;
+    config.dc = app->dc;
+    config.rsa_key = app->rsa_key;
+    config.api_id = o->api_id;
+    config.api_hash = o->secrets[SECRET_API_HASH];
+    config.bot_token = o->secrets[SECRET_BOT_TOKEN];
+    config.phone = config.bot_token == NULL ? o->secrets[SECRET_PHONE] : NULL;
+    config.session = o->session;
+    config.storage = storage;
     config.device_model = "gapless-userbot";
+    app->sign_in.used[SECRET_PHONE] = config.phone != NULL;
     int r = gap_client_open(&app->loop, &config, &app->client);
-    if (r == 0) {
-        gap_client_on_event(app->client, on_event, app);
+    if (r < 0) {
+        app->client = NULL;
+        if (storage != NULL) storage->ops->destroy(storage);
+        return r;
+    }
+    gap_client_on_event(app->client, on_event, app);
+    if (o->job == JOB_RUN) {
         gap_client_on_update(app->client, on_update, app);
         gap_client_on_message(app->client, on_message, app);
-        r = gap_client_start(app->client);
     }
+    return gap_client_start(app->client);
+}
+
+void app_open(struct app *app)
+{
+    gap_storage_t *storage;
+
+    if (open_storage(app, &storage) < 0) {
+        app_end(app, APP_FAILED);
+        return;
+    }
+    int r = open_client(app, storage);
     if (r == 0) return;
     if (r == GAP_E_PEM) {
         app_complain(app,
@@ -204,7 +308,7 @@ static void show_progress(struct app *app)
 {
     gap_client_stats_t s;
 
-    if (!app->terminal || app->client == NULL || app->ending) return;
+    if (!app->terminal || app->client == NULL || app->ending || !app->flowing) return;
     gap_client_stats(app->client, &s);
     (void)fprintf(stderr,
                   "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates dropped, %" PRIu64
@@ -223,8 +327,13 @@ static void on_tick(uv_timer_t *timer)
     if (app->verdict != NULL) embedded_tick(app);
     if (app->ending || app->options.timeout_s == 0) return;
     if (app_elapsed_ms(app) < (uint64_t)app->options.timeout_s * 1000) return;
-    app_complain(app, "not complete after %u s: %" PRIu64 " updates came; --timeout allows more",
-                 app->options.timeout_s, app->delivered);
+    if (app->options.job == JOB_RUN) {
+        app_complain(app,
+                     "not complete after %u s: %" PRIu64 " updates came; --timeout allows more",
+                     app->options.timeout_s, app->delivered);
+    } else {
+        app_complain(app, "not done after %u s; --timeout allows more", app->options.timeout_s);
+    }
     app_end(app, APP_NOT_MET);
 }
 
@@ -234,8 +343,16 @@ static void on_signal(uv_signal_t *handle, int number)
     bool unmet = app->options.expect != 0 || app->verdict != NULL;
 
     (void)number;
-    app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
-    app_end(app, unmet ? APP_NOT_MET : APP_DONE);
+    if (app->options.job != JOB_RUN) {
+        app_complain(app, "interrupted: nothing was done");
+        app_end(app, APP_FAILED);
+    } else if (app->asks.asking) {
+        app_complain(app, "interrupted: not signed in");
+        app_end(app, APP_FAILED);
+    } else {
+        app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
+        app_end(app, unmet ? APP_NOT_MET : APP_DONE);
+    }
 }
 
 static char *read_file(struct app *app, const char *path)
@@ -262,17 +379,38 @@ static void begin(struct app *app)
         if (embedded_start(app) < 0) app_end(app, APP_FAILED);
         return;
     }
-    if (o->mode == MODE_TELEGRAM) {
-        app_connect(app, NULL, 0, 0, NULL);
-        return;
+    char *pem = NULL;
+    if (o->mode == MODE_SERVER) {
+        pem = read_file(app, o->server_key);
+        if (pem == NULL) {
+            app_end(app, APP_FAILED);
+            return;
+        }
     }
-    char *pem = read_file(app, o->server_key);
-    if (pem == NULL) {
-        app_end(app, APP_FAILED);
-        return;
-    }
-    app_connect(app, o->host, o->port, o->dc, pem);
+    int r = app_target(app, o->host, o->port, o->mode == MODE_SERVER ? o->dc : 0, pem);
     free(pem);
+    if (r < 0) return;
+    if ((o->job == JOB_LOGOUT || o->job == JOB_SESSIONS) && access(o->session, F_OK) != 0) {
+        account_not_signed_in(app); /* nothing is made where there is nothing */
+    } else {
+        sign_in_begin(app);
+    }
+}
+
+/* With a state the output goes on, too. Where a kill has torn the last line, a new one begins. */
+static FILE *open_output(const struct options *o)
+{
+    FILE *f;
+
+    if (strcmp(o->out, "-") == 0) return stdout;
+    if (o->state == NULL) return fopen(o->out, "w");
+    f = fopen(o->out, "a+");
+    if (f == NULL) return NULL;
+    if (fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n') (void)fputc('\n', f);
+    /* Reading and writing take turns only over a change of position. */
+    if (fseek(f, 0, SEEK_END) == 0 && fflush(f) == 0) return f;
+    (void)fclose(f);
+    return NULL;
 }
 
 static int open_files(struct app *app)
@@ -282,8 +420,8 @@ static int open_files(struct app *app)
         app_complain(app, "out of memory");
         return -1;
     }
-    if (app->options.out == NULL) return 0;
-    app->out = strcmp(app->options.out, "-") == 0 ? stdout : fopen(app->options.out, "w");
+    if (app->options.out == NULL || app->options.job != JOB_RUN) return 0;
+    app->out = open_output(&app->options);
     if (app->out != NULL) return 0;
     app_complain(app, "can't write to %s: %s", app->options.out, strerror(errno));
     return -1;
@@ -294,6 +432,7 @@ static int setup(struct app *app)
     int r = uv_loop_init(&app->loop);
 
     if (r < 0) return r;
+    terminal_init(&app->asks);
     app->started_ms = uv_hrtime() / 1000000;
     app->terminal = isatty(STDERR_FILENO) != 0 && !app->options.json;
     app->tick.data = app->interrupted.data = app->terminated.data = app;
@@ -310,7 +449,9 @@ static int finish(struct app *app)
     int status = app->status;
 
     end_progress(app);
-    if (app->verdict != NULL && (status == APP_DONE || status == APP_NOT_MET)) {
+    if (app->options.job != JOB_RUN) {
+        if (status == APP_DONE) account_finish(app);
+    } else if (app->verdict != NULL && (status == APP_DONE || status == APP_NOT_MET)) {
         int verdict = embedded_verdict(app);
         if (status == APP_DONE) status = verdict;
     } else if (app->options.json) {
@@ -329,6 +470,8 @@ static int finish(struct app *app)
         status = APP_FAILED;
     }
     options_fini(&app->options);
+    free(app->host);
+    free(app->rsa_key);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /*
- * userbot/options.c - reads the command line. Every refusal is one line that says what is wrong
- * and what to write instead.
+ * userbot/options.c - reads the command line and the environment. Every refusal is one line that
+ * says what is wrong and what to write instead. Secrets are copied, and blotted out where the list
+ * of processes shows them.
  */
 #include "userbot/options.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     OPT_EMBEDDED = 256,
@@ -22,13 +24,14 @@ enum {
     OPT_SERVER_KEY,
     OPT_TELEGRAM,
     OPT_API_ID,
-    OPT_API_HASH,
-    OPT_BOT_TOKEN,
     OPT_OUT,
+    OPT_STATE,
+    OPT_SESSION,
     OPT_EXPECT,
     OPT_TIMEOUT,
     OPT_JSON,
-    OPT_HELP
+    OPT_HELP,
+    OPT_SECRET /* and those after it: + enum secret */
 };
 
 static const struct option long_options[] = {
@@ -42,8 +45,14 @@ static const struct option long_options[] = {
     {"server-key", required_argument, NULL, OPT_SERVER_KEY},
     {"telegram", no_argument, NULL, OPT_TELEGRAM},
     {"api-id", required_argument, NULL, OPT_API_ID},
-    {"api-hash", required_argument, NULL, OPT_API_HASH},
-    {"bot-token", required_argument, NULL, OPT_BOT_TOKEN},
+    {"api-hash", required_argument, NULL, OPT_SECRET + SECRET_API_HASH},
+    {"bot-token", required_argument, NULL, OPT_SECRET + SECRET_BOT_TOKEN},
+    {"phone", required_argument, NULL, OPT_SECRET + SECRET_PHONE},
+    {"code", required_argument, NULL, OPT_SECRET + SECRET_CODE},
+    {"password", required_argument, NULL, OPT_SECRET + SECRET_PASSWORD},
+    {"first-name", required_argument, NULL, OPT_SECRET + SECRET_FIRST_NAME},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"session", required_argument, NULL, OPT_SESSION},
     {"out", required_argument, NULL, OPT_OUT},
     {"expect", required_argument, NULL, OPT_EXPECT},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -52,34 +61,46 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char help_text[] =
-    "Usage: gapless-userbot [OPTION]...\n"
-    "Receive an account's updates, complete, in order and once, and answer /ping with pong.\n"
-    "\n"
-    "Without --server or --telegram it starts a simulated data centre of its own, with lost,\n"
-    "repeated and reordered updates, and ends with a verdict against the server's ledger.\n"
-    "  --embedded            the same, said aloud\n"
-    "  --seed N              seed of the simulated traffic (default 1)\n"
-    "  --events N            events to receive (default 23000)\n"
-    "  --channels N          channels in the simulated world (default 200)\n"
-    "  --delay-ms N          delay of every simulated push (default 0)\n"
-    "A server of your own:\n"
-    "  --server HOST:PORT    connect there (needs --server-key, --api-id, --api-hash, "
-    "--bot-token)\n"
-    "  --dc N                its data centre number (default 2)\n"
-    "  --server-key FILE     its RSA public key, PEM\n"
-    "Telegram itself:\n"
-    "  --telegram            connect to Telegram (needs --api-id, --api-hash, --bot-token)\n"
-    "Credentials:\n"
-    "  --api-id N, --api-hash H   from my.telegram.org, 'API development tools'\n"
-    "  --bot-token T              from @BotFather\n"
-    "Output:\n"
-    "  --out FILE            one JSON line for every delivered update ('-' for standard output)\n"
-    "  --expect N            end with success once N updates were delivered\n"
-    "  --timeout S           give up after S seconds (default 120 embedded, none otherwise)\n"
-    "  --json                print the end result as JSON\n"
-    "  --help                this text\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 expectation or verdict not met.\n";
+static const struct {
+    const char *flag;
+    const char *variable;
+} secret_names[SECRETS] = {
+    [SECRET_API_HASH] = {"--api-hash", "GAPLESS_API_HASH"},
+    [SECRET_BOT_TOKEN] = {"--bot-token", "GAPLESS_BOT_TOKEN"},
+    [SECRET_PHONE] = {"--phone", "GAPLESS_PHONE"},
+    [SECRET_CODE] = {"--code", "GAPLESS_CODE"},
+    [SECRET_PASSWORD] = {"--password", "GAPLESS_PASSWORD"},
+    [SECRET_FIRST_NAME] = {"--first-name", "GAPLESS_FIRST_NAME"},
+};
+
+#define API_ID_VARIABLE "GAPLESS_API_ID"
+
+const char *options_flag(enum secret which)
+{
+    return secret_names[which].flag;
+}
+
+const char *options_variable(enum secret which)
+{
+    return secret_names[which].variable;
+}
+
+static void forget(char **secret)
+{
+    if (*secret != NULL) explicit_bzero(*secret, strlen(*secret));
+    free(*secret);
+    *secret = NULL;
+}
+
+int options_set_secret(struct options *o, enum secret which, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL) return GAP_E_NOMEM;
+    forget(&o->secrets[which]);
+    o->secrets[which] = copy;
+    return 0;
+}
 
 static void complain(const char *format, ...) GAP_PRINTF(1, 2);
 
@@ -107,6 +128,15 @@ static bool number(const char *name, const char *text, uint64_t min, uint64_t ma
     }
     *out = v;
     return true;
+}
+
+int32_t options_api_id(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    return errno != 0 || end == text || *end != '\0' || v < 1 || v > INT32_MAX ? 0 : (int32_t)v;
 }
 
 static bool host_and_port(const char *text, struct options *o)
@@ -143,6 +173,7 @@ struct parse {
     bool telegram;
     bool simulation_option; /* --seed and its like */
     bool timeout_given;
+    const char *session;
 };
 
 static bool set_number(struct parse *p, int opt, const char *text)
@@ -185,8 +216,37 @@ static bool set_number(struct parse *p, int opt, const char *text)
     return ok;
 }
 
-static bool set_option(struct parse *p, int opt, const char *text)
+/* A secret of the command line: copied, then blotted out. */
+static bool set_secret(struct parse *p, enum secret which, char *text)
 {
+    if (*text == '\0') {
+        complain("%s is empty", secret_names[which].flag);
+        return false;
+    }
+    if (options_set_secret(&p->o, which, text) < 0) {
+        complain("out of memory");
+        return false;
+    }
+    if (which != SECRET_FIRST_NAME) memset(text, '*', strlen(text));
+    return true;
+}
+
+static bool set_text(struct parse *p, int opt, const char *text)
+{
+    if (*text == '\0') {
+        complain("a file has a name: an option was given an empty one");
+        return false;
+    }
+    if (opt == OPT_SERVER_KEY) p->o.server_key = text;
+    if (opt == OPT_OUT) p->o.out = text;
+    if (opt == OPT_STATE) p->o.state = text;
+    if (opt == OPT_SESSION) p->session = text;
+    return true;
+}
+
+static bool set_option(struct parse *p, int opt, char *text)
+{
+    if (opt >= OPT_SECRET) return set_secret(p, (enum secret)(opt - OPT_SECRET), text);
     switch (opt) {
     case OPT_EMBEDDED:
         p->embedded = true;
@@ -201,17 +261,10 @@ static bool set_option(struct parse *p, int opt, const char *text)
         p->server = true;
         return host_and_port(text, &p->o);
     case OPT_SERVER_KEY:
-        p->o.server_key = text;
-        return true;
-    case OPT_API_HASH:
-        p->o.api_hash = text;
-        return true;
-    case OPT_BOT_TOKEN:
-        p->o.bot_token = text;
-        return true;
     case OPT_OUT:
-        p->o.out = text;
-        return true;
+    case OPT_STATE:
+    case OPT_SESSION:
+        return set_text(p, opt, text);
     case OPT_SEED:
     case OPT_EVENTS:
     case OPT_CHANNELS:
@@ -223,18 +276,89 @@ static bool set_option(struct parse *p, int opt, const char *text)
     }
 }
 
+/* What flags left open comes from the environment. */
+static bool read_environment(struct options *o)
+{
+    bool person = o->secrets[SECRET_PHONE] != NULL;
+    bool bot = o->secrets[SECRET_BOT_TOKEN] != NULL;
+    const char *id = getenv(API_ID_VARIABLE);
+
+    if (o->api_id == 0 && id != NULL && *id != '\0') {
+        o->api_id = options_api_id(id);
+        if (o->api_id == 0) {
+            complain(API_ID_VARIABLE " is not a whole number: '%s'", id);
+            return false;
+        }
+    }
+    for (int i = 0; i < SECRETS; i++) {
+        const char *text = getenv(secret_names[i].variable);
+        if (o->secrets[i] != NULL || text == NULL || *text == '\0') continue;
+        if ((i == SECRET_BOT_TOKEN && person) || (i == SECRET_PHONE && bot)) continue;
+        if (options_set_secret(o, (enum secret)i, text) < 0) {
+            complain("out of memory");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A program without a terminal can't ask: what is missing, then, is wrong usage; unless a session
+ * may make it unnecessary. */
 static bool check_credentials(const struct options *o)
 {
-    if (o->api_id == 0 || o->api_hash == NULL) {
-        complain("--api-id and --api-hash are needed: get yours at my.telegram.org, "
-                 "'API development tools'");
+    if (o->secrets[SECRET_BOT_TOKEN] != NULL && o->secrets[SECRET_PHONE] != NULL) {
+        complain("a bot token and a phone number: give one of %s (%s) and %s (%s)", "--bot-token",
+                 "GAPLESS_BOT_TOKEN", "--phone", "GAPLESS_PHONE");
         return false;
     }
-    if (o->bot_token == NULL) {
-        complain("--bot-token is needed: @BotFather on Telegram gives one");
+    if (o->session != NULL || isatty(STDIN_FILENO) != 0) return true;
+    if (o->api_id == 0 || o->secrets[SECRET_API_HASH] == NULL) {
+        complain("--api-id (" API_ID_VARIABLE ") and --api-hash (GAPLESS_API_HASH) are needed: get "
+                 "yours at my.telegram.org, 'API development tools'");
+        return false;
+    }
+    if (o->secrets[SECRET_BOT_TOKEN] == NULL && o->secrets[SECRET_PHONE] == NULL) {
+        complain("--bot-token (GAPLESS_BOT_TOKEN, @BotFather on Telegram gives one) or --phone "
+                 "(GAPLESS_PHONE) is needed");
         return false;
     }
     return true;
+}
+
+static bool check_embedded(const struct parse *p)
+{
+    const struct options *o = &p->o;
+    const char *misplaced = o->expect != 0          ? "--expect"
+                            : o->server_key != NULL ? "--server-key"
+                            : o->state != NULL      ? "--state"
+                            : p->session != NULL    ? "--session"
+                                                    : NULL;
+
+    if (o->job != JOB_RUN) {
+        complain("say where: --telegram, or --server HOST:PORT for a server of your own");
+        return false;
+    }
+    if (misplaced != NULL)
+        complain("%s is not for the embedded simulation: give --server too", misplaced);
+    return misplaced == NULL;
+}
+
+/* Where the session is kept. */
+static bool set_session(struct parse *p)
+{
+    struct options *o = &p->o;
+
+    if (p->session == NULL && o->state == NULL) {
+        if (o->job == JOB_RUN) return true;
+        complain("say where the session is kept: --state FILE.db or --session FILE");
+        return false;
+    }
+    int n = p->session != NULL ? asprintf(&o->session, "%s", p->session)
+                               : asprintf(&o->session, "%s.session", o->state);
+    if (n >= 0) return true;
+    o->session = NULL;
+    complain("out of memory");
+    return false;
 }
 
 static bool check(struct parse *p)
@@ -250,11 +374,7 @@ static bool check(struct parse *p)
         complain("--seed, --events, --channels and --delay-ms are for the embedded simulation");
         return false;
     }
-    if (o->mode == MODE_EMBEDDED && (o->server_key != NULL || o->expect != 0)) {
-        complain("%s is not for the embedded simulation: give --server too",
-                 o->expect != 0 ? "--expect" : "--server-key");
-        return false;
-    }
+    if (o->mode == MODE_EMBEDDED && !check_embedded(p)) return false;
     if (o->mode == MODE_SERVER && o->server_key == NULL) {
         complain("--server needs --server-key FILE, the server's RSA public key in PEM form");
         return false;
@@ -263,49 +383,87 @@ static bool check(struct parse *p)
         complain("--telegram has Telegram's own keys: leave --server-key out");
         return false;
     }
-    if (o->mode == MODE_EMBEDDED && !p->timeout_given) o->timeout_s = 120;
-    return true;
+    if (o->mode == MODE_EMBEDDED) {
+        if (!p->timeout_given) o->timeout_s = 120;
+        return true;
+    }
+    return set_session(p) && read_environment(o) && check_credentials(o);
+}
+
+/* The job, if the first word is one; it is taken out of the arguments. */
+static bool take_job(int *argc, char **argv, struct options *o)
+{
+    static const struct {
+        const char *word;
+        enum userbot_job job;
+    } jobs[] = {{"login", JOB_LOGIN}, {"logout", JOB_LOGOUT}, {"sessions", JOB_SESSIONS}};
+
+    if (*argc < 2 || argv[1][0] == '-') return true;
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        if (strcmp(argv[1], jobs[i].word) != 0) continue;
+        o->job = jobs[i].job;
+        memmove(argv + 1, argv + 2, (size_t)(*argc - 1) * sizeof *argv);
+        (*argc)--;
+        return true;
+    }
+    complain("there is no job '%s': login, sessions or logout", argv[1]);
+    return false;
+}
+
+static void set_defaults(struct options *o)
+{
+    o->seed = 1;
+    o->events = 23000;
+    o->channels = 200;
+    o->dc = 2;
+}
+
+static enum options_result parse_all(struct parse *p, int argc, char **argv)
+{
+    int opt;
+
+    if (!take_job(&argc, argv, &p->o)) return OPTIONS_WRONG;
+    opterr = 0;
+    optind = 1;
+    while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        if (opt == OPT_HELP) {
+            (void)fputs(options_help, stdout);
+            return OPTIONS_HELP;
+        }
+        if (opt < OPT_EMBEDDED) {
+            complain(opt == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+            return OPTIONS_WRONG;
+        }
+        if (!set_option(p, opt, optarg)) return OPTIONS_WRONG;
+    }
+    if (optind < argc) {
+        complain("'%s' is not an option", argv[optind]);
+        return OPTIONS_WRONG;
+    }
+    return check(p) ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 
 enum options_result options_parse(int argc, char **argv, struct options *out)
 {
     struct parse p;
-    int opt;
 
     memset(&p, 0, sizeof p);
     memset(out, 0, sizeof *out);
-    p.o.seed = 1;
-    p.o.events = 23000;
-    p.o.channels = 200;
-    p.o.dc = 2;
-    opterr = 0;
-    optind = 1;
-    while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-        if (opt == OPT_HELP) {
-            (void)fputs(help_text, stdout);
-            options_fini(&p.o);
-            return OPTIONS_HELP;
-        }
-        bool known = opt >= OPT_EMBEDDED;
-        if (!known) {
-            complain(opt == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
-        }
-        if (!known || !set_option(&p, opt, optarg)) {
-            options_fini(&p.o);
-            return OPTIONS_WRONG;
-        }
-    }
-    if (optind < argc) complain("'%s' is not an option", argv[optind]);
-    if (optind < argc || !check(&p) || (p.o.mode != MODE_EMBEDDED && !check_credentials(&p.o))) {
+    set_defaults(&p.o);
+    enum options_result result = parse_all(&p, argc, argv);
+    if (result == OPTIONS_RUN) {
+        *out = p.o;
+    } else {
         options_fini(&p.o);
-        return OPTIONS_WRONG;
     }
-    *out = p.o;
-    return OPTIONS_RUN;
+    return result;
 }
 
 void options_fini(struct options *o)
 {
     free((void *)(uintptr_t)o->host);
     o->host = NULL;
+    for (int i = 0; i < SECRETS; i++) forget(&o->secrets[i]);
+    free(o->session);
+    o->session = NULL;
 }
