@@ -19,7 +19,8 @@
 #define APP_QUIET_MS 1000
 
 /** Refused answers to one question of the sign-in; the last one ends the program. */
-#define SIGN_IN_TRIES 3
+#define SIGN_IN_TRIES   3
+#define SIGN_IN_NOTHING (-1)
 /** Longest name of an account that is printed, in bytes with the final 0. */
 #define NAME_MAX_BYTES 257
 
@@ -29,6 +30,7 @@ enum app_status { APP_DONE = 0, APP_FAILED = 1, APP_USAGE = 2, APP_NOT_MET = 3 }
 /** The sign-in so far (sign_in.c). */
 struct sign_in {
     gap_sign_in_step_t step; /* of the question that is open */
+    int answered;            /* step of the last answer, or SIGN_IN_NOTHING */
     unsigned refusals[4];    /* by step */
     bool used[SECRETS];      /* what was given has been answered with */
     unsigned credentials_asked;
@@ -90,7 +92,8 @@ struct app {
     struct verdict_report report;
 };
 
-/** Say one line on stderr, with the program's name, on a line of its own. */
+/** Say one line on stderr, with the program's name, on a line of its own. A question that is open
+ * is to be repeated (terminal_repeat) if the program goes on. */
 void app_complain(struct app *app, const char *format, ...) GAP_PRINTF(2, 3);
 /** Remember where to connect to; host (NULL: Telegram) and key are copied. Then app_open, or
  * sign_in_begin. Ends the app on failure. @return 0 or negative: said already. */

@@ -51,7 +51,6 @@ void app_complain(struct app *app, const char *format, ...)
     (void)vfprintf(stderr, format, args);
     (void)fputc('\n', stderr);
     va_end(args);
-    if (!app->ending) terminal_repeat(&app->asks);
 }
 
 static void on_client_closed(void *data)
@@ -145,6 +144,7 @@ static void on_disconnected(struct app *app, const gap_event_t *event)
     if (app->ending) return;
     if (app->connected) {
         app_complain(app, "%s", event->text);
+        terminal_repeat(&app->asks);
         return;
     }
     /* Never once connected: more likely a wrong address than a bad day. */
@@ -208,6 +208,7 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     case GAP_CLIENT_STORE_RECOVERED:
     case GAP_CLIENT_ERROR:
         app_complain(app, "%s", event->text);
+        terminal_repeat(&app->asks);
         break;
     default:
         break;
@@ -269,6 +270,7 @@ static int open_client(struct app *app, gap_storage_t *storage)
     config.storage = storage;
     config.device_model = "gapless-userbot";
     app->sign_in.used[SECRET_PHONE] = config.phone != NULL;
+    app->sign_in.answered = config.phone != NULL ? GAP_SIGN_IN_PHONE : SIGN_IN_NOTHING;
     int r = gap_client_open(&app->loop, &config, &app->client);
     if (r < 0) {
         app->client = NULL;
@@ -344,7 +346,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
     (void)number;
     if (app->options.job != JOB_RUN) {
-        app_complain(app, "interrupted: nothing was done");
+        app_complain(app, "interrupted");
         app_end(app, APP_FAILED);
     } else if (app->asks.asking) {
         app_complain(app, "interrupted: not signed in");

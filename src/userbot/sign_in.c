@@ -136,6 +136,7 @@ static void answered(struct app *app, int r)
 
 static void give(struct app *app, const char *text)
 {
+    app->sign_in.answered = (int)app->sign_in.step;
     switch (app->sign_in.step) {
     case GAP_SIGN_IN_PHONE:
         answered(app, gap_client_sign_in_phone(app->client, text));
@@ -158,6 +159,7 @@ static void resend(struct app *app)
     uint64_t now_ms = app_elapsed_ms(app);
     char text[80];
 
+    s->answered = SIGN_IN_NOTHING;
     if (!s->can_resend) {
         put_question(app, "There is no other way to send the code.");
         return;
@@ -267,7 +269,7 @@ void sign_in_question(struct app *app, const gap_event_t *event)
         app_reopen(app, need_credentials);
         return;
     }
-    if (refused && ++s->refusals[q->step] >= SIGN_IN_TRIES) {
+    if (refused && s->answered == (int)q->step && ++s->refusals[q->step] >= SIGN_IN_TRIES) {
         app_complain(app, "%s; that was the third time: not signed in, try again later",
                      event->text);
         app_end(app, APP_FAILED);

@@ -1,0 +1,483 @@
+#!/usr/bin/env python3
+"""gapless-userbot login, sessions and logout as a user meets them: at a terminal (a pseudo one),
+unattended, with mistakes; and the runs after them.
+
+Usage: test_login.py BUILD_DIR. Ends with "N passed, N failed".
+"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+USERBOT = os.path.join(BUILD, "gapless-userbot")
+DC = os.path.join(BUILD, "gapless-dc")
+SANITISED = os.environ.get("GAP_SANITISED") == "1"
+PATIENCE_S = 30 if SANITISED else 15
+PHONE, CODE, PASSWORD = "+9996621234", "22222", "two steps & more"
+API = {"GAPLESS_API_ID": "1", "GAPLESS_API_HASH": "hash-of-api"}
+PERSON = dict(API, GAPLESS_PHONE=PHONE, GAPLESS_CODE=CODE, GAPLESS_PASSWORD=PASSWORD)
+BOT = dict(API, GAPLESS_BOT_TOKEN="7000001:token-of-bot")
+SECRETS = (CODE, PASSWORD, "token-of-bot", "hash-of-api", "9996621234")
+
+passed = 0
+failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("login: " + what, flush=True)
+    return ok
+
+
+def environment(variables):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GAPLESS_")}
+    return dict(clean, **variables)
+
+
+class Done:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+        self.lines = out.count("\n") + err.count("\n")
+
+    def __str__(self):
+        return f"status {self.status}: {self.out!r} {self.err!r}"
+
+
+def userbot(args, variables=API, timeout=60):
+    """Unattended: no terminal, in a session of its own."""
+    done = subprocess.run([USERBOT] + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout, check=False,
+                          env=environment(variables), start_new_session=True)
+    result = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    told = [s for s in SECRETS if s in result.out + result.err]
+    check(not told, f"{args[:1]}: a secret was printed: {told}: {result}")
+    return result
+
+
+class Dc:
+    """A gapless-dc of its own, ended by its own pid."""
+
+    def __init__(self, folder, *args, key=None):
+        self.key = key or os.path.join(folder, "key.pem")
+        self.ledger = os.path.join(folder, "ledger")
+        self.process = subprocess.Popen(
+            [DC, "--pubkey-out", self.key, "--ledger", self.ledger] + list(args),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.terminate()
+        self.status = self.process.wait(30)
+        self.process.stdout.close()
+
+    def args(self):
+        return ["--server", f"127.0.0.1:{self.port}", "--server-key", self.key, "--timeout", "40"]
+
+
+class Terminal:
+    """The userbot at a pseudo-terminal that it thinks its user sits at."""
+
+    def __init__(self, args, variables=API):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(USERBOT, [USERBOT] + args, environment(variables))
+        self.text = ""
+        self.status = None
+
+    def read_more(self, timeout):
+        ready, _, _ = select.select([self.fd], [], [], timeout)
+        if not ready:
+            return False
+        try:
+            data = os.read(self.fd, 4096)
+        except OSError:  # the other side is gone
+            return False
+        self.text += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def expect(self, what, count=1):
+        """Wait until it has written this so many times."""
+        end = time.monotonic() + PATIENCE_S
+        while self.text.count(what) < count and time.monotonic() < end:
+            self.read_more(0.1)
+        return check(self.text.count(what) >= count, f"terminal: no {what!r} ({count}) in "
+                     f"{self.text!r}")
+
+    def type(self, line):
+        os.write(self.fd, (line + "\n").encode())
+
+    def press(self, key):
+        os.write(self.fd, key)
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def wait_echo(self, wanted):
+        end = time.monotonic() + PATIENCE_S
+        while self.echoes() != wanted and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.echoes() == wanted
+
+    def end(self):
+        """Everything it still says, and its status (negative: a signal)."""
+        end = time.monotonic() + PATIENCE_S
+        while self.status is None and time.monotonic() < end:
+            self.read_more(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid != 0:
+                self.status = os.waitstatus_to_exitcode(status)
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        while self.read_more(0.05):
+            pass
+        return self.status
+
+    def close(self):
+        os.close(self.fd)
+
+
+def signed_in_line(text, session, already=False):
+    return re.search((r"^already " if already else "^") + r"signed in as .+ \(\d+\), session in "
+                     + re.escape(session) + r"\r?$", text, re.M)
+
+
+# --- unattended ---------------------------------------------------------------------------------
+
+def test_bot(folder):
+    session = os.path.join(folder, "bot.session")
+    with Dc(folder) as dc:
+        args = ["login"] + dc.args() + ["--session", session]
+        done = userbot(args, BOT)
+        check(done.status == 0 and signed_in_line(done.out, session) and done.lines == 1,
+              f"bot: {done}")
+        mode = stat.S_IMODE(os.stat(session).st_mode)
+        check(mode == 0o600, f"session file has mode {mode:o}")
+        done = userbot(args, {})
+        check(done.status == 0 and signed_in_line(done.out, session, True) and done.lines == 1,
+              f"bot, again, without credentials: {done}")
+        done = userbot(args + ["--json"], {})
+        told = json.loads(done.out or "{}")
+        check(told.get("already") is True and told.get("user_id") == 7000001, f"--json: {done}")
+        done = userbot(["sessions"] + dc.args() + ["--session", session], {})
+        check(done.status == 1 and "bot" in done.err and done.lines == 1, f"bot's sessions: {done}")
+        done = userbot(["logout"] + dc.args() + ["--session", session], {})
+        check(done.status == 0 and done.out.startswith("signed out") and done.lines == 1,
+              f"logout: {done}")
+        done = userbot(["logout"] + dc.args() + ["--session", session], {})
+        check(done.status == 0 and done.out.startswith("not signed in") and done.lines == 1,
+              f"logout twice: {done}")
+        done = userbot(["login"] + dc.args() + ["--session", session], BOT)
+        check(done.status == 0 and signed_in_line(done.out, session), f"in again: {done}")
+
+
+def test_person(folder):
+    session = os.path.join(folder, "p.session")
+    with Dc(folder, "--password", PASSWORD) as dc:
+        args = dc.args() + ["--session", session]
+        done = userbot(["login"] + args, PERSON)
+        check(done.status == 0 and signed_in_line(done.out, session) and done.lines == 1,
+              f"person: {done}")
+        done = userbot(["sessions"] + args, {})
+        check(done.status == 0 and "gapless-userbot" in done.out and "* this one" in done.out,
+              f"sessions: {done}")
+        done = userbot(["sessions", "--json"] + args, {})
+        told = [json.loads(line) for line in done.out.splitlines()]
+        check(len(told) == 1 and told[0]["current"] is True, f"sessions --json: {done}")
+        second = os.path.join(folder, "second.session")
+        done = userbot(["login"] + dc.args() + ["--session", second], PERSON)
+        check(done.status == 0, f"a second session: {done}")
+        done = userbot(["sessions", "--json"] + args, {})
+        told = [json.loads(line) for line in done.out.splitlines()]
+        check(sorted(t["current"] for t in told) == [False, True], f"two sessions: {done}")
+
+
+def test_person_by_flags(folder):
+    """Flags win over variables, and are not to be seen in the list of processes."""
+    session = os.path.join(folder, "p.session")
+    with Dc(folder, "--password", PASSWORD, "--rate", "50") as dc:
+        wrong = dict(PERSON, GAPLESS_CODE="99999", GAPLESS_PASSWORD="wrong")
+        flags = ["--phone", PHONE, "--code", CODE, "--password", PASSWORD]
+        process = subprocess.Popen([USERBOT] + dc.args() + ["--session", session] + flags,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=environment(wrong),
+                                   start_new_session=True)
+        time.sleep(2 if SANITISED else 0.8)
+        with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+            shown = f.read().decode()
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+        check(process.returncode == 0 and out.startswith(b"received "), f"flags: {out!r} {err!r}")
+        check(not [s for s in (CODE, PASSWORD, "9996621234") if s in shown],
+              f"the list of processes shows {shown!r}")
+
+
+def test_unattended_mistakes(folder):
+    with Dc(folder, "--password", PASSWORD) as dc:
+        cases = [
+            ("no credentials", {}, ("--api-id", "GAPLESS_API_ID")),
+            ("neither phone nor token", API, ("--phone", "GAPLESS_PHONE")),
+            ("no code", dict(API, GAPLESS_PHONE=PHONE), ("--code", "GAPLESS_CODE")),
+            ("a wrong code", dict(PERSON, GAPLESS_CODE="99999"), ("--code", "GAPLESS_CODE")),
+            ("no password", dict(API, GAPLESS_PHONE=PHONE, GAPLESS_CODE=CODE),
+             ("--password", "GAPLESS_PASSWORD")),
+            ("a wrong password", dict(PERSON, GAPLESS_PASSWORD="no, not this"),
+             ("--password", "GAPLESS_PASSWORD")),
+            ("a number that is none", dict(PERSON, GAPLESS_PHONE="+1234567"),
+             ("--phone", "GAPLESS_PHONE")),
+            ("a token that is none", dict(API, GAPLESS_BOT_TOKEN="nonsense"), ("token",)),
+        ]
+        for i, (why, variables, wanted) in enumerate(cases):
+            session = os.path.join(folder, f"{i}.session")
+            done = userbot(["login"] + dc.args() + ["--session", session], variables)
+            check(done.status == 1 and done.lines == 1 and all(w in done.err for w in wanted),
+                  f"{why}: {done}")
+
+
+def test_wrong_usage(folder):
+    session = os.path.join(folder, "s")
+    for args in (["login"], ["login", "--telegram"], ["login", "--session", session],
+                 ["logout", "--telegram"], ["embedded"], ["--state", "x.db"],
+                 ["--session", session], ["--embedded", "--state", "x.db"],
+                 ["login", "--telegram", "--session", session, "--phone", "+1", "--bot-token",
+                  "1:a"], ["login", "--telegram", "--session", session, "--phone", ""]):
+        done = userbot(args, {})
+        check(done.status == 2 and done.lines == 1 and done.out == "", f"usage {args}: {done}")
+    done = userbot(["login", "--telegram", "--session", session], {"GAPLESS_API_ID": "many"})
+    check(done.status == 2 and "GAPLESS_API_ID" in done.err, f"a bad variable: {done}")
+    for job in ("logout", "sessions"):
+        done = userbot([job, "--telegram", "--session", session], {})
+        check(done.lines == 1 and not os.path.exists(session), f"{job} without a session: {done}")
+
+
+# --- at a terminal ------------------------------------------------------------------------------
+
+def test_prompts(folder):
+    """Phone, a wrong code, the code, a wrong password, the password."""
+    session = os.path.join(folder, "t.session")
+    with Dc(folder, "--password", PASSWORD) as dc:
+        t = Terminal(["login"] + dc.args() + ["--session", session])
+        t.expect("Phone number")
+        t.type(PHONE)
+        t.expect("Code")
+        t.type("99999")
+        t.expect("Code", 2)
+        t.type(CODE)
+        t.expect("Two-step password")
+        check(not t.echoes(), "the password would be echoed")
+        t.type("wrong")
+        t.expect("Two-step password", 2)
+        t.type(PASSWORD)
+        status = t.end()
+        check(status == 0 and signed_in_line(t.text, session), f"terminal: {status}: {t.text!r}")
+        check("wrong" not in re.sub(r"is wrong|wrong password|wrong code", "", t.text.lower())
+              and PASSWORD not in t.text, f"a password was echoed: {t.text!r}")
+        check(t.echoes(), "the terminal does not echo afterwards")
+        t.close()
+
+
+def test_credentials_asked(folder):
+    """Nothing given at all: api id and hash, then a bot token where a phone number is asked for."""
+    session = os.path.join(folder, "t.session")
+    with Dc(folder) as dc:
+        t = Terminal(["login"] + dc.args() + ["--session", session], {})
+        t.expect("Api id")
+        t.type("none")
+        t.expect("Api id", 2)
+        t.type("17")
+        t.expect("Api hash")
+        t.type("0123456789abcdef")
+        t.expect("bot token")
+        t.type(BOT["GAPLESS_BOT_TOKEN"])
+        status = t.end()
+        check(status == 0 and signed_in_line(t.text, session), f"asked: {status}: {t.text!r}")
+        t.close()
+
+
+def test_three_wrong_answers(folder):
+    with Dc(folder, "--password", PASSWORD) as dc:
+        base = ["login"] + dc.args() + ["--session"]
+        t = Terminal(base + [os.path.join(folder, "c")], dict(API, GAPLESS_PHONE=PHONE))
+        for i in range(3):
+            t.expect("Code", i + 1)
+            t.type("1234" + str(i))
+        status = t.end()
+        check(status == 1 and "third time" in t.text, f"three codes: {status}: {t.text!r}")
+        t.close()
+        t = Terminal(base + [os.path.join(folder, "p")],
+                     dict(API, GAPLESS_PHONE=PHONE, GAPLESS_CODE=CODE))
+        for i in range(3):
+            t.expect("Two-step password", i + 1)
+            t.type("guess" + str(i))
+        status = t.end()
+        check(status == 1 and "third time" in t.text and "guess" not in t.text,
+              f"three passwords: {status}: {t.text!r}")
+        check(t.echoes(), "three passwords: no echo afterwards")
+        t.close()
+
+
+def test_resend(folder):
+    with Dc(folder) as dc:
+        t = Terminal(["login"] + dc.args() + ["--session", os.path.join(folder, "s")],
+                     dict(API, GAPLESS_PHONE=PHONE))
+        t.expect("Code")
+        t.type("")
+        t.expect("Code", 2)
+        t.type("resend")
+        t.expect("Code", 3)
+        t.type(CODE)
+        status = t.end()
+        check(status == 0, f"resend: {status}: {t.text!r}")
+        t.close()
+
+
+def at_password(dc, folder, name):
+    t = Terminal(["login"] + dc.args() + ["--session", os.path.join(folder, name)],
+                 dict(API, GAPLESS_PHONE=PHONE, GAPLESS_CODE=CODE))
+    t.expect("Two-step password")
+    check(not t.echoes(), f"{name}: the password would be echoed")
+    return t
+
+
+def test_echo_comes_back(folder):
+    with Dc(folder, "--password", PASSWORD) as dc:
+        t = at_password(dc, folder, "ctrl-c")
+        t.press(b"\x03")
+        status = t.end()
+        check(status == 1 and t.echoes() and "interrupted" in t.text,
+              f"Ctrl-C: {status}, echo {t.echoes()}: {t.text!r}")
+        t.close()
+        for number in (signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV, signal.SIGQUIT,
+                       signal.SIGHUP):
+            t = at_password(dc, folder, f"signal-{number}")
+            os.kill(t.pid, number)
+            status = t.end()
+            check(status != 0 and t.echoes(), f"signal {number}: {status}, echo {t.echoes()}")
+            t.close()
+        t = at_password(dc, folder, "ctrl-d")
+        t.press(b"\x04")
+        status = t.end()
+        check(status == 1 and t.echoes(), f"Ctrl-D: {status}, echo {t.echoes()}: {t.text!r}")
+        t.close()
+
+
+def test_stop_and_go_on(folder):
+    """Ctrl-Z gives the shell a terminal that echoes; afterwards the question is asked again."""
+    with Dc(folder, "--password", PASSWORD) as dc:
+        t = at_password(dc, folder, "ctrl-z")
+        os.kill(t.pid, signal.SIGTSTP)  # there is no shell here to send it for the key
+        pid, status = os.waitpid(t.pid, os.WUNTRACED)
+        check(pid == t.pid and os.WIFSTOPPED(status), f"not stopped: {status}")
+        check(t.wait_echo(True), "stopped, and the terminal does not echo")
+        os.kill(t.pid, signal.SIGCONT)
+        t.expect("Two-step password", 2)
+        check(t.wait_echo(False), "going on, and the password would be echoed")
+        t.type(PASSWORD)
+        status = t.end()
+        check(status == 0 and t.echoes(), f"after Ctrl-Z: {status}: {t.text!r}")
+        t.close()
+
+
+# --- staying signed in --------------------------------------------------------------------------
+
+def lines_of(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f if line.strip()]
+
+
+def test_run_after_login(folder):
+    """login keeps the state: what comes between it and the first run is not missed."""
+    state, out = os.path.join(folder, "me.db"), os.path.join(folder, "out")
+    with Dc(folder, "--password", PASSWORD, "--events", "300", "--channels", "5", "--kinds",
+            "new_message", "--rate", "400") as dc:
+        args = dc.args() + ["--state", state]
+        done = userbot(["login"] + args, PERSON)
+        check(done.status == 0 and signed_in_line(done.out, state + ".session"), f"login: {done}")
+        time.sleep(1.2)
+        done = userbot(args + ["--out", out, "--expect", "150"], {})
+        check(done.status == 0, f"first run: {done}")
+        with open(out, "a", encoding="utf-8") as f:
+            f.write('{"kind":"torn')
+        done = userbot(args + ["--out", out, "--expect", "150"], {})
+        check(done.status == 0, f"second run: {done}")
+        with open(out, encoding="utf-8") as f:
+            text = f.read().split("\n")
+        check(text.count('{"kind":"torn') == 1, "a torn line was not left alone")
+        got = [json.loads(line) for line in text if line and line != '{"kind":"torn']
+        found = {(e["chat"], e["id"]) for e in got}
+        with open(dc.ledger, encoding="utf-8") as f:
+            events = [json.loads(line) for line in f]
+        wanted = {(e["chat"], e["id"]) for e in events if e["kind"] == "new_message"}
+        check(found == wanted and len(got) == 300,
+              f"{len(got)} lines, {len(wanted - found)} of 300 missing")
+
+
+def test_state_mistakes(folder):
+    state = os.path.join(folder, "me.db")
+    with Dc(folder, "--rate", "50", "--events", "100000") as dc:
+        args = dc.args() + ["--state", state]
+        holder = subprocess.Popen([USERBOT] + args, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env=environment(BOT), start_new_session=True)
+        time.sleep(3 if SANITISED else 1)
+        done = userbot(args, BOT)
+        check(done.status == 1 and str(holder.pid) in done.err and done.lines == 1,
+              f"held by {holder.pid}: {done}")
+        other = os.path.join(folder, "other.session")
+        done = userbot(args + ["--session", other], dict(BOT, GAPLESS_BOT_TOKEN="7000005:b"))
+        check(done.status == 1 and str(holder.pid) in done.err and done.lines == 1,
+              f"database held by {holder.pid}: {done}")
+        holder.terminate()
+        holder.wait(30)
+        done = userbot(args + ["--session", other], dict(BOT, GAPLESS_BOT_TOKEN="7000005:b"))
+        check(done.status == 1 and "another account" in done.err and done.lines == 1,
+              f"another account's state: {done}")
+        foreign = os.path.join(folder, "foreign.db")
+        with open(foreign, "w", encoding="ascii") as f:
+            f.write("This is a letter, not a database. " * 200)
+        done = userbot(dc.args() + ["--state", foreign], BOT)
+        check(done.status == 1 and foreign in done.err and done.lines == 1, f"a foreign file: {done}")
+        with open(foreign, encoding="ascii") as f:
+            check(f.read().startswith("This is a letter"), "a foreign file was written to")
+        done = userbot(dc.args() + ["--session", foreign], BOT)
+        check(done.status == 1 and foreign in done.err and done.lines == 1,
+              f"a foreign session: {done}")
+        missing = os.path.join(folder, "no", "such", "folder", "me.db")
+        done = userbot(dc.args() + ["--state", missing], BOT)
+        check(done.status == 1 and "no/such/folder" in done.err and done.lines == 1,
+              f"no folder: {done}")
+
+
+def main():
+    for test in [v for k, v in globals().items() if k.startswith("test_")]:
+        with tempfile.TemporaryDirectory(prefix="login-") as folder:
+            start = time.monotonic()
+            try:
+                test(folder)
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                check(False, f"{test.__name__}: {type(error).__name__}: {error}")
+            if os.environ.get("GAP_VERBOSE"):
+                print(f"{test.__name__} [{time.monotonic() - start:.1f} s]", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
