@@ -71,9 +71,9 @@ def userbot(args, variables=API, timeout=60):
 class Dc:
     """A gapless-dc of its own, ended by its own pid."""
 
-    def __init__(self, folder, *args, key=None):
-        self.key = key or os.path.join(folder, "key.pem")
-        self.ledger = os.path.join(folder, "ledger")
+    def __init__(self, folder, *args, name=""):
+        self.key = os.path.join(folder, name + "key.pem")
+        self.ledger = os.path.join(folder, name + "ledger")
         self.process = subprocess.Popen(
             [DC, "--pubkey-out", self.key, "--ledger", self.ledger] + list(args),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -427,6 +427,38 @@ def test_run_after_login(folder):
         wanted = {(e["chat"], e["id"]) for e in events if e["kind"] == "new_message"}
         check(found == wanted and len(got) == 300,
               f"{len(got)} lines, {len(wanted - found)} of 300 missing")
+
+
+def test_migration(folder):
+    """Two data centres: who signs in at the wrong one is sent on, and stays there."""
+    peers, keys = os.path.join(folder, "peers"), os.path.join(folder, "keys.pem")
+    both = ("--peer-dc-file", peers, "--password", PASSWORD, "--bots-dc", "4")
+    with Dc(folder, "--dc", "2", *both, name="two") as two, \
+            Dc(folder, "--dc", "4", *both, "--events", "200", "--kinds", "new_message",
+               name="four") as four:
+        with open(keys, "w", encoding="ascii") as f:
+            for dc in (two, four):
+                with open(dc.key, encoding="ascii") as key:
+                    f.write(key.read())
+        args = ["--server", f"127.0.0.1:{two.port}", "--server-key", keys, "--timeout", "40"]
+        person = dict(PERSON, GAPLESS_PHONE="+9996641234", GAPLESS_CODE="44444")
+        state = os.path.join(folder, "p.db")
+        done = userbot(["login"] + args + ["--state", state], person)
+        check(done.status == 0 and signed_in_line(done.out, state + ".session"),
+              f"a person who lives in 4: {done}")
+        done = userbot(args + ["--state", state, "--expect", "200"], {})
+        check(done.status == 0, f"the run after it: {done}")
+        calls = [e for e in lines_of(two.ledger) if e["kind"] == "call"]
+        check(not [e for e in calls if e["method"].startswith("updates.")],
+              "the run asked the wrong data centre for updates")
+        check(any(e["kind"] == "call" and e["method"] == "updates.getDifference"
+                  for e in lines_of(four.ledger)), "the run did not ask data centre 4")
+        done = userbot(["sessions"] + args + ["--state", state], {})
+        check(done.status == 0 and "* this one" in done.out, f"sessions there: {done}")
+        state = os.path.join(folder, "b.db")
+        done = userbot(["login"] + args + ["--state", state], BOT)
+        check(done.status == 0 and signed_in_line(done.out, state + ".session"),
+              f"a bot that lives in 4: {done}")
 
 
 def test_state_mistakes(folder):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -226,6 +227,52 @@ def run_finder(folder, program):
                 process.wait()
 
 
+def person(folder, env, prefix, lib):
+    """README's sign-in of a person: by its questions; the second start asks none."""
+    source, program = os.path.join(folder, "person.c"), os.path.join(folder, "person")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(readme_code("Sign in and stay signed in"))
+    done = run(["cc", "-Wall", "-Wextra", "-Werror", source,
+                *flags(env, prefix, "--cflags", "--libs"), "-Wl,-rpath," + lib, "-o", program])
+    if not check(done.returncode == 0, "README's sign-in does not compile:\n" + done.stdout):
+        return
+    server = subprocess.Popen(
+        [os.path.join(BUILD, "gapless-dc"), "--pubkey-out", os.path.join(folder, "key.pem"),
+         "--password", "secret", "--events", "50"], stdout=subprocess.PIPE, universal_newlines=True)
+    try:
+        port = json.loads(server.stdout.readline())["port"]
+        with open(os.path.join(folder, "key.pem"), encoding="utf-8") as file:
+            pem = file.read()
+        home = dict(os.environ, SERVER_PORT=str(port), SERVER_KEY=pem, API_ID="1", API_HASH="x")
+        for answers in ("+9996621234\n22222\nsecret\n", ""):
+            said = told(program, folder, home, answers)
+            check("signed in" in said and "caught up" in said,
+                  "README's sign-in, answers %r: %s" % (answers, said))
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
+def told(program, folder, env, answers):
+    """What a program says until it has caught up."""
+    process = subprocess.Popen([program], cwd=folder, env=env, stdin=subprocess.PIPE,
+                               stderr=subprocess.PIPE, universal_newlines=True)
+    alarm = threading.Timer(PATIENCE_S, process.kill)
+    alarm.start()
+    process.stdin.write(answers)
+    process.stdin.close()
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "caught up" in line:
+            break
+    process.terminate()
+    process.wait()
+    alarm.cancel()
+    process.stderr.close()
+    return said
+
+
 def headers(folder, env, prefix, lib):
     include = os.path.join(prefix, "include", "gapless")
     names = sorted(os.listdir(include))
@@ -272,6 +319,7 @@ def main():
             run_bot(folder, shared)
             run_bot(folder, static)
             wrong_token(folder, shared)
+            person(folder, env, prefix, lib)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return finish()
