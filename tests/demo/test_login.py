@@ -491,6 +491,14 @@ def test_state_mistakes(folder):
         done = userbot(dc.args() + ["--session", foreign], BOT)
         check(done.status == 1 and foreign in done.err and done.lines == 1,
               f"a foreign session: {done}")
+        with sqlite3.connect(state) as db:
+            db.execute("UPDATE gapless_meta SET version = version + 50")
+        db.close()
+        done = userbot(args, BOT)
+        check(done.status == 1 and "newer" in done.err and done.lines == 1, f"newer: {done}")
+        done = userbot(dc.args() + ["--state", "/sys/me.db"], BOT)
+        check(done.status == 1 and "/sys/me.db" in done.err and done.lines == 1,
+              f"a folder that can't be written to: {done}")
         missing = os.path.join(folder, "no", "such", "folder", "me.db")
         done = userbot(dc.args() + ["--state", missing], BOT)
         check(done.status == 1 and "no/such/folder" in done.err and done.lines == 1,
