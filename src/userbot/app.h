@@ -36,7 +36,7 @@ struct sign_in {
     unsigned credentials_asked;
     bool can_resend;
     uint64_t resend_at_ms; /* not before; app_elapsed_ms */
-    char detail[240];      /* end of the question */
+    char detail[320];      /* end of the question */
 };
 
 /** What the jobs that end by themselves know of the account (account.c). */

@@ -230,6 +230,45 @@ static void put_question(struct app *app, const char *said)
     ask(app, question, steps[s->step].hidden, on_answer);
 }
 
+/* What is known of a code before it is there. */
+static const char *hint_of_code(gap_code_delivery_t delivery)
+{
+    switch (delivery) {
+    case GAP_CODE_FLASH_CALL:
+        return "the number looks like";
+    case GAP_CODE_MISSED_CALL:
+        return "the number begins with";
+    case GAP_CODE_SMS_WORD:
+    case GAP_CODE_SMS_PHRASE:
+        return "it begins with";
+    default:
+        return "look at"; /* an address, a page */
+    }
+}
+
+static void detail_code(struct sign_in *s, const gap_sign_in_t *q)
+{
+    char hint[120];
+    char about[160] = "";
+    char again[120] = "";
+    char wait[40] = "";
+
+    if (*q->pattern != '\0') {
+        (void)text_printable(gap_str(q->pattern), 60, hint, sizeof hint);
+        (void)snprintf(about, sizeof about, "%s %s", hint_of_code(q->delivery), hint);
+    }
+    if (q->resend_in_s > 0) {
+        (void)snprintf(wait, sizeof wait, ", in %" PRIu32 " s", q->resend_in_s);
+    }
+    if (s->can_resend) {
+        (void)snprintf(again, sizeof again, "an empty line sends it again%s%s", way(q->next), wait);
+    }
+    bool both = *about != '\0' && *again != '\0';
+    bool any = *about != '\0' || *again != '\0';
+    (void)snprintf(s->detail, sizeof s->detail, "%s%s%s%s%s: ", any ? " (" : "", about,
+                   both ? "; " : "", again, any ? ")" : "");
+}
+
 /* What a question needs to be put again later. */
 static void remember(struct app *app, const gap_sign_in_t *q)
 {
@@ -237,18 +276,11 @@ static void remember(struct app *app, const gap_sign_in_t *q)
     char hint[120];
 
     s->step = q->step;
-    s->can_resend = q->next != GAP_CODE_NONE;
+    s->can_resend = q->next != GAP_CODE_NONE || q->delivery == GAP_CODE_OTHER;
     s->resend_at_ms = app_elapsed_ms(app) + (uint64_t)q->resend_in_s * 1000;
     s->detail[0] = '\0';
-    if (q->step == GAP_SIGN_IN_CODE && s->can_resend) {
-        char wait[40] = "";
-        if (q->resend_in_s > 0) {
-            (void)snprintf(wait, sizeof wait, ", in %" PRIu32 " s", q->resend_in_s);
-        }
-        (void)snprintf(s->detail, sizeof s->detail,
-                       " (an empty line sends it again%s%s): ", way(q->next), wait);
-    } else if (q->step == GAP_SIGN_IN_CODE) {
-        (void)snprintf(s->detail, sizeof s->detail, ": ");
+    if (q->step == GAP_SIGN_IN_CODE) {
+        detail_code(s, q);
     } else if (q->step == GAP_SIGN_IN_PASSWORD && *q->hint != '\0') {
         (void)text_printable(gap_str(q->hint), 60, hint, sizeof hint);
         (void)snprintf(s->detail, sizeof s->detail, " (hint: %s): ", hint);
@@ -282,7 +314,7 @@ void sign_in_question(struct app *app, const gap_event_t *event)
         return;
     }
     if (!terminal_is_there()) {
-        app_complain(app, "%s: give %s with %s or in %s", event->text, steps[q->step].name,
+        app_complain(app, "%s: %s comes with %s or in %s", event->text, steps[q->step].name,
                      options_flag(which), options_variable(which));
         app_end(app, APP_FAILED);
         return;
