@@ -43,13 +43,13 @@ typedef enum gap_network {
 typedef struct gap_client_config {
     gap_network_t network;
     gap_transport_t transport;
-    const char *host;    /* custom: name or address; others: NULL */
-    uint16_t port;       /* custom */
-    int32_t dc;          /* data centre number, 1 to 5 on Telegram; 0: 2 */
-    const char *rsa_key; /* custom: the server's public keys, PEM (PKCS#1 or SPKI), one after the
-                            other; others: NULL */
-    int32_t api_id;      /* from my.telegram.org */
-    const char *api_hash;
+    const char *host;      /* custom: name or address; others: NULL */
+    uint16_t port;         /* custom */
+    int32_t dc;            /* data centre number, 1 to 5 on Telegram; 0: 2 */
+    const char *rsa_key;   /* custom: the server's public keys, PEM (PKCS#1 or SPKI), one after the
+                              other; others: NULL */
+    int32_t api_id;        /* from my.telegram.org; 0: as when the session was made */
+    const char *api_hash;  /* the same; not needed with a session that is signed in */
     const char *bot_token; /* "ID:SECRET" from @BotFather; NULL: a person signs in, see
                               gap_sign_in_t */
     const char *phone;     /* a person's number in international form; NULL: asked for */

@@ -110,7 +110,9 @@ static const char *contradiction(const gap_client_config_t *c)
     if (c->dc < 0) return "dc: a data centre's number is positive";
     if (!custom && !client_published_address(c->network, c->dc == 0 ? 2 : c->dc, &addr))
         return "dc: there is no data centre of this number";
-    if (!custom && (c->api_id == 0 || c->api_hash == NULL || c->api_hash[0] == 0))
+    /* A session that is signed in needs none of them: whether there is one is seen later. */
+    bool may_resume = c->session != NULL && c->session[0] != 0;
+    if (!custom && !may_resume && (c->api_id == 0 || c->api_hash == NULL || c->api_hash[0] == 0))
         return "api_id, api_hash: get yours from https://my.telegram.org/apps";
     if (c->bot_token != NULL && c->bot_token[0] != 0 && c->phone != NULL && c->phone[0] != 0)
         return "bot_token, phone: an account is a bot or a person";

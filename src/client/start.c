@@ -143,7 +143,7 @@ static bool session_fits(gap_client_t *c, const struct gap_session_data *d)
         client_fatal(c, GAP_E_ACCOUNT, 0,
                      "the session in %s is for %s; give another session file, or that network",
                      file, named ? networks[d->network] : "another network");
-    } else if (d->api_id != c->settings.api_id) {
+    } else if (d->api_id != c->settings.api_id && d->api_id != 0 && c->settings.api_id != 0) {
         client_fatal(c, GAP_E_ACCOUNT, 0,
                      "the session in %s was made with api_id %d, not %d; give that one, or another "
                      "session file",
@@ -174,8 +174,23 @@ static void take_session(gap_client_t *c, const struct gap_session_data *d)
 {
     if (d->main_dc == 0) return;
     c->session = *d;
+    if (c->settings.api_id == 0) c->settings.api_id = d->api_id;
+    c->session.api_id = c->settings.api_id;
     struct gap_session_dc *main_dc = client_dc(c, c->session.main_dc);
     if (main_dc == NULL || !main_dc->has_key || !main_dc->authorised) c->session.user_id = 0;
+}
+
+/* Telegram wants to know which program signs in. If that can't be said, it has been told. */
+static bool may_sign_in(gap_client_t *c)
+{
+    const struct client_settings *s = &c->settings;
+
+    if (s->network == GAP_NETWORK_CUSTOM || (s->api_id != 0 && s->api_hash[0] != 0)) return true;
+    client_fatal(c, GAP_E_ARGUMENT, 0,
+                 "the session in %s is not signed in, and a sign-in needs api_id and api_hash; get "
+                 "yours from https://my.telegram.org/apps",
+                 s->session);
+    return false;
 }
 
 void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
@@ -194,6 +209,7 @@ void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
     }
     if (c->session.user_id != 0) r = restore_engine(c, loaded);
     if (!resumes) c->session.user_id = 0;
+    if (r == 0 && !resumes && !may_sign_in(c)) return;
     if (r == 0) r = begin(c, resumes ? CLIENT_RESUMING : CLIENT_SIGNING_IN);
     if (r < 0) client_fatal(c, r, 0, "can't start: %s", gap_strerror(r));
 }

@@ -147,6 +147,8 @@ START_TEST(test_a_restart_needs_no_sign_in)
     account_close(&b.a);
     ck_assert_int_eq(stat(b.session, &st), 0);
     ck_assert_uint_eq(st.st_mode & 0777, 0600);
+    b.config.api_id = 0; /* the session knows it */
+    b.config.api_hash = NULL;
     for (int i = 0; i < 3; i++) {
         run_to(&b, GAP_CLIENT_CAUGHT_UP);
         ck_assert_uint_eq(b.a.questions, 0);
@@ -156,6 +158,23 @@ START_TEST(test_a_restart_needs_no_sign_in)
     }
     ck_assert_int_eq(scripted_handshakes(b.server), 1);
     ck_assert_uint_eq(scripted_calls(b.server, GAP_TL_AUTH_SIGN_IN), 1);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_a_sign_in_at_telegram_needs_credentials)
+{
+    struct bench b;
+
+    bench_init(&b);
+    b.config.network = GAP_NETWORK_TEST;
+    b.config.host = b.config.rsa_key = NULL;
+    b.config.port = 0;
+    b.config.api_id = 0;
+    run_to(&b, GAP_CLIENT_FATAL); /* nothing is sent before */
+    ck_assert_int_eq(b.a.error[GAP_CLIENT_FATAL], GAP_E_ARGUMENT);
+    ck_assert(account_says(b.a.text[GAP_CLIENT_FATAL], "api_id api_hash my.telegram.org"));
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_CONNECTED], 0);
     bench_fini(&b);
 }
 END_TEST
@@ -656,8 +675,8 @@ static Suite *session_suite(void)
         const TTest *tests[10];
     } cases[] = {
         {"restarts",
-         {test_a_restart_needs_no_sign_in, test_without_a_file_every_start_signs_in,
-          test_signed_in_is_told_after_it_was_saved,
+         {test_a_restart_needs_no_sign_in, test_a_sign_in_at_telegram_needs_credentials,
+          test_without_a_file_every_start_signs_in, test_signed_in_is_told_after_it_was_saved,
           test_a_key_made_before_the_sign_in_is_used_by_the_next_start,
           test_a_key_forgotten_before_the_sign_in_is_made_anew, test_a_session_that_is_held,
           test_a_file_that_is_something_else}},
