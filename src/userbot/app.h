@@ -112,6 +112,8 @@ uint64_t app_elapsed_ms(const struct app *app);
 
 /** Open the client; asks for what is needed before. */
 void sign_in_begin(struct app *app);
+/** The client can't sign in with these settings. @return true: what is missing is asked for. */
+GAP_NODISCARD bool sign_in_can_help(struct app *app);
 /** GAP_CLIENT_SIGN_IN came. */
 void sign_in_question(struct app *app, const gap_event_t *event);
 

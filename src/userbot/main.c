@@ -191,6 +191,7 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     if (app->ending || on_sign_in_event(app, event)) return;
     switch (event->kind) {
     case GAP_CLIENT_FATAL:
+        if (event->error == GAP_E_ARGUMENT && sign_in_can_help(app)) break;
         app_complain(app, "%s", event->text);
         app_end(app, APP_FAILED);
         break;

@@ -92,7 +92,7 @@ static void ask_credentials(struct app *app)
     } else if (app->options.api_id == 0) {
         ask(app, "Api id, a number (" API_HINT "): ", false, on_api_id);
     } else {
-        ask(app, "Api hash (" API_HINT "): ", false, on_api_hash);
+        ask(app, "Api hash (" API_HINT "; not shown): ", true, on_api_hash);
     }
 }
 
@@ -106,6 +106,15 @@ static void need_credentials(struct app *app)
     app_complain(app, "not signed in yet: give --api-id (GAPLESS_API_ID) and %s (%s), " API_HINT,
                  options_flag(SECRET_API_HASH), options_variable(SECRET_API_HASH));
     app_end(app, APP_FAILED);
+}
+
+bool sign_in_can_help(struct app *app)
+{
+    bool signs_in = app->options.job == JOB_RUN || app->options.job == JOB_LOGIN;
+
+    if (!signs_in || !credentials_missing(app)) return false;
+    app_reopen(app, need_credentials);
+    return true;
 }
 
 void sign_in_begin(struct app *app)
@@ -319,7 +328,9 @@ void sign_in_question(struct app *app, const gap_event_t *event)
         app_end(app, APP_FAILED);
         return;
     }
-    char said[300];
-    (void)text_printable(gap_str(event->text), sizeof said, said, sizeof said);
+    /* The others say it themselves. */
+    bool tell = refused || q->step == GAP_SIGN_IN_CODE || q->step == GAP_SIGN_IN_NAME;
+    char said[300] = "";
+    if (tell) (void)text_printable(gap_str(event->text), sizeof said, said, sizeof said);
     put_question(app, said);
 }
