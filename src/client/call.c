@@ -159,11 +159,10 @@ static void on_engine_answer(void *arg, gap_call_id_t id, const struct gap_call_
 }
 
 /* The engine has back-offs of its own, so the link reports errors instead of repeating. */
-int client_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
+static int ask(gap_client_t *c, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
 {
     static const struct gap_call_options options = {.flags = GAP_CALL_NO_FLOOD_REPEAT |
                                                              GAP_CALL_NO_ERROR_REPEAT};
-    gap_client_t *c = arg;
 
     if (c->link == NULL || c->link_closing) return GAP_E_CLOSED;
     struct engine_call *call = gap_malloc(c->alloc, sizeof *call);
@@ -172,4 +171,49 @@ int client_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answ
     int r = gap_link_call(c->link, query, &options, on_engine_answer, call, NULL);
     if (r < 0) gap_free(c->alloc, call);
     return r;
+}
+
+/* The first difference of an account, until the position that it is asked from is stored. */
+struct held_ask {
+    gap_client_t *client;
+    gap_answer_cb callback;
+    void *arg;
+    gap_tl_object_t query;
+    uint8_t bytes[];
+};
+
+static void on_first_stored(void *arg, int status)
+{
+    struct held_ask *held = arg;
+    gap_client_t *c = held->client;
+
+    c->state_stored = true; /* or it can't be now, which has been told and is tried again */
+    int r = status == GAP_E_CLOSED ? status : ask(c, held->query, held->callback, held->arg);
+    if (r < 0) held->callback(held->arg, &(gap_answer_t){.status = r});
+    gap_free(c->alloc, held);
+}
+
+static int hold(gap_client_t *c, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
+{
+    int64_t size = gap_tl_size(query);
+    if (size < 0) return (int)size;
+    struct held_ask *held = gap_malloc(c->alloc, sizeof *held + (size_t)size);
+    if (held == NULL) return GAP_E_NOMEM;
+    *held = (struct held_ask){.client = c, .callback = cb, .arg = answer_arg};
+    int64_t written = gap_tl_write(query, held->bytes, (size_t)size);
+    int r = written < 0 ? (int)written : 0;
+    held->query = (gap_tl_object_t){held->bytes, (size_t)size, NULL, query.id};
+    if (r == 0) r = gap_store_flush(c->store, on_first_stored, held);
+    if (r < 0) gap_free(c->alloc, held);
+    return r;
+}
+
+int client_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
+{
+    gap_client_t *c = arg;
+
+    if (c->link == NULL || c->link_closing) return GAP_E_CLOSED;
+    if (query.id == GAP_TL_UPDATES_GET_DIFFERENCE && !client_keep_has_begun(c))
+        return hold(c, query, cb, answer_arg);
+    return ask(c, query, cb, answer_arg);
 }

@@ -102,6 +102,7 @@ struct gap_client {
     gap_store_t *store;     /* NULL: nothing is kept, or not open yet */
     gap_storage_t *storage; /* the host's, until the store has taken it */
     bool has_storage;       /* the store has one */
+    bool state_stored;      /* it holds the account's positions: the first ones, at least */
     bool store_closing;
     int64_t stored_id; /* whose the storage is; 0: nobody's yet */
     enum client_state state;
@@ -265,6 +266,9 @@ GAP_NODISCARD int client_keep_account(gap_client_t *c);
 GAP_NODISCARD int client_keep_collect(gap_client_t *c);
 /** gap_engine_config.changed. */
 void client_keep_changed(void *data);
+/** Is there a stored position to go on from, or none wanted? Until then the server is not asked for
+ * what has happened since: a kill would lose it. */
+bool client_keep_has_begun(const gap_client_t *c);
 
 /* ---- people.c ---- */
 

@@ -65,6 +65,11 @@ void client_keep_changed(void *data)
     if (c->store != NULL) gap_store_touch(c->store);
 }
 
+bool client_keep_has_begun(const gap_client_t *c)
+{
+    return c->store == NULL || !c->has_storage || c->store_closing || c->state_stored;
+}
+
 int client_keep_account(gap_client_t *c)
 {
     const gap_record_t r = {

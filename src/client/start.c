@@ -200,6 +200,7 @@ void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
     int r = 0;
 
     if (loaded->has_account) c->stored_id = loaded->account.user_id;
+    c->state_stored = loaded->has_state;
     if (!session_fits(c, d) || !storage_fits(c, user_id)) return;
     take_session(c, d);
     bool resumes = c->session.user_id != 0;
