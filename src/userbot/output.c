@@ -176,7 +176,8 @@ static int put_status(FILE *out, const gap_update_t *update)
     return r;
 }
 
-/* Where a qts event happened, for those kinds of them that a bot commonly gets. */
+/* Where a qts event happened and its place in the sequence, which a difference tells, too; for
+ * those kinds of them that a bot commonly gets. */
 static int put_qts_chat(FILE *out, const gap_update_t *update)
 {
     gap_tl_update_bot_stopped_t stopped;
@@ -184,34 +185,42 @@ static int put_qts_chat(FILE *out, const gap_update_t *update)
     gap_tl_update_channel_participant_t channel;
     gap_tl_update_bot_message_reaction_t reaction;
     gap_tl_update_bot_message_reactions_t reactions;
+    int32_t qts = 0;
     int r;
 
     switch (gap_update_id(update)) {
     case GAP_TL_UPDATE_BOT_STOPPED:
         r = GAP_UPDATE_READ(update, GAP_TL_UPDATE_BOT_STOPPED, &stopped);
         if (r >= 0) put_chat(out, GAP_PEER_USER, stopped.user_id);
-        return r;
+        if (r >= 0) qts = stopped.qts;
+        break;
     case GAP_TL_UPDATE_CHAT_PARTICIPANT:
         r = GAP_UPDATE_READ(update, GAP_TL_UPDATE_CHAT_PARTICIPANT, &chat);
         if (r >= 0) put_chat(out, GAP_PEER_CHAT, chat.chat_id);
-        return r;
+        if (r >= 0) qts = chat.qts;
+        break;
     case GAP_TL_UPDATE_CHANNEL_PARTICIPANT:
         r = GAP_UPDATE_READ(update, GAP_TL_UPDATE_CHANNEL_PARTICIPANT, &channel);
         if (r >= 0) put_chat(out, GAP_PEER_CHANNEL, channel.channel_id);
-        return r;
+        if (r >= 0) qts = channel.qts;
+        break;
     case GAP_TL_UPDATE_BOT_MESSAGE_REACTION:
         r = GAP_UPDATE_READ(update, GAP_TL_UPDATE_BOT_MESSAGE_REACTION, &reaction);
         if (r >= 0) r = put_peer(out, reaction.peer);
         if (r >= 0) (void)fprintf(out, ",\"id\":%" PRId32, reaction.msg_id);
-        return r;
+        if (r >= 0) qts = reaction.qts;
+        break;
     case GAP_TL_UPDATE_BOT_MESSAGE_REACTIONS:
         r = GAP_UPDATE_READ(update, GAP_TL_UPDATE_BOT_MESSAGE_REACTIONS, &reactions);
         if (r >= 0) r = put_peer(out, reactions.peer);
         if (r >= 0) (void)fprintf(out, ",\"id\":%" PRId32, reactions.msg_id);
-        return r;
+        if (r >= 0) qts = reactions.qts;
+        break;
     default:
         return 0;
     }
+    if (r >= 0) (void)fprintf(out, ",\"position\":%" PRId32, qts);
+    return r;
 }
 
 static int put_other(FILE *out, const gap_update_t *update)

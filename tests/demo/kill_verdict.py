@@ -130,7 +130,7 @@ class Judge:
             self.deliveries += 1
             first = None
             for key in keys(e):
-                event = self.match(e, key, seen)
+                event, sure = self.match(e, key, seen)
                 if event is None:
                     self.problem("unknown", e, number)
                     continue
@@ -139,7 +139,7 @@ class Judge:
                     self.problem("doubled", e, number)
                     continue
                 seen.add((event.n, key))
-                if event.open[key] and not e.get("maybe_repeated"):
+                if event.open[key] and sure and not e.get("maybe_repeated"):
                     self.problem("repeated without maybe_repeated", e, number)
                 self.repeated += bool(event.open[key])
                 event.open[key].append(number)
@@ -151,15 +151,21 @@ class Judge:
                     self.problem(what, e, number)
 
     def match(self, e, key, seen):
-        """The event that a delivery is: by its pts; without one the first of this kind that nobody
-        has got, then one that this process has not got."""
-        if e.get("pts") is not None:
-            event = self.ledger.by_pts.get((e["box"], e["pts"]))
-            return event if event is not None and key in event.open else None
-        found = self.ledger.by_key.get(key)
+        """The event that a delivery is, and whether that is sure. A difference says no pts: where
+        several events are alike (a message is pinned, unpinned, and pinned again) the first one is
+        taken that nobody has got, then one that this process has not got."""
+        position = e.get("pts") or e.get("position")
+        found = self.ledger.by_key.get(key, ())
+        if position is not None:
+            event = self.ledger.by_pts.get((e["box"], position))
+            if event is None or key not in event.open:
+                return None, True
+            if (event.n, key) not in seen or len(found) == 1 or e["kind"] == "qts":
+                return event, len(found) == 1 or e["kind"] == "qts"
         if not found:
-            return None
-        return min(found, key=lambda v: ((v.n, key) in seen, bool(v.open[key]), v.folded, v.n))
+            return None, True
+        best = min(found, key=lambda v: ((v.n, key) in seen, bool(v.open[key]), v.folded, v.n))
+        return best, len(found) == 1
 
     def check_text(self, e, number):
         if e["kind"] != "new_message":
