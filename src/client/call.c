@@ -2,13 +2,15 @@
  * client/call.c - requests: the host's, whose answers pass the engine before they reach the
  * callback, and the engine's own.
  *
- * Owns a record for every request in flight; the link guarantees that each ends in one answer.
+ * Owns a record for every request in flight; the link guarantees that each ends in one answer. The
+ * record keeps the query: the answer may be that another data centre is to be asked.
  */
 #include "client/client.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "mtproto/session.h"
 
 #include <gapless/tl_api.h>
 #include <stdio.h>
@@ -16,15 +18,6 @@
 
 /* ---- the host's requests ----------------------------------------------------------------------
  */
-
-struct host_call {
-    gap_client_t *client;
-    gap_call_cb callback;
-    void *data;
-    uint32_t method;
-    size_t query_len; /* the query is kept only where the engine needs it */
-    uint8_t query[];
-};
 
 /* Answers that say less than the engine must know: which channel messages.affected* are about, what
  * the message of an updateShortSentMessage was. */
@@ -59,7 +52,7 @@ static void translate(const struct gap_call_result *from, uint32_t method, char 
         to->rpc_code = from->error_code;
         to->rpc_value = from->error_value;
         (void)snprintf(name, 128, "%.*s", (int)from->error_text.len,
-                       (const char *)from->error_text.data);
+                       from->error_text.len == 0 ? "" : (const char *)from->error_text.data);
         to->rpc_name = name;
     }
     if (from->status != 0) return;
@@ -71,32 +64,59 @@ static void translate(const struct gap_call_result *from, uint32_t method, char 
     to->packet = from->packet;
 }
 
-static void feed_engine(gap_client_t *c, const struct host_call *call,
+/* Only the account's own data centre speaks of the account's sequences. */
+static void feed_engine(gap_client_t *c, const struct client_call *call,
                         const struct gap_call_result *result)
 {
-    if (c->engine == NULL || c->stopped) return;
-    int r = gap_engine_result(c->engine, gap_bytes(call->query, call->query_len), result->value,
-                              result->packet);
+    bool at_home = call->link == NULL || call->link->dc == c->session.main_dc;
+
+    if (c->engine == NULL || c->stopped || !at_home) return;
+    size_t len = engine_needs_query(call->id) ? call->query_len : 0;
+    int r =
+        gap_engine_result(c->engine, gap_bytes(call->query, len), result->value, result->packet);
     if (r == GAP_UNCONCERNED) client_people_answer(c, result->value);
     if (r < 0)
         gap_rt_log(&c->rt, GAP_LOG_WARN, "updates in an answer: %s; the difference brings them",
                    gap_strerror(r));
 }
 
-static void on_answer(void *arg, gap_call_id_t id, const struct gap_call_result *result)
+void client_call_end(struct client_call *call, const struct gap_call_result *result)
 {
-    struct host_call *call = arg;
     gap_client_t *c = call->client;
     gap_result_t told;
     char name[128];
 
-    (void)id;
     if (result->status == 0) feed_engine(c, call, result);
     if (call->callback != NULL) {
-        translate(result, call->method, name, &told);
+        translate(result, call->id, name, &told);
         call->callback(c, &told, call->data);
     }
+    gap_wipe(call->query, call->query_len);
     gap_free(c->alloc, call);
+}
+
+void client_call_end_with(struct client_call *call, int status)
+{
+    const struct gap_call_result result = {.status = status};
+    client_call_end(call, &result);
+}
+
+static void on_answer(void *arg, gap_call_id_t id, const struct gap_call_result *result)
+{
+    struct client_call *call = arg;
+
+    (void)id;
+    if (!client_links_follow(call, result)) client_call_end(call, result);
+}
+
+int client_call_main(struct client_call *call)
+{
+    gap_client_t *c = call->client;
+    gap_tl_object_t query = {call->query, call->query_len, NULL, call->id};
+
+    if (c->link != NULL && !c->link_closing)
+        return gap_link_call(c->link, query, NULL, on_answer, call, NULL);
+    return c->links.moved ? client_links_wait(&c->links.moving, call) : GAP_E_STATE;
 }
 
 static int may_call(const gap_client_t *c)
@@ -104,33 +124,60 @@ static int may_call(const gap_client_t *c)
     client_enter(c);
     if (c->env_ops->forked(c->env)) return GAP_E_FORKED;
     if (c->closing) return GAP_E_CLOSED;
-    if (c->state == CLIENT_FATAL) return GAP_E_CLOSED;
-    return c->link == NULL || c->link_closing ? GAP_E_STATE : 0;
+    return c->state == CLIENT_FATAL ? GAP_E_CLOSED : 0;
+}
+
+static int new_call(gap_client_t *c, gap_tl_object_t query, struct client_call **out)
+{
+    int64_t size = gap_tl_size(query);
+
+    if (size < 0) return (int)size;
+    if (size > GAP_SESSION_QUERY_MAX_BYTES) return GAP_E_LIMIT;
+    struct client_call *call = gap_malloc(c->alloc, sizeof *call + (size_t)size);
+    if (call == NULL) return GAP_E_NOMEM;
+    *call = (struct client_call){.client = c, .id = query.id, .query_len = (size_t)size};
+    size = gap_tl_write(query, call->query, call->query_len);
+    if (size < 0) {
+        gap_free(c->alloc, call);
+        return (int)size;
+    }
+    *out = call;
+    return 0;
+}
+
+/* Send it; if that can't be, nothing is left of it. */
+static int take_call(gap_client_t *c, gap_tl_object_t query, const struct client_call *how)
+{
+    struct client_call *call = NULL;
+
+    int r = new_call(c, query, &call);
+    if (r < 0) return r;
+    call->callback = how->callback;
+    call->data = how->data;
+    call->dc = how->dc;
+    call->kind = how->kind;
+    r = client_links_send(call);
+    if (r < 0) gap_free(c->alloc, call);
+    return r;
 }
 
 int gap_client_call(gap_client_t *client, gap_tl_object_t query, gap_call_cb callback, void *data)
 {
+    const struct client_call how = {.callback = callback, .data = data};
+
+    int r = may_call(client);
+    return r < 0 ? r : take_call(client, query, &how);
+}
+
+int gap_client_call_at(gap_client_t *client, int32_t dc, gap_connection_kind_t kind,
+                       gap_tl_object_t query, gap_call_cb callback, void *data)
+{
+    const struct client_call how = {.callback = callback, .data = data, .dc = dc, .kind = kind};
+
     int r = may_call(client);
     if (r < 0) return r;
-    int64_t size = gap_tl_size(query);
-    if (size < 0) return (int)size;
-    size_t kept = engine_needs_query(query.id) ? (size_t)size : 0;
-    struct host_call *call = gap_malloc(client->alloc, sizeof *call + kept);
-    if (call == NULL) return GAP_E_NOMEM;
-    *call = (struct host_call){client, callback, data, query.id, kept};
-    if (kept > 0) {
-        int64_t written = gap_tl_write(query, call->query, kept);
-        if (written < 0) {
-            r = (int)written;
-            goto fail;
-        }
-        query = (gap_tl_object_t){call->query, kept, NULL, query.id};
-    }
-    r = gap_link_call(client->link, query, NULL, on_answer, call, NULL);
-    if (r == 0) return 0;
-fail:
-    gap_free(client->alloc, call);
-    return r;
+    if (dc < 0 || (unsigned)kind > GAP_CONNECTION_MEDIA) return GAP_E_ARGUMENT;
+    return client->state != CLIENT_SIGNED_IN ? GAP_E_STATE : take_call(client, query, &how);
 }
 
 /* ---- the engine's requests --------------------------------------------------------------------
@@ -155,6 +202,9 @@ static void on_engine_answer(void *arg, gap_call_id_t id, const struct gap_call_
 
     (void)id;
     gap_free(call.client->alloc, arg);
+    if (result->status == GAP_E_RPC && result->error_code == 303 &&
+        gap_bytes_equal(result->error_name, gap_str("USER_MIGRATE")))
+        (void)client_links_move(call.client, result->error_value); /* the engine asks again */
     call.callback(call.arg, &answer);
 }
 

@@ -73,6 +73,7 @@ static void actor_closed(gap_rt_t *rt, gap_loop_t *self)
     (void)rt;
     GAP_ASSERT(c->link == NULL);
     GAP_ASSERT(c->engine == NULL);
+    GAP_ASSERT(!c->links.open);
     GAP_ASSERT(c->finder == NULL);
     c->finished = true;
 }
@@ -176,6 +177,7 @@ void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *
     client_close_engine(client);
     client_people_close(client);
     client_keep_salt(client);
+    client_links_close(client);
     client_close_link(client);
     client_keep_close(client);
     gap_loop_close(&client->rt, &client->loop);

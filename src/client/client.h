@@ -14,6 +14,7 @@
  *   dcs.c       where the data centres are    call.c      requests
  *   events.c    telling the host              settings.c  the configuration
  *   keep.c      session file and storage
+ *   links*.c    further links, see links.h
  *   reply.c     addressing peers              people.c    who is known, looking peers up
  *
  * The client is an actor of its runtime only to count its children, the engine and the links; all
@@ -22,6 +23,7 @@
 #ifndef GAP_CLIENT_CLIENT_H
 #define GAP_CLIENT_CLIENT_H
 
+#include "client/links.h"
 #include "client/peer_book.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
@@ -93,6 +95,7 @@ struct gap_client {
     gap_rt_t rt;
     gap_loop_t loop;
     gap_link_t *link; /* the main one */
+    struct client_links links;
     gap_engine_t *engine;
     struct client_book book;
     struct client_finder *finder; /* NULL: nobody was looked for yet */
@@ -222,9 +225,14 @@ struct client_target {
     struct gap_link_config link;
     gap_addr_t addrs[GAP_SESSION_ADDRS_MAX];
 };
-/** @return 0; GAP_E_NOT_FOUND no address is known. */
-GAP_NODISCARD int client_dc_target(gap_client_t *c, int32_t dc, struct client_target *out);
+/** @param media  For files: addresses that are for that alone come first. A key can't be made
+ * there.
+ * @return 0; GAP_E_NOT_FOUND no address is known. */
+GAP_NODISCARD int client_dc_target(gap_client_t *c, int32_t dc, bool media,
+                                   struct client_target *out);
 
+/** Forget the keys of all data centres: nobody is signed in any more. */
+void client_dcs_forget(gap_client_t *c);
 /** Forget the key of the main data centre, and who is signed in with it. */
 void client_drop_key(gap_client_t *c);
 
@@ -287,6 +295,14 @@ void client_people_update(gap_client_t *c, const gap_update_t *update);
 void client_people_close(gap_client_t *c);
 
 /* ---- call.c ---- */
+
+/** The host's callback, and nothing is left of the call. The client may be closing then. */
+void client_call_end(struct client_call *call, const struct gap_call_result *result);
+/** The same with a status. */
+void client_call_end_with(struct client_call *call, int status);
+/** Send a call by the main link. @return 0; GAP_E_STATE there is none; GAP_E_LIMIT; as
+ * gap_link_call. */
+GAP_NODISCARD int client_call_main(struct client_call *call);
 
 /** gap_engine_config.invoke. */
 int client_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);

@@ -10,6 +10,7 @@
  */
 #include "client/client.h"
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 
 #include <stdio.h>
@@ -43,14 +44,28 @@ static bool is_configured(const gap_client_t *c, int32_t dc)
     return c->settings.network == GAP_NETWORK_CUSTOM && dc == c->settings.dc;
 }
 
-static size_t addresses(gap_client_t *c, int32_t dc, gap_addr_t out[GAP_SESSION_ADDRS_MAX])
+/* Those of one kind; IPv4 first, which is there more often. */
+static size_t pick(const struct gap_session_dc *d, bool media_only, gap_addr_t *out)
+{
+    size_t count = 0;
+
+    for (int v6 = 0; v6 < 2; v6++)
+        for (size_t i = 0; i < d->addr_count; i++)
+            if (d->addrs[i].media_only == media_only && d->addrs[i].addr.v6 == (v6 == 1))
+                out[count++] = d->addrs[i].addr;
+    return count;
+}
+
+/* @param media  Those for files alone come first. */
+static size_t addresses(gap_client_t *c, int32_t dc, bool media,
+                        gap_addr_t out[GAP_SESSION_ADDRS_MAX])
 {
     const struct gap_session_dc *d = client_dc(c, dc);
     size_t count = 0;
 
-    if (is_configured(c, dc)) return 0;
-    for (size_t i = 0; d != NULL && i < d->addr_count; i++)
-        if (!d->addrs[i].media_only) out[count++] = d->addrs[i].addr;
+    if (d != NULL && media) count = pick(d, true, out);
+    if (is_configured(c, dc)) return count; /* those that follow are not believed */
+    if (d != NULL) count += pick(d, false, &out[count]);
     if (count == 0 && client_published_address(c->settings.network, dc, &out[0])) count = 1;
     return count;
 }
@@ -59,7 +74,7 @@ bool client_dc_is_known(gap_client_t *c, int32_t dc)
 {
     gap_addr_t addrs[GAP_SESSION_ADDRS_MAX];
 
-    return is_configured(c, dc) || addresses(c, dc, addrs) > 0;
+    return is_configured(c, dc) || addresses(c, dc, false, addrs) > 0;
 }
 
 const char *client_dc_name(gap_client_t *c, int32_t dc, char out[GAP_CLIENT_NAME_MAX])
@@ -68,7 +83,7 @@ const char *client_dc_name(gap_client_t *c, int32_t dc, char out[GAP_CLIENT_NAME
     gap_addr_t addrs[GAP_SESSION_ADDRS_MAX];
     char ip[46];
 
-    if (addresses(c, dc, addrs) > 0) {
+    if (addresses(c, dc, false, addrs) > 0) {
         gap_addr_format_ip(&addrs[0], ip);
         (void)snprintf(out, GAP_CLIENT_NAME_MAX, addrs[0].v6 ? "[%s]:%u" : "%s:%u", ip,
                        (unsigned)addrs[0].port);
@@ -116,15 +131,26 @@ int client_dcs_learn(gap_client_t *c, gap_tl_vector_t options)
     return 0;
 }
 
+void client_dcs_forget(gap_client_t *c)
+{
+    for (size_t i = 0; i < c->session.dc_count; i++) {
+        struct gap_session_dc *d = &c->session.dcs[i];
+        gap_wipe(d->key, sizeof d->key);
+        d->has_key = false;
+        d->authorised = false;
+        d->salt = 0;
+    }
+}
+
 /* ---- links ---- */
 
-int client_dc_target(gap_client_t *c, int32_t dc, struct client_target *out)
+int client_dc_target(gap_client_t *c, int32_t dc, bool media, struct client_target *out)
 {
     const struct client_settings *s = &c->settings;
     const struct gap_session_dc *d = client_dc(c, dc);
 
     if (!client_dc_is_known(c, dc)) return GAP_E_NOT_FOUND;
-    size_t count = addresses(c, dc, out->addrs);
+    size_t count = addresses(c, dc, media, out->addrs);
     bool keyed = d != NULL && d->has_key;
     out->link = (struct gap_link_config){
         .addrs = out->addrs,

@@ -63,6 +63,7 @@ static void fatal(gap_client_t *c, gap_event_t *event, const char *format, va_li
     c->state = CLIENT_FATAL;
     c->moving = false;
     client_close_engine(c);
+    client_links_close(c);
     client_close_link(c);
     emit(c, event, format, args);
     client_sign_in_end(c);
@@ -219,6 +220,7 @@ int client_on_engine_update(gap_update_t *update, void *data)
     gap_message_t message;
 
     update->account = c;
+    if (gap_update_id(update) == GAP_TL_UPDATE_DC_OPTIONS) client_links_ask_config(c);
     client_people_update(c, update);
     if (c->on_update != NULL) {
         int r = c->on_update(update, c->update_data);

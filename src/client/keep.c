@@ -191,7 +191,8 @@ static void on_closed(void *arg, int last_status)
 void client_keep_close(gap_client_t *c)
 {
     if (c->store == NULL || c->store_closing) return;
-    if (c->engine != NULL || c->link != NULL || c->finder != NULL) return; /* they come first */
+    if (c->engine != NULL || c->link != NULL || c->finder != NULL || c->links.open)
+        return; /* they come first */
     c->store_closing = true;
     gap_store_close(c->store, on_closed, c);
 }

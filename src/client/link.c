@@ -162,7 +162,7 @@ int client_connect(gap_client_t *c)
 {
     struct client_target target;
 
-    int r = client_dc_target(c, c->session.main_dc, &target);
+    int r = client_dc_target(c, c->session.main_dc, false, &target);
     if (r < 0) return r;
     r = gap_link_open(&c->rt, &target.link, &link_events, c, &c->link);
     if (r < 0) return r;
@@ -183,6 +183,8 @@ static void link_closed(void *arg)
         if (r < 0)
             client_fatal(c, r, 0, "can't connect to data centre %d: %s", c->session.main_dc,
                          gap_strerror(r));
+        else
+            client_links_home(c);
     }
     if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);

@@ -222,6 +222,7 @@ static void go_on(gap_client_t *c)
     int r = client_keep_account(c);
 
     if (r == 0 && c->engine == NULL && !c->stopped) r = open_engine(c, NULL);
+    if (r == 0) r = client_links_open(c);
     if (r < 0) {
         client_fatal(c, r, 0, "updates can't be started: %s", gap_strerror(r));
         return;
@@ -344,7 +345,9 @@ void client_signed_out(gap_client_t *c, int32_t code, gap_bytes_t name)
     (void)snprintf(c->ended.name, sizeof c->ended.name, "%.*s", (int)name.len,
                    (const char *)name.data);
     client_close_engine(c);
+    client_links_close(c);
     client_close_link(c);
+    client_dcs_forget(c);
     client_drop_key(c);
     int r = client_keep_session_then(c, tell_signed_out);
     if (r < 0) tell_signed_out(c, r);
