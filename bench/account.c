@@ -68,6 +68,12 @@ void account_run(struct account *a)
 
 void account_open(struct account *a, uint32_t channels, uint32_t inbox_max)
 {
+    account_open_watched(a, channels, inbox_max, NULL, NULL);
+}
+
+void account_open_watched(struct account *a, uint32_t channels, uint32_t inbox_max,
+                          void (*changed)(void *data), void *data)
+{
     gap_engine_channel_t *known = calloc(channels + 1, sizeof *known);
     gap_engine_config_t config;
     gap_engine_state_t state = {1, 1, 1, 1800000000, known, channels};
@@ -89,6 +95,8 @@ void account_open(struct account *a, uint32_t channels, uint32_t inbox_max)
     config.handler = handle;
     config.handler_data = a;
     config.state = &state;
+    config.changed = changed;
+    config.changed_data = data;
     uint64_t start = bench_cpu_ns();
     bench_must(gap_engine_open(&config, &a->engine), "opening the engine");
     gap_engine_start(a->engine);

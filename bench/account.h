@@ -24,6 +24,9 @@ struct account {
 
 /** An engine that knows @p channels channels from FIXTURE_CHANNEL on, each at pts 1. Ready. */
 void account_open(struct account *a, uint32_t channels, uint32_t inbox_max);
+/** The same, with somebody who wants to know when there is something to store. */
+void account_open_watched(struct account *a, uint32_t channels, uint32_t inbox_max,
+                          void (*changed)(void *data), void *data);
 /** Tick until nothing is left to do. */
 void account_run(struct account *a);
 void account_close(struct account *a);

@@ -35,6 +35,8 @@ void bench_hash(struct bench *b, uint64_t value);
 /** Nanoseconds of processor time of this thread: what "on one core" is measured by, whatever else
  * the machine is doing. */
 uint64_t bench_cpu_ns(void);
+/** The same of all threads of this process. */
+uint64_t bench_process_cpu_ns(void);
 /** The median of @p count values; sorts them. */
 double bench_median(double *values, size_t count);
 /** End the program with a message. */
@@ -51,5 +53,6 @@ void bench_order(struct bench *b);
 void bench_recover(struct bench *b);
 void bench_scale(struct bench *b);
 void bench_wire(struct bench *b);
+void bench_store(struct bench *b);
 
 #endif

@@ -3,14 +3,12 @@
  * through the session, the engine parses and orders its updates, the handler reads them. Compared
  * with the serial cipher limit (bench/serial_limit.h) for the same bytes in the same run.
  */
-#include "bench/account.h"
-#include "bench/bench.h"
-#include "bench/fixture.h"
-#include "bench/serial_limit.h"
+#include "bench/wire.h"
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "mtproto/session.h"
+#include "bench/bench.h"
+#include "bench/fixture.h"
 
 #include <stdlib.h>
 
@@ -19,23 +17,6 @@
 #define READ_BYTES 65536 /* what a read brings at most: a tick follows */
 #define WALL_S     UINT64_C(1800000000)
 #define NOW_US     UINT64_C(1000000)
-
-struct wire {
-    struct account account;
-    gap_crypto_t crypto;
-    gap_auth_key_t key;
-    gap_session_t *session;
-    int64_t session_id;
-    gap_buf_t out;
-    bench_serial_limit_t limit;
-    uint32_t packets;  /* of a round */
-    uint32_t messages; /* in a packet */
-    uint32_t text_len;
-    size_t size; /* of a packet */
-    int32_t pts;
-    uint64_t sent; /* packets so far: message ids */
-    gap_packet_t **round;
-};
 
 static int fill(void *arg, uint8_t *out, size_t len)
 {
@@ -79,7 +60,7 @@ static void start_session(struct wire *w)
     w->session_id = first.session_id;
 }
 
-static void wire_init(struct wire *w, uint32_t packets, uint32_t messages, size_t wanted)
+void wire_init(struct wire *w, uint32_t packets, uint32_t messages, size_t wanted)
 {
     memset(w, 0, sizeof *w);
     w->packets = packets;
@@ -97,7 +78,15 @@ static void wire_init(struct wire *w, uint32_t packets, uint32_t messages, size_
     bench_must(w->round == NULL ? GAP_E_NOMEM : 0, "packets");
 }
 
-static void wire_fini(struct wire *w)
+void wire_restart(struct wire *w, void (*changed)(void *data), void *data)
+{
+    account_close(&w->account);
+    gap_session_free(w->session);
+    account_open_watched(&w->account, 1, 0, changed, data);
+    start_session(w);
+}
+
+void wire_fini(struct wire *w)
 {
     account_close(&w->account);
     gap_session_free(w->session);
@@ -107,8 +96,7 @@ static void wire_fini(struct wire *w)
     free(w->round);
 }
 
-/* Seal the packets of the next round, as the server would. Not measured. */
-static void seal_round(struct wire *w)
+void wire_seal_round(struct wire *w)
 {
     gap_buf_t body;
 
@@ -149,12 +137,12 @@ static void receive(struct wire *w, gap_packet_t *packet)
     bench_must(r, "the session's events");
 }
 
-/* Nanoseconds for the packets of a round. */
-static double measure_round(struct wire *w)
+double wire_measure_round(struct wire *w)
 {
     gap_plaintext_t acks;
     uint64_t handled = w->account.handled;
     uint32_t batch = (uint32_t)(READ_BYTES / w->size);
+    uint64_t elsewhere = 0;
     uint64_t start = bench_cpu_ns();
 
     for (uint32_t i = 0; i < w->packets; i++) {
@@ -164,8 +152,12 @@ static double measure_round(struct wire *w)
         account_run(&w->account);
         while (gap_session_poll(w->session, NOW_US, &w->out, &acks) == 1) {
         }
+        if (w->turn == NULL) continue;
+        uint64_t before = bench_cpu_ns();
+        w->turn(w->turn_arg);
+        elsewhere += bench_cpu_ns() - before;
     }
-    uint64_t took = bench_cpu_ns() - start;
+    uint64_t took = bench_cpu_ns() - start - elsewhere;
     bench_must(w->account.handled - handled == (uint64_t)w->packets * w->messages ? 0 : GAP_E_STATE,
                "not every update was handled");
     return (double)took;
@@ -194,8 +186,8 @@ static void wire_case(struct bench *b, const char *name, uint32_t packets, uint3
     bench_must(scratch == NULL ? GAP_E_NOMEM : 0, "scratch");
     wire_init(&w, b->quick ? 20 : packets, messages, wanted);
     for (int i = 0; i < rounds; i++) {
-        seal_round(&w);
-        ours[i] = measure_round(&w);
+        wire_seal_round(&w);
+        ours[i] = wire_measure_round(&w);
         limit[i] = measure_limit(&w, scratch);
     }
     bench_hash(b, w.account.sum);

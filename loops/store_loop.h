@@ -30,7 +30,7 @@ typedef struct gap_store gap_store_t;
 /** Least pause between two commits. */
 #define GAP_STORE_INTERVAL_US UINT64_C(50000)
 /** The pause is at least this many times the processor time that the last commit took. */
-#define GAP_STORE_COST_FACTOR 100
+#define GAP_STORE_COST_FACTOR 300
 /** And never longer than this. */
 #define GAP_STORE_INTERVAL_MAX_US UINT64_C(2000000)
 /** Peers waiting to be committed; more are dropped. */

@@ -179,8 +179,8 @@ START_TEST(rests_longer_after_a_costly_commit)
         uint64_t rest_us;
         const char *why;
     } cases[] = {{0, GAP_STORE_INTERVAL_US, "free"},
-                 {400, GAP_STORE_INTERVAL_US, "below the least pause"},
-                 {5000, 5000 * GAP_STORE_COST_FACTOR, "a hundredth of the time"},
+                 {100, GAP_STORE_INTERVAL_US, "below the least pause"},
+                 {5000, 5000 * GAP_STORE_COST_FACTOR, "a part of the time"},
                  {100000, GAP_STORE_INTERVAL_MAX_US, "the longest pause"}};
 
     for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) {
