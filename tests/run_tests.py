@@ -2,8 +2,9 @@
 """Run every suite in the optimised build and again under ASan+UBSan.
 
 Each test program prints either Check's summary or a line "N passed, N failed"; both are added up.
-A program that dies, runs out of time or prints no count is one failure. The last line is
-"N passed, N failed"; the exit status is 0 only if nothing failed and something passed.
+A program that dies, runs out of time or prints no count is one failure; a line "skipped: what: why"
+is shown and counted apart. The last line is "N passed, N failed"; the exit status is 0 only if
+nothing failed and something passed.
 """
 import argparse
 import concurrent.futures
@@ -33,6 +34,7 @@ ALONE = {"loop", "bench", "demo", "interop", "embed"}
 SANITISED_SEED_SCALE = "0.1"
 
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
+SKIPPED_LINE = re.compile(r"^skipped: .+$", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
 
 
@@ -40,6 +42,7 @@ class Outcome:
     def __init__(self, name, passed, failed, seconds, output):
         self.name, self.passed, self.failed = name, passed, failed
         self.seconds, self.output = seconds, output
+        self.skipped = SKIPPED_LINE.findall(output)
 
 
 def tests_of(build):
@@ -112,6 +115,7 @@ def main():
             parser.error(f"no suite '{suite}': {', '.join(BUDGETS)}")
     start = time.monotonic()
     totals = [0, 0]
+    skipped = []
 
     def report(outcome):
         totals[0] += outcome.passed
@@ -119,6 +123,9 @@ def main():
         mark = "ok  " if outcome.failed == 0 else "FAIL"
         print(f"{mark} {outcome.name}: {outcome.passed} passed, {outcome.failed} failed "
               f"[{outcome.seconds:.1f} s]".replace(" passed, ", " good, ").replace(" failed [", " bad ["))
+        skipped.extend(outcome.skipped)
+        for line in outcome.skipped:
+            print("    " + line)
         if outcome.failed:
             print("\n".join("    " + line for line in outcome.output.splitlines()[-60:]))
         sys.stdout.flush()
@@ -126,7 +133,7 @@ def main():
     run_build("build", False, args.suites, report)
     if not args.no_sanitised:
         run_build("build-asan", True, args.suites, report)
-    print(f"all suites took {time.monotonic() - start:.0f} s")
+    print(f"all suites took {time.monotonic() - start:.0f} s, {len(skipped)} skipped")
     print(f"{totals[0]} passed, {totals[1]} failed")
     return 0 if totals[1] == 0 and totals[0] > 0 else 1
 
