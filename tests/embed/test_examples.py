@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""The programs that show where a client fits in, against gapless-dc.
+
+Usage: test_examples.py SOURCE_ROOT BUILD_ROOT. Each is compiled as a user would, against an
+installed copy, and runs while the data centre loses and reorders pushes; its ledger says what had
+to come. Prints "skipped: ..." for what can't be built here, and ends with "N passed, N failed".
+"""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import test_embed as user
+from test_embed import check
+
+EVENTS = 1200
+TRAFFIC = ["--events", str(EVENTS), "--channels", "8", "--kinds", "new_message", "--rate", "400",
+           "--loss", "0.05", "--reorder", "0.1", "--duplicate", "0.02"]
+PATIENCE_S = 40
+QUIET_S = 1  # what comes twice, comes in this time
+
+
+class Server:
+    """A gapless-dc with its key and ledger."""
+
+    def __init__(self, folder, name, traffic):
+        self.ledger = os.path.join(folder, name + ".ledger")
+        key = os.path.join(folder, name + ".pem")
+        self.process = subprocess.Popen(
+            [os.path.join(user.BUILD, "gapless-dc"), "--pubkey-out", key, "--ledger", self.ledger,
+             *traffic], stdout=subprocess.PIPE, universal_newlines=True)
+        port = json.loads(self.process.stdout.readline())["port"]
+        with open(key, encoding="utf-8") as file:
+            self.env = dict(os.environ, SERVER_PORT=str(port), SERVER_KEY=file.read(),
+                            BOT_TOKEN="1000:secret")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def messages(self):
+        """{(chat, id): text} of all that was written."""
+        with open(self.ledger, encoding="utf-8") as file:
+            entries = [json.loads(line) for line in file]
+        return {(e["chat"], e["id"]): e["text"] for e in entries if e["kind"] == "new_message"}
+
+
+class Program:
+    """A program under test; its lines are read as they come."""
+
+    def __init__(self, path, env):
+        self.name, self.lines, self.said = os.path.basename(path), [], ""
+        self.process = subprocess.Popen([path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        universal_newlines=True, env=env)
+        self.readers = [threading.Thread(target=self.read_lines),
+                        threading.Thread(target=self.read_said)]
+        for reader in self.readers:
+            reader.start()
+
+    def read_lines(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def read_said(self):
+        self.said = self.process.stderr.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for reader in self.readers:
+            reader.join()
+
+    def until(self, condition):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.process.poll() is None and not condition():
+            time.sleep(0.05)
+
+    def end(self):
+        """Ask it to end, in good order."""
+        if check(self.process.poll() is None, self.name + " ended by itself"):
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            status = "none: it goes on"
+            self.process.kill()
+        for reader in self.readers:
+            reader.join()
+        check(status == 0, "%s: status %s, and it said:\n%s" % (self.name, status, self.said[-600:]))
+
+    def messages(self):
+        """What it printed as "message CHAT ID"."""
+        return [(line.split()[1], int(line.split()[2])) for line in list(self.lines)
+                if line.startswith("message ")]
+
+
+def compile_example(folder, name, found, more=(), sources=()):
+    env, prefix, lib = found
+    program = os.path.join(folder, name)
+    files = [os.path.join(user.ROOT, "tests/embed", source) for source in (name + ".c", *sources)]
+    done = user.run(["cc", "-D_GNU_SOURCE", "-g", "-Wall", "-Wextra", "-Werror", *files,
+                     *user.flags(env, prefix, "--cflags", "--libs"), "-Wl,-rpath," + lib,
+                     *more, "-o", program])
+    check(done.returncode == 0, name + ".c does not compile:\n" + done.stdout[:2000])
+    return program if done.returncode == 0 else None
+
+
+def compare(name, got, wanted):
+    """Every message once, in each chat in order."""
+    check(len(wanted) == EVENTS, "%s: the ledger has %d messages" % (name, len(wanted)))
+    lost = [key for key in wanted if key not in set(got)]
+    check(not lost, "%s: %d messages did not come, such as %s" % (name, len(lost), lost[:3]))
+    check(len(set(got)) == len(got), "%s: %d messages came twice" % (name, len(got) - len(set(got))))
+    check(set(got) <= set(wanted), name + ": messages came that nobody wrote")
+    last, late = {}, []
+    for chat, number in got:
+        if number < last.get(chat, 0):
+            late.append((chat, number))
+        last[chat] = number
+    check(not late, "%s: %d messages came out of order, such as %s" % (name, len(late), late[:3]))
+
+
+def asked(ledger):
+    """How many differences the server answered."""
+    with open(ledger, encoding="utf-8") as file:
+        return sum('"kind":"difference"' in line for line in file)
+
+
+# --- inside GLib's main loop -----------------------------------------------------------------
+
+def glib_loop(folder, found):
+    package = user.run(["pkg-config", "--cflags", "--libs", "glib-2.0"])
+    if package.returncode != 0:
+        print("skipped: glib_loop: pkg-config finds no glib-2.0 (Debian: libglib2.0-dev)")
+        return
+    program = compile_example(folder, "glib_loop", found, package.stdout.split())
+    if program is None:
+        return
+    with Server(folder, "glib_loop", TRAFFIC) as server, Program(program, server.env) as p:
+        p.until(lambda: len(p.messages()) >= EVENTS)
+        time.sleep(QUIET_S)
+        p.end()
+        compare(p.name, p.messages(), server.messages())
+        check(asked(server.ledger) > 0, "glib_loop: nothing was lost, so nothing was shown")
+        last = p.lines[-1] if p.lines else ""
+        if check(last.startswith("end "), "glib_loop did not count: " + last):
+            count = dict(word.split("=") for word in last.split()[1:])
+            check(int(count["ticks"]) > 0, "GLib's own timer did not run: " + last)
+            # A source that is always ready turns a hundred times as often.
+            check(int(count["turns"]) < 20 * EVENTS, "it ran without need: " + last)
+
+
+# --- beside an HTTP server -------------------------------------------------------------------
+
+def get(connection, path):
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read().decode("utf-8")
+    if (answer.status, answer.getheader("Content-Type")) != (200, "application/json"):
+        raise ValueError("GET %s: %d %s" % (path, answer.status, body))
+    return json.loads(body)
+
+
+def http_flow(p, port):
+    """Ask again and again, on one connection and on new ones, until all messages are there.
+    Returns the last answers."""
+    kept = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    end = time.monotonic() + PATIENCE_S
+    seen, between, backwards = 0, 0, 0
+    while seen < EVENTS and time.monotonic() < end and p.process.poll() is None:
+        new = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        messages = get(new, "/messages?why=not")
+        stats = get(kept, "/stats")
+        new.close()
+        backwards += messages["seen"] < seen or stats["updates"] < messages["seen"]
+        seen = messages["seen"]
+        between += 0 < seen < EVENTS
+        last = {}
+        for m in messages["messages"]:
+            backwards += m["id"] <= last.get(m["chat"], 0)
+            last[m["chat"]] = m["id"]
+        time.sleep(0.01)
+    check(between > 0, "http_beside: no answer came while updates flowed")
+    check(backwards == 0, "http_beside: %d answers contradict those before" % backwards)
+    time.sleep(QUIET_S)
+    result = get(kept, "/stats"), get(kept, "/messages")
+    kept.close()
+    return result
+
+
+def talk(port, request):
+    """All that is answered to these bytes."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as s:
+        s.sendall(request)
+        s.shutdown(socket.SHUT_WR)
+        answer = b""
+        while True:
+            some = s.recv(65536)
+            if not some:
+                return answer
+            answer += some
+
+
+HOST = b"Host: localhost\r\n"
+HTTP_CASES = [  # request, statuses of the answers, why
+    (b"GET /nothing HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", [404], "no such page"),
+    (b"GET /stats2 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", [404], "only begins alike"),
+    (b"DELETE /stats HTTP/1.1\r\n" + HOST + b"\r\n", [405], "another method"),
+    (b"GET /stats HTTP/1.1\r\n\r\n", [400], "HTTP/1.1 wants a host"),
+    (b"GET /stats HTTP/1.0\r\n\r\nGET /stats HTTP/1.0\r\n\r\n", [200], "HTTP/1.0: one answer"),
+    (b"\x16\x03\x01 nonsense\r\n\r\n", [400], "no request"),
+    (b"POST /stats HTTP/1.1\r\n" + HOST + b"Content-Length: 40\r\n\r\nGET /stats HTTP/1.1\r\n\r\n",
+     [413], "a body is not taken for a request"),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", [431], "too long"),
+    (2 * (b"GET /stats HTTP/1.1\r\n" + HOST + b"\r\n") + b"GET /messages HTTP/1.1\r\n" + HOST +
+     b"connection: CLOSE\r\n\r\n", [200, 200, 200], "three at once"),
+]
+
+
+def http_cases(port):
+    idle = socket.create_connection(("127.0.0.1", port), PATIENCE_S)  # never asks
+    for request, wanted, why in HTTP_CASES:
+        answer = talk(port, request)
+        statuses = [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+        check(statuses == wanted, "http_beside: %s: %s instead of %s" % (why, statuses, wanted))
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as half:
+        half.sendall(b"GET /sta")  # and hangs up
+    return idle
+
+
+def http_beside(folder, found):
+    program = compile_example(folder, "http_beside", found, ["-luv"])
+    if program is None:
+        return
+    with Server(folder, "http_beside", TRAFFIC) as server, Program(program, server.env) as p:
+        p.until(lambda: p.lines)
+        if not check(p.lines, "http_beside does not listen"):
+            return
+        port = int(p.lines[0].split()[1])
+        try:
+            stats, last = http_flow(p, port)
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as wrong:
+            check(False, "http_beside: %r" % wrong)
+            return
+        idle = http_cases(port)
+        p.end()
+        idle.close()
+        written = server.messages()
+        check(last["seen"] == EVENTS == len(written), "http_beside: %d messages" % last["seen"])
+        check(stats["updates"] == EVENTS, "http_beside: %d updates" % stats["updates"])
+        check(stats["caught_up"] is True, "http_beside did not catch up")
+        check(stats["gaps"] > 0 and stats["gaps"] == stats["healed"] + stats["fetched"],
+              "http_beside: gaps %s" % stats)
+        check(0 < asked(server.ledger) <= stats["differences"], "http_beside: %s" % stats)
+        wrong = [m for m in last["messages"]
+                 if not written.get((m["chat"], m["id"]), "").startswith(m["text"])]
+        check(len(last["messages"]) == 32 and not wrong, "http_beside: messages %s" % wrong[:2])
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="examples-", dir=user.BUILD)
+    try:
+        found = user.install(os.path.join(folder, "stage"))
+        glib_loop(folder, found)
+        http_beside(folder, found)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return user.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
