@@ -31,6 +31,32 @@ static int inhabit(gap_dc_t *dc, int64_t account, const dc_person_t *person)
     return dc_model_account(dc->model, account, true, now_us);
 }
 
+static void forget_pushes(gap_dc_key_t *key)
+{
+    gap_dc_session_t *s;
+
+    TAILQ_FOREACH (s, &key->sessions, link) gap_dc_session_forget_pushes(s);
+    if (key->temp != NULL)
+        TAILQ_FOREACH (s, &key->temp->sessions, link) gap_dc_session_forget_pushes(s);
+}
+
+/* The key is nobody's; what its sessions hold stays. */
+static void part(gap_dc_t *dc, gap_dc_key_t *key)
+{
+    key->awaiting = 0;
+    if (key->account == 0) return;
+    gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)key->account);
+    TAILQ_REMOVE(&a->keys, key, account_link);
+    key->account = 0;
+    key->subscribed = NULL;
+}
+
+void gap_dc_sign_out(gap_dc_t *dc, gap_dc_key_t *key)
+{
+    if (key->account != 0) forget_pushes(key);
+    part(dc, key);
+}
+
 int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account, const dc_person_t *person)
 {
     gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)account);
@@ -41,7 +67,9 @@ int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account, const dc_pe
         if ((r = inhabit(dc, account, person)) < 0) return r;
         if ((a = account_new(dc, account)) == NULL) return GAP_E_NOMEM;
     }
-    gap_dc_sign_out(dc, key);
+    /* Who signs in once more with the same key has not missed anything. */
+    if (key->account != 0 && key->account != account) forget_pushes(key);
+    part(dc, key);
     key->account = account;
     key->is_guest = false;
     dc_model_away(dc->model, account, false);
@@ -51,16 +79,6 @@ int gap_dc_sign_in(gap_dc_t *dc, gap_dc_key_t *key, int64_t account, const dc_pe
     key->ordinal = a->keys_ever++;
     TAILQ_INSERT_TAIL(&a->keys, key, account_link);
     return 0;
-}
-
-void gap_dc_sign_out(gap_dc_t *dc, gap_dc_key_t *key)
-{
-    key->awaiting = 0;
-    if (key->account == 0) return;
-    gap_dc_account_t *a = gap_map_get(&dc->accounts_by_id, (uint64_t)key->account);
-    TAILQ_REMOVE(&a->keys, key, account_link);
-    key->account = 0;
-    key->subscribed = NULL;
 }
 
 void gap_dc_account_called(gap_dc_t *dc, int64_t account, bool is_difference)

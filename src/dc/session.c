@@ -214,6 +214,25 @@ bool gap_dc_session_owes_pushes(const gap_dc_session_t *s)
     return s->pushes_lost;
 }
 
+void gap_dc_session_forget_pushes(gap_dc_session_t *s)
+{
+    gap_dc_out_t *o;
+    gap_dc_out_t *next;
+
+    for (o = TAILQ_FIRST(&s->unacked); o != NULL; o = next) {
+        next = TAILQ_NEXT(o, link);
+        if (is_update(o)) forget(s, o);
+    }
+    for (o = TAILQ_FIRST(&s->queue); o != NULL; o = next) {
+        next = TAILQ_NEXT(o, link);
+        if (!is_update(o)) continue;
+        TAILQ_REMOVE(&s->queue, o, link);
+        s->bytes -= sizeof *o + o->len;
+        gap_free(s->alloc, o);
+    }
+    s->pushes_lost = false;
+}
+
 int gap_dc_session_too_long(gap_dc_session_t *s, const gap_dc_now_t *now)
 {
     uint8_t body[4];

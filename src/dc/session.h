@@ -133,6 +133,8 @@ GAP_NODISCARD int gap_dc_session_repeat(gap_dc_session_t *s, uint64_t due_us);
 
 /** Are there pushes that the client may not have got? */
 bool gap_dc_session_owes_pushes(const gap_dc_session_t *s);
+/** Forget them: whoever comes next with this key may be somebody else. */
+void gap_dc_session_forget_pushes(gap_dc_session_t *s);
 /** Queue updatesTooLong: the client is to fetch what it missed. @return as gap_dc_session_send. */
 GAP_NODISCARD int gap_dc_session_too_long(gap_dc_session_t *s, const gap_dc_now_t *now);
 

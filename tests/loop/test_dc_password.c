@@ -327,6 +327,31 @@ START_TEST(test_script_ends_sign_ins)
 }
 END_TEST
 
+/* What was pushed and never acknowledged is not sent again to who has been signed out. */
+START_TEST(test_pushes_end_with_the_sign_in)
+{
+    uint32_t nothing = 0;
+    gap_buf_t pushes;
+
+    start_with("message user:1\n"
+               "await messages.getAllDrafts\n"
+               "revoke\n");
+    enter(&client);
+    (void)get_difference(&client);
+    ck_assert(pushed(&client));
+    (void)plain_call(&client, GAP_TL_MESSAGES_GET_ALL_DRAFTS);
+    (void)usleep(50000);
+    client_hang_up(&client);
+    client_connect(&client, server.port, WIRE_INTERMEDIATE); /* the same session */
+    gap_buf_init(&pushes, gap_alloc_default());
+    expect_error(client_call(&client, GAP_TL_OF(GAP_TL_UPDATES_GET_STATE, &nothing), &pushes), 401,
+                 "SESSION_REVOKED");
+    ck_assert_uint_eq(pushes.len, 0);
+    ck_assert(!pushed(&client));
+    gap_buf_fini(&pushes);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("dc_password");
@@ -346,6 +371,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_script_revokes_at_a_call);
     tcase_add_test(tc, test_script_doubles_a_key);
     tcase_add_test(tc, test_script_ends_sign_ins);
+    tcase_add_test(tc, test_pushes_end_with_the_sign_in);
     suite_add_tcase(suite, tc);
     return suite;
 }
