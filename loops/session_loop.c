@@ -418,6 +418,7 @@ int gap_link_call(gap_link_t *link, gap_tl_object_t query, const struct gap_call
                                               {(void (*)(void))cb, arg}};
         r = gap_session_call(link->session, &request, &call);
     }
+    if (buf.data != NULL) gap_wipe(buf.data, buf.cap); /* codes and tokens travel here */
     gap_buf_fini(&buf);
     if (r != 0) return r;
     if (link->state == GAP_LINK_READY) link_ping_plan(link);

@@ -116,11 +116,14 @@ typedef enum gap_code_delivery {
 } gap_code_delivery_t;
 
 /** A question of the sign-in. Borrowed. The event's text says it for people; after an answer that
- * was refused the same question comes again, its text says what was wrong and `error` of the event
- * is GAP_E_RPC. */
+ * was refused the same question comes again (or an earlier one, if it has to begin anew), its text
+ * says what was wrong and `error` of the event is GAP_E_RPC. Pauses that the server wants
+ * (FLOOD_WAIT) are not made but told: `us` of the event is how long any answer will be refused
+ * again. A bot is not asked; what refuses it is FATAL, with the pause in `us`. */
 typedef struct gap_sign_in {
     gap_sign_in_step_t step;
-    const char *refused;          /* name of the rpc_error that refused the last answer; "" */
+    const char *refused;          /* the rpc_error that refused the last answer,
+                                     "FLOOD_WAIT_30"; "" */
     gap_code_delivery_t delivery; /* CODE */
     gap_code_delivery_t next;     /* CODE: what gap_client_sign_in_resend leads to; NONE: nothing */
     uint32_t resend_in_s;         /* CODE: not before; 0: now */

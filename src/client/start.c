@@ -208,7 +208,7 @@ void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
         c->session.user_id = loaded->account.user_id;
         c->session.bot = loaded->account.bot;
     }
-    if (c->session.user_id != 0) r = restore_engine(c, loaded);
+    if (c->session.user_id != 0 && !c->stopped) r = restore_engine(c, loaded);
     if (!resumes) c->session.user_id = 0;
     if (r == 0 && !resumes && !may_sign_in(c)) return;
     if (r == 0) r = begin(c, resumes ? CLIENT_RESUMING : CLIENT_SIGNING_IN);

@@ -152,7 +152,11 @@ static void free_requests(gap_session_t *s)
     uint64_t key;
     void *value;
 
-    while (gap_map_next(&s->by_call, &it, &key, &value)) gap_free(s->alloc, value);
+    while (gap_map_next(&s->by_call, &it, &key, &value)) {
+        struct session_request *r = value;
+        gap_wipe(r->query, r->len);
+        gap_free(s->alloc, r);
+    }
 }
 
 void gap_session_free(gap_session_t *s)

@@ -92,6 +92,7 @@ void session_request_end(gap_session_t *s, struct session_request *r)
     gap_heap_remove(&s->deadlines, &r->deadline);
     gap_map_remove(&s->by_call, r->call);
     s->request_bytes -= r->len;
+    gap_wipe(r->query, r->len); /* it may hold a code or a token */
     gap_free(s->alloc, r);
 }
 

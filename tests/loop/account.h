@@ -53,7 +53,8 @@ struct account {
     const char *password;
     const char *name;
     const char *wrong_password;
-    bool resend; /* at the first question for a code */
+    bool resend;   /* at the first question for a code */
+    bool may_fail; /* an answer, once, for lack of memory: it is given again */
     int close_at_question;
     gap_update_cb on_update;
     void *data;

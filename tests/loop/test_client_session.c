@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "tests/loop/scripted.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -560,6 +562,65 @@ START_TEST(test_a_session_that_cannot_be_saved)
 }
 END_TEST
 
+/* No file may grow beyond so much: a disk that is full. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(test_signed_in_is_not_told_while_the_disk_is_full)
+{
+    struct bench b;
+
+    bench_init(&b);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    account_open(&b.a, &b.config);
+    b.a.code = NULL;
+    account_start(&b.a);
+    ck_assert(account_until(&b.loop, &b.a.questions, 2, ACCOUNT_WAIT_MS));
+    account_run(&b.loop, 50); /* the key is saved */
+    limit_files(16);
+    ck_assert_int_eq(gap_client_sign_in_code(b.a.client, "12345"), 0);
+    account_await(&b.a, GAP_CLIENT_STORE_FAILED);
+    account_run(&b.loop, 200);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_SIGNED_IN], 0);
+    ck_assert_uint_eq(scripted_calls(b.server, GAP_TL_AUTH_SIGN_IN), 1);
+    limit_files(RLIM_INFINITY);
+    account_await(&b.a, GAP_CLIENT_SIGNED_IN);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_STORE_RECOVERED], 1);
+    account_close(&b.a);
+    run_to(&b, GAP_CLIENT_SIGNED_IN);
+    ck_assert_uint_eq(b.a.questions, 0);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_stopped_before_it_was_started_through)
+{
+    struct bench b;
+    struct kept kept;
+
+    bench_init(&b);
+    kept_init(&kept);
+    b.config.storage = &kept.base;
+    run_to(&b, GAP_CLIENT_CAUGHT_UP);
+    account_close(&b.a);
+    account_init(&b.a, &b.loop);
+    account_open(&b.a, &b.config);
+    account_start(&b.a);
+    gap_client_stop(b.a.client); /* no updates are wanted, requests are */
+    account_await(&b.a, GAP_CLIENT_SIGNED_IN);
+    account_run(&b.loop, 50);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_STARTED], 0);
+    bench_fini(&b);
+    kept_fini(&kept);
+}
+END_TEST
+
 START_TEST(test_a_storage_that_cannot_commit)
 {
     struct bench b;
@@ -685,7 +746,8 @@ static Suite *session_suite(void)
          {test_a_forgotten_key, test_a_bot_signs_in_anew_by_its_token, test_log_out,
           test_a_log_out_that_fails, test_at_most_twenty_tokens}},
         {"failures",
-         {test_a_session_that_cannot_be_saved, test_a_storage_that_cannot_commit,
+         {test_a_session_that_cannot_be_saved, test_signed_in_is_not_told_while_the_disk_is_full,
+          test_stopped_before_it_was_started_through, test_a_storage_that_cannot_commit,
           test_a_client_that_never_starts_gives_its_storage_back, test_close_at_any_turn,
           test_out_of_memory_while_starting}},
     };

@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "tests/loop/scripted.h"
 
+#include <unistd.h>
+
 #define USER_ID INT64_C(4242)
 
 struct bench {
@@ -692,6 +694,43 @@ START_TEST(test_close_while_the_proof_is_computed)
 }
 END_TEST
 
+/* Every allocation of a sign-in with a password fails once. An answer that could not be taken is
+ * given again; what has no memory elsewhere ends the client, or is tried again by the link. */
+START_TEST(test_out_of_memory)
+{
+    bool whole = false;
+
+    for (long n = 1; !whole && n < 4000; n += n < 150 ? 1 : 11) {
+        struct bench b;
+        struct fault_alloc f;
+        bench_init(&b);
+        scripted_want_password(b.server, "hint");
+        b.a.password = SCRIPTED_PASSWORD;
+        b.a.may_fail = true;
+        fault_alloc_init(&f, n);
+        b.config.alloc = &f.alloc;
+        int r = account_try_open(&b.a, &b.config);
+        if (r == 0) r = gap_client_start(b.a.client);
+        ck_assert_msg(r == 0 || r == GAP_E_NOMEM, "allocation %ld: %s", n, gap_strerror(r));
+        for (int i = 0; r == 0 && i < 20000; i++) {
+            if (b.a.seen[GAP_CLIENT_SIGNED_IN] + b.a.seen[GAP_CLIENT_FATAL] > 0) break;
+            if (b.a.seen[GAP_CLIENT_DISCONNECTED] > 0) break; /* it would come later */
+            (void)uv_run(&b.loop, UV_RUN_NOWAIT);
+            usleep(100);
+        }
+        if (b.a.seen[GAP_CLIENT_FATAL] > 0)
+            ck_assert_msg(b.a.error[GAP_CLIENT_FATAL] == GAP_E_NOMEM, "allocation %ld: %s", n,
+                          b.a.text[GAP_CLIENT_FATAL]);
+        whole = b.a.seen[GAP_CLIENT_SIGNED_IN] > 0 && f.calls < n;
+        check_secrets(&b.a);
+        if (b.a.client == NULL) b.a.closed = 1;
+        bench_fini(&b);
+        ck_assert_msg(f.live == 0, "allocation %ld: %ld blocks left", n, f.live);
+    }
+    ck_assert_msg(whole, "never came through");
+}
+END_TEST
+
 static Suite *sign_in_suite(void)
 {
     Suite *s = suite_create("client_sign_in");
@@ -711,7 +750,8 @@ static Suite *sign_in_suite(void)
         {"moves",
          {test_moves_to_another_data_centre, test_a_data_centre_that_nobody_knows,
           test_sent_in_circles}},
-        {"ends", {test_close_at_any_question, test_close_while_the_proof_is_computed}},
+        {"ends",
+         {test_close_at_any_question, test_close_while_the_proof_is_computed, test_out_of_memory}},
     };
     for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) {
         TCase *t = tcase_create(cases[i].name);
