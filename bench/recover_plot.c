@@ -78,7 +78,7 @@ void recover_plot(const char *path, const struct recover_dot *dots, size_t count
 {
     struct axis x = {1, 10, LEFT, WIDTH - LEFT - RIGHT};
     struct axis y = {1, 10, HEIGHT - BOTTOM, -(HEIGHT - TOP - BOTTOM)};
-    double least[2] = {INFINITY, INFINITY};
+    double least[2] = {HUGE_VAL, HUGE_VAL};
     double most[2] = {0, 0};
     FILE *f = fopen(path, "w");
 
