@@ -27,7 +27,7 @@ BUDGETS = {
     "embed": (120, 0),  # 0: not under the sanitisers (it builds programs of its own)
     "lint": (120, 0),
     "bench": (60, 0),
-    "demo": (60, 120),
+    "demo": (120, 180),
 }
 # Suites whose programs measure or use wall-clock time: one at a time.
 ALONE = {"loop", "bench", "demo", "interop", "embed"}

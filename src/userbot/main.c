@@ -460,7 +460,7 @@ static int finish(struct app *app)
     } else if (app->options.json) {
         printf("{\"event\":\"end\",\"delivered\":%" PRIu64 ",\"status\":%d}\n", app->delivered,
                status);
-    } else if (app->verdict == NULL && app->connected && app->out != stdout) {
+    } else if (app->verdict == NULL && app->flowing && app->out != stdout) {
         printf("received %" PRIu64 " updates; dropped %" PRIu64 " duplicates; %" PRIu64
                " gaps, %" PRIu64 " of them healed by late updates\n",
                app->delivered, app->stats.duplicates, app->stats.gaps, app->stats.healed);

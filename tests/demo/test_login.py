@@ -477,6 +477,29 @@ def test_migration(folder):
               f"a bot that lives in 4: {done}")
 
 
+def test_session_ends(folder):
+    """Revoked from another device (401), or used twice (406): what happened and what to do, once;
+    afterwards the program signs in anew and goes on from its state."""
+    for how, wanted in (("revoke", "401 SESSION_REVOKED"), ("duplicate", "406 AUTH_KEY_DUPLICATED"),
+                        ("revoke USER_DEACTIVATED", "401 USER_DEACTIVATED")):
+        name = how.replace(" ", "-")
+        script, state = os.path.join(folder, name), os.path.join(folder, name + ".db")
+        with open(script, "w", encoding="ascii") as f:
+            f.write(f"message user:1\nwait 400\n{how}\nforget-session\nmessage user:1\nwait 300\n")
+        with Dc(folder, "--script", script, name=name) as dc:
+            args = dc.args() + ["--state", state]
+            out = state + ".out"
+            done = userbot(args + ["--out", out], BOT)
+            check(done.status == 1 and done.err.count("\n") <= 2 and
+                  wanted in done.err.splitlines()[-1], f"{how}: {done}")
+            done = userbot(args, {})
+            check(done.status == 1 and done.lines == 1 and "GAPLESS_API_ID" in done.err,
+                  f"{how}, then without credentials: {done}")
+            done = userbot(args + ["--out", out, "--expect", "1", "--timeout", "15"], BOT)
+            check(done.status == 0 and len({e["id"] for e in lines_of(out)}) == 2,
+                  f"{how}, then anew: {done}")
+
+
 def test_state_mistakes(folder):
     state = os.path.join(folder, "me.db")
     with Dc(folder, "--rate", "50", "--events", "100000") as dc:
