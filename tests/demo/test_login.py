@@ -431,8 +431,10 @@ def test_run_after_login(folder):
         check(done.status == 0, f"first run: {done}")
         with open(out, "a", encoding="utf-8") as f:
             f.write('{"kind":"torn')
-        done = userbot(args + ["--out", out, "--expect", "150"], {})
-        check(done.status == 0, f"second run: {done}")
+        # A difference is one step: what the end cut off of it comes again.
+        args[args.index("--timeout") + 1] = "8" if SANITISED else "4"
+        done = userbot(args + ["--out", out], {})
+        check(done.status == 3, f"second run: {done}")
         with open(out, encoding="utf-8") as f:
             text = f.read().split("\n")
         check(text.count('{"kind":"torn') == 1, "a torn line was not left alone")
@@ -441,8 +443,9 @@ def test_run_after_login(folder):
         with open(dc.ledger, encoding="utf-8") as f:
             events = [json.loads(line) for line in f]
         wanted = {(e["chat"], e["id"]) for e in events if e["kind"] == "new_message"}
-        check(found == wanted and len(got) == 300,
-              f"{len(got)} lines, {len(wanted - found)} of 300 missing")
+        fresh = [e for e in got if not e.get("maybe_repeated")]
+        check(found == wanted and len(fresh) <= 300,
+              f"{len(got)} lines, {len(fresh)} unflagged, {len(wanted - found)} of 300 missing")
 
 
 def test_migration(folder):
