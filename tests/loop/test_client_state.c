@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "tests/loop/dc_thread.h"
 
+#include <unistd.h>
+
 #define EVENTS 2000
 
 /* What all runs of an account handled. */
@@ -149,6 +151,8 @@ struct watched {
     gap_storage_t *inner;
     atomic_int pts;
     atomic_uint commits;
+    unsigned slow_us;  /* how long a commit takes */
+    int commit_status; /* not 0: what it fails with */
 };
 
 static struct watched *watched_of(gap_storage_t *s)
@@ -172,6 +176,8 @@ static int watched_commit(gap_storage_t *s, const gap_record_t *records, size_t 
     struct watched *w = watched_of(s);
 
     atomic_fetch_add(&w->commits, 1);
+    if (w->slow_us > 0) (void)usleep(w->slow_us);
+    if (w->commit_status != 0) return w->commit_status;
     for (size_t i = 0; i < count; i++)
         if (records[i].kind == GAP_RECORD_STATE) atomic_store(&w->pts, records[i].u.state.pts);
     return w->inner->ops->commit(w->inner, records, count, fault);
@@ -250,11 +256,50 @@ START_TEST(test_a_first_run_stores_where_it_begins)
 
     bench_init(&b, 300);
     watched_init(&w);
+    w.slow_us = 200000;
     b.config.storage = &w.base;
     bench_open(&b);
     account_await(&b.a, GAP_CLIENT_CAUGHT_UP);
-    account_close(&b.a);
+    /* Before the difference from there was asked for: a kill in between would begin elsewhere. */
     ck_assert_int_gt(atomic_load(&w.pts), 0);
+    account_close(&b.a);
+    w.inner->ops->destroy(w.inner);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_a_first_run_goes_on_where_nothing_can_be_stored)
+{
+    struct bench b;
+    struct watched w;
+
+    bench_init(&b, 300);
+    watched_init(&w);
+    w.commit_status = GAP_E_STORAGE;
+    b.config.storage = &w.base;
+    bench_open(&b);
+    account_await(&b.a, GAP_CLIENT_CAUGHT_UP);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_STORE_FAILED], 1);
+    ck_assert(account_until(&b.loop, &b.tally.count, 20, ACCOUNT_WAIT_MS));
+    account_close(&b.a);
+    w.inner->ops->destroy(w.inner);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_a_first_run_may_end_before_it_has_begun)
+{
+    struct bench b;
+    struct watched w;
+
+    bench_init(&b, 300);
+    watched_init(&w);
+    w.slow_us = 100000;
+    b.config.storage = &w.base;
+    bench_open(&b);
+    account_await(&b.a, GAP_CLIENT_STARTED); /* the difference waits for the commit */
+    account_close(&b.a);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_CAUGHT_UP], 0);
     w.inner->ops->destroy(w.inner);
     bench_fini(&b);
 }
@@ -269,6 +314,8 @@ static Suite *state_suite(void)
     if (gap_storage_has_sqlite()) tcase_add_test(t, test_nothing_is_lost_over_restarts);
     tcase_add_test(t, test_what_is_stored_waits_for_the_handlers);
     tcase_add_test(t, test_a_first_run_stores_where_it_begins);
+    tcase_add_test(t, test_a_first_run_goes_on_where_nothing_can_be_stored);
+    tcase_add_test(t, test_a_first_run_may_end_before_it_has_begun);
     suite_add_tcase(s, t);
     return s;
 }
