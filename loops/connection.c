@@ -77,6 +77,15 @@ bool gap_connection_next(gap_connection_t *c, gap_frame_t *out)
     return true;
 }
 
+/* The read buffer goes back when nothing has come for a while: most connections of many accounts
+ * are silent. */
+static void rest_later(gap_connection_t *c)
+{
+    if (c->resting) return;
+    c->resting = true;
+    set_timeout(c, c->read_us + GAP_CONNECTION_REST_US);
+}
+
 static void on_alloc(gap_stream_t *stream, uint8_t **buf, size_t *cap)
 {
     gap_connection_t *c = stream->arg;
@@ -99,6 +108,7 @@ static void on_read(gap_stream_t *stream, ssize_t nread)
     if (nread > 0) {
         c->read_us = gap_rt_now_us(c->rt);
         c->reads++;
+        rest_later(c);
     }
     while ((r = gap_deframer_next(&c->deframer, &frame)) == 1) {
         r = keep_frame(c, &frame);
@@ -146,8 +156,19 @@ static const struct gap_stream_events stream_events = {on_connected, on_alloc, o
 
 static void on_timeout(gap_rt_t *rt, gap_timer_t *timer)
 {
-    (void)rt;
-    fail(GAP_CONTAINER_OF(timer, gap_connection_t, timeout), GAP_E_TIMEOUT);
+    gap_connection_t *c = GAP_CONTAINER_OF(timer, gap_connection_t, timeout);
+
+    if (!c->resting) {
+        fail(c, GAP_E_TIMEOUT);
+        return;
+    }
+    set_timeout(c, UINT64_MAX);
+    c->resting = false;
+    if (c->state != GAP_CONNECTION_OPEN || c->status != 0) return;
+    if (gap_rt_now_us(rt) - c->read_us < GAP_CONNECTION_REST_US)
+        rest_later(c);
+    else
+        gap_deframer_rest(&c->deframer);
 }
 
 /* One child of the owner is held by whatever the connection waits for: look-up or stream. */
@@ -187,6 +208,7 @@ void gap_connection_open(gap_connection_t *c)
     GAP_ASSERT(c->state == GAP_CONNECTION_IDLE);
     c->status = 0;
     c->tagged = false;
+    c->resting = false;
     gap_loop_hold(c->owner);
     c->state = GAP_CONNECTION_CONNECTING;
     set_timeout(c, gap_rt_now_us(c->rt) + GAP_CONNECT_TIMEOUT_US);

@@ -22,6 +22,8 @@
 #define GAP_CONNECTION_BACKLOG_BYTES ((size_t)64 << 20)
 /** Bytes handed to the environment and not yet written, beyond which nothing more is sent. */
 #define GAP_CONNECTION_UNSENT_BYTES ((size_t)1 << 20)
+/** Silence after which the read buffer is given back. */
+#define GAP_CONNECTION_REST_US UINT64_C(10000000)
 
 enum gap_connection_state {
     GAP_CONNECTION_IDLE = 0,
@@ -65,6 +67,7 @@ typedef struct gap_connection {
     uint64_t read_us; /* when bytes last came, or the connection opened */
     uint32_t reads;   /* times that bytes came */
     bool tagged;      /* the transport tag went out */
+    bool resting;     /* `timeout` is for giving the read buffer back */
 } gap_connection_t;
 
 /**

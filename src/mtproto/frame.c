@@ -63,6 +63,11 @@ void gap_deframer_fini(gap_deframer_t *d)
     d->at = 0;
 }
 
+void gap_deframer_rest(gap_deframer_t *d)
+{
+    if (d->packet != NULL && d->at == d->packet->len) gap_deframer_fini(d);
+}
+
 /* A new buffer of @p cap bytes that begins with what is unread. */
 static int exchange(gap_deframer_t *d, size_t unread, size_t cap)
 {

@@ -85,6 +85,10 @@ GAP_NODISCARD int gap_deframer_buffer(gap_deframer_t *d, uint8_t **out, size_t *
 /** @p n bytes (at most cap) were read to where gap_deframer_buffer said; 0 is allowed. */
 void gap_deframer_commit(gap_deframer_t *d, size_t n);
 
+/** Nothing has come for a while: give the read buffer back if nothing unread is in it; the next
+ * gap_deframer_buffer makes a new one. Not between gap_deframer_buffer and its commit. */
+void gap_deframer_rest(gap_deframer_t *d);
+
 /**
  * The next complete frame.
  * @return 1 with *out set; 0 more bytes are needed; GAP_E_PROTOCOL a length of 0 or not a multiple

@@ -238,7 +238,7 @@ START_TEST(test_what_one_more_idle_account_costs)
             bytes = atomic_load(&allocated);
         }
     }
-    account_run(&loop, 300);
+    account_run(&loop, 10500); /* and the read buffers of the silent */
     size_t each = (resident_bytes() - resident) / MORE;
     long own = (atomic_load(&allocated) - bytes) / MORE;
     printf(

@@ -311,6 +311,32 @@ START_TEST(test_out_of_memory_loses_nothing)
 }
 END_TEST
 
+START_TEST(test_a_silent_stream_gives_its_buffer_back)
+{
+    static const uint8_t frame[] = {20, 0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  8,
+                                    9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    gap_frame_t out;
+
+    gap_deframer_rest(&d); /* there is none yet */
+    ck_assert_int_eq(feed(frame, 10), 0);
+    ck_assert_int_eq(gap_deframer_next(&d, &out), 0);
+    long live = f.live;
+    gap_deframer_rest(&d);
+    ck_assert_msg(f.live == live, "half a frame is kept");
+    ck_assert_int_eq(feed(frame + 10, sizeof frame - 10), 0);
+    ck_assert_int_eq(gap_deframer_next(&d, &out), 1);
+    ck_assert_uint_eq(out.len, 20);
+    gap_packet_t *kept = gap_packet_ref(out.packet);
+    gap_deframer_rest(&d);
+    ck_assert_msg(memcmp(out.data, frame + 4, 20) == 0, "a frame that is kept stays");
+    gap_packet_unref(kept);
+    ck_assert_int_eq(f.live, live - 1);
+    ck_assert_int_eq(feed(frame, sizeof frame), 0);
+    ck_assert_int_eq(gap_deframer_next(&d, &out), 1);
+    ck_assert_uint_eq(out.len, 20);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("frame");
@@ -326,6 +352,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_one_read_of_many_frames_is_one_packet);
     tcase_add_test(t, test_long_frame_grows_as_bytes_come);
     tcase_add_test(t, test_out_of_memory_loses_nothing);
+    tcase_add_test(t, test_a_silent_stream_gives_its_buffer_back);
     suite_add_tcase(s, t);
     return s;
 }
