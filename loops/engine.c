@@ -264,6 +264,7 @@ void gap_engine_sweep_later(gap_engine_t *e)
 
 void gap_engine_missed(gap_engine_t *e)
 {
+    e->missed = e->caught_up; /* before that all of it is news, or nothing */
     gap_updater_want(&e->updater, 0);
 }
 

@@ -207,6 +207,8 @@ struct gap_engine {
     bool fresh;        /* no state was handed over: what was before is no concern */
     bool told;         /* GAP_EVENT_STARTED */
     bool fetched_once; /* a common difference is through */
+    bool missed;       /* until the common difference is there: it may name channels that began
+                          meanwhile */
     bool caught_up;
     bool unauthorized;
     bool closing;

@@ -224,19 +224,20 @@ static void malformed(gap_engine_t *e, struct gap_node *n)
 }
 
 /* After a restart the first push of a channel that was not stored is no base: an earlier one may
- * have come just before the crash. The channel is asked from its beginning, if that is not so long
- * ago that the server would not tell. */
+ * have come just before the crash; nor is it after a time without a session, when an earlier one
+ * may have been missed. The channel is asked from its beginning, if that is not so long ago that
+ * the server would not tell. */
 static bool is_no_base(const gap_engine_t *e, const struct gap_track *track,
                        const struct gap_node *n)
 {
-    return gap_engine_is_returning(e) && track->core.position == 0 && track->channel_id != 0 &&
-           n->update.pts <= GAP_ENGINE_USER_LIMIT;
+    return (gap_engine_is_returning(e) || e->missed) && track->core.position == 0 &&
+           track->channel_id != 0 && n->update.pts <= GAP_ENGINE_USER_LIMIT;
 }
 
 static void ask_from_the_beginning(struct gap_feed *f)
 {
     f->updater->probe = true;
-    f->track->restored = true;
+    if (gap_engine_is_returning(f->engine)) f->track->restored = true;
     gap_updater_want(f->updater, 0);
 }
 

@@ -252,6 +252,7 @@ void gap_updater_finish(struct gap_updater *u)
     if (gap_updater_is_common(u)) {
         e->quiet_since_us = e->rt->now_us;
         e->fetched_once = true;
+        e->missed = false;
         gap_updater_retry_hashless(e);
     } else if (u->track->startup) {
         u->track->startup = false;

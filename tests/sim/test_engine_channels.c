@@ -335,6 +335,24 @@ START_TEST(channels_inside_the_common_difference)
 }
 END_TEST
 
+/* What was missed began a channel, and a push of it overtakes the difference that names it. */
+START_TEST(new_channel_overtakes_the_difference)
+{
+    begin(_i);
+    world_run(&w, 1);
+    gap_engine_missed(w.engine);
+    pack_too_long(&w.p, 7, 3);
+    world_answer(&w, 20, pack_difference(&w.p, 10, 5, 1));
+    world_answer(&w, 20, channel_difference(7, 2, 3, true));
+    world_run(&w, 4);
+    feed_channel(7, 3);
+    world_run(&w, 10000);
+    world_expect(&w, "[   1] difference from 10\n[   4] channel 7 difference from 1\n"
+                     "[  24] apply 7:2\n[  24] apply 7:3\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* S44, M14 */
 START_TEST(channel_lost_and_back)
 {
@@ -753,6 +771,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, channel_too_long_hints, 0, SEEDS);
     tcase_add_loop_test(t, too_long_and_live_in_one_container, 0, SEEDS);
     tcase_add_loop_test(t, channels_inside_the_common_difference, 0, SEEDS);
+    tcase_add_loop_test(t, new_channel_overtakes_the_difference, 0, SEEDS);
     tcase_add_loop_test(t, channel_lost_and_back, 0, SEEDS);
     tcase_add_loop_test(t, channel_difference_too_long, 0, SEEDS);
     tcase_add_loop_test(t, channel_position_refused, 0, SEEDS);
