@@ -285,6 +285,31 @@ START_TEST(test_a_file_that_is_something_else)
 }
 END_TEST
 
+START_TEST(test_a_restart_goes_straight_to_where_the_account_lives)
+{
+    struct bench b;
+
+    bench_init(&b);
+    scripted_t *home = scripted_open(&b.loop, 4, USER_ID);
+    scripted_know(b.server, 4, scripted_port(home));
+    scripted_know(home, 2, scripted_port(b.server));
+    scripted_refuse(b.server, GAP_TL_AUTH_SEND_CODE, 303, "PHONE_MIGRATE_4", 1);
+    run_to(&b, GAP_CLIENT_CAUGHT_UP);
+    account_close(&b.a);
+    unsigned states = scripted_calls(home, GAP_TL_UPDATES_GET_DIFFERENCE);
+    run_to(&b, GAP_CLIENT_CAUGHT_UP);
+    ck_assert_uint_eq(b.a.questions, 0);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_CONNECTED], 1);
+    ck_assert_uint_gt(scripted_calls(home, GAP_TL_UPDATES_GET_DIFFERENCE), states);
+    ck_assert_uint_eq(scripted_calls(b.server, GAP_TL_UPDATES_GET_DIFFERENCE), 0);
+    ck_assert_int_eq(scripted_handshakes(home), 1);
+    account_close(&b.a);
+    scripted_close(home);
+    bench_fini(&b);
+    scripted_free(home);
+}
+END_TEST
+
 /* ---- whose it is ------------------------------------------------------------------------------
  */
 
@@ -740,7 +765,8 @@ static Suite *session_suite(void)
           test_without_a_file_every_start_signs_in, test_signed_in_is_told_after_it_was_saved,
           test_a_key_made_before_the_sign_in_is_used_by_the_next_start,
           test_a_key_forgotten_before_the_sign_in_is_made_anew, test_a_session_that_is_held,
-          test_a_file_that_is_something_else}},
+          test_a_file_that_is_something_else,
+          test_a_restart_goes_straight_to_where_the_account_lives}},
         {"whose", {test_a_storage_of_another_account, test_a_session_of_somebody_else}},
         {"ends",
          {test_a_forgotten_key, test_a_bot_signs_in_anew_by_its_token, test_log_out,
