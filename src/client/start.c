@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNAUTHORIZED 401
+
 /* ---- beginning ---- */
 
 /* Connect, and sign in or go on. */
@@ -339,6 +341,7 @@ static void tell_signed_out(void *arg, int status)
 void client_signed_out(gap_client_t *c, int32_t code, gap_bytes_t name)
 {
     if (c->state != CLIENT_SIGNED_IN && c->state != CLIENT_RESUMING) return;
+    if (c->logging_out && code == UNAUTHORIZED) return; /* of course: the answer is on its way */
     c->state = CLIENT_SIGNED_OUT;
     c->ended.code = code;
     c->ended.text = client_ended(name);
@@ -362,7 +365,11 @@ static void on_logged_out(void *arg, gap_call_id_t call, const struct gap_call_r
 
     (void)call;
     c->logging_out = false;
-    if (c->closing || c->state != CLIENT_SIGNED_IN) return; /* a 401 has ended it meanwhile */
+    if (c->closing || c->state != CLIENT_SIGNED_IN) return; /* it ended another way */
+    if (result->status == GAP_E_RPC && result->error_code == UNAUTHORIZED) {
+        client_signed_out(c, 0, gap_bytes("", 0)); /* it was already */
+        return;
+    }
     if (result->status == 0) {
         int64_t used = gap_tl_read(result->value, GAP_TL_AUTH_LOGGED_OUT, &out, sizeof out);
         if (used > 0) keep_token(c, out.future_auth_token);

@@ -536,6 +536,40 @@ START_TEST(test_a_log_out_that_fails)
 }
 END_TEST
 
+START_TEST(test_a_log_out_of_a_session_that_is_over)
+{
+    struct bench b;
+
+    bench_init(&b);
+    run_to(&b, GAP_CLIENT_CAUGHT_UP);
+    scripted_refuse(b.server, GAP_TL_AUTH_LOG_OUT, 401, "SESSION_REVOKED", 1);
+    ck_assert_int_eq(gap_client_log_out(b.a.client), 0);
+    account_await(&b.a, GAP_CLIENT_SIGNED_OUT);
+    ck_assert_int_eq(b.a.error[GAP_CLIENT_SIGNED_OUT], 0);
+    ck_assert(account_says(b.a.text[GAP_CLIENT_SIGNED_OUT], "logged out"));
+    account_run(&b.loop, 50);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_SIGNED_OUT], 1);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_ERROR], 0);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_requests_do_not_spoil_a_log_out)
+{
+    static const gap_tl_users_get_users_t query = {0};
+    struct bench b;
+
+    bench_init(&b);
+    run_to(&b, GAP_CLIENT_CAUGHT_UP);
+    scripted_refuse_all(b.server, 401, "AUTH_KEY_UNREGISTERED");
+    ck_assert_int_eq(gap_tl_users_get_users(b.a.client, &query, NULL, NULL), 0);
+    ck_assert_int_eq(gap_client_log_out(b.a.client), 0);
+    account_await(&b.a, GAP_CLIENT_SIGNED_OUT);
+    ck_assert(account_says(b.a.text[GAP_CLIENT_SIGNED_OUT], "logged out"));
+    bench_fini(&b);
+}
+END_TEST
+
 START_TEST(test_at_most_twenty_tokens)
 {
     struct bench b;
@@ -770,7 +804,8 @@ static Suite *session_suite(void)
         {"whose", {test_a_storage_of_another_account, test_a_session_of_somebody_else}},
         {"ends",
          {test_a_forgotten_key, test_a_bot_signs_in_anew_by_its_token, test_log_out,
-          test_a_log_out_that_fails, test_at_most_twenty_tokens}},
+          test_a_log_out_that_fails, test_a_log_out_of_a_session_that_is_over,
+          test_requests_do_not_spoil_a_log_out, test_at_most_twenty_tokens}},
         {"failures",
          {test_a_session_that_cannot_be_saved, test_signed_in_is_not_told_while_the_disk_is_full,
           test_stopped_before_it_was_started_through, test_a_storage_that_cannot_commit,
