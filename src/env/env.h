@@ -180,6 +180,9 @@ struct gap_env_ops {
      * it). After a failure nobody knows what is. */
     int (*file_sync)(gap_file_t *f);
     void (*file_close)(gap_file_t *f);
+    /** Let nobody but its owner read and write it (mode 0600), as if it had been created here. A
+     * file that is as narrow or narrower stays as it is. */
+    int (*file_private)(gap_file_t *f);
 
     /** Reading starts by itself once connected. @return 0 (the outcome comes by `connected`),
      * GAP_E_NOMEM, or the code of a socket that could not be made (too many files). */

@@ -198,6 +198,7 @@ int gap_session_file_open(gap_env_t *env, const char *path, gap_session_file_t *
                             &fault->holder_pid);
     if (r == 0) r = read_all(f, s);
     if (r < 0) goto done;
+    (void)env->ops->file_private(f->file); /* it is ours, but a file system may know no modes */
     *data = s->best;
     *out = f;
     f = NULL;

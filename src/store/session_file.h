@@ -67,7 +67,8 @@ typedef struct gap_session_file gap_session_file_t;
  * file has to be moved away by hand); GAP_E_STORAGE; GAP_E_NOMEM; GAP_E_LIBCRYPTO.
  */
 
-/** Open or create (mode 0600), take it alone, read the newest whole slot. An empty or new file
+/** Open or create (mode 0600; one that was made wider is narrowed), take it alone, read the newest
+ * whole slot. An empty or new file
  * reads as zeroes, and so does one whose very first save was cut short. @param path Copied.
  * @param data Filled in. */
 GAP_NODISCARD int gap_session_file_open(gap_env_t *env, const char *path, gap_session_file_t **out,

@@ -266,6 +266,7 @@ static const struct gap_env_ops uv_env_ops = {
     .worker_close = uv_worker_close,
     .file_open = uv_file_open,
     .file_size = uv_file_size,
+    .file_private = uv_file_private,
     .file_read = uv_file_read,
     .file_write = uv_file_write,
     .file_sync = uv_file_sync,

@@ -169,6 +169,7 @@ void uv_worker_close(gap_worker_t *w, void (*closed)(void *arg), void *arg);
 int uv_file_open(gap_env_t *base, const char *path, unsigned flags, gap_file_t **out,
                  int64_t *holder);
 int uv_file_size(gap_file_t *f, uint64_t *out);
+int uv_file_private(gap_file_t *f);
 int uv_file_read(gap_file_t *f, uint64_t at, void *out, size_t len, size_t *got);
 int uv_file_write(gap_file_t *f, uint64_t at, const void *bytes, size_t len);
 int uv_file_sync(gap_file_t *f);

@@ -234,6 +234,15 @@ int uv_file_size(gap_file_t *f, uint64_t *out)
     return 0;
 }
 
+int uv_file_private(gap_file_t *f)
+{
+    struct stat st;
+
+    if (fstat(f->fd, &st) != 0) return -errno;
+    if ((st.st_mode & 07777 & ~(mode_t)0600) == 0) return 0;
+    return fchmod(f->fd, st.st_mode & 0600) == 0 ? 0 : -errno;
+}
+
 static bool is_beyond(uint64_t at, size_t len)
 {
     return len > (size_t)INT64_MAX || at > (uint64_t)INT64_MAX - len;

@@ -524,6 +524,40 @@ START_TEST(test_session_file_on_a_real_disk)
 }
 END_TEST
 
+/* One that was copied with a wide mask, say; what is not ours keeps its mode. */
+START_TEST(test_session_file_that_others_may_read)
+{
+    static const struct {
+        mode_t before;
+        mode_t after;
+    } modes[] = {{0644, 0600}, {0666, 0600}, {0700, 0600}, {0600, 0600}};
+    world_t *w = world_new(WORLD_UV_DEFAULT, gap_alloc_default());
+    gap_storage_fault_t fault;
+    char path[WORLD_PATH_MAX];
+    struct stat st;
+
+    w->path(w, "session", path);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(modes); i++) {
+        ck_assert_int_eq(session_code(w, path, &fault), 0);
+        ck_assert_int_eq(chmod(path, modes[i].before), 0);
+        ck_assert_int_eq(session_code(w, path, &fault), 0);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_msg((st.st_mode & 07777) == modes[i].after, "from %o to %o",
+                      (unsigned)modes[i].before, (unsigned)st.st_mode & 07777);
+    }
+    w->path(w, "foreign", path);
+    FILE *foreign = fopen(path, "w");
+    ck_assert_ptr_nonnull(foreign);
+    ck_assert_int_gt(fprintf(foreign, "a list of things to buy, which is nobody's session\n"), 0);
+    ck_assert_int_eq(fclose(foreign), 0);
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    ck_assert_int_eq(session_code(w, path, &fault), GAP_E_FOREIGN);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0644);
+    w->end(w);
+}
+END_TEST
+
 START_TEST(test_session_file_held_by_another_process)
 {
     world_t *w = world_new(WORLD_UV_DEFAULT, gap_alloc_default());
@@ -593,6 +627,7 @@ static Suite *make_suite(void)
         {test_holder_that_is_not_known, 1},
         {test_forked_child_does_not_keep_the_lock, 2},
         {test_session_file_on_a_real_disk, 1},
+        {test_session_file_that_others_may_read, 1},
         {test_session_file_held_by_another_process, 1},
         {test_session_file_that_can_not_be_opened, 1},
     };

@@ -241,6 +241,7 @@ static const struct gap_env_ops sim_ops = {
     .worker_close = sim_worker_close,
     .file_open = sim_file_open,
     .file_size = sim_file_size,
+    .file_private = sim_file_private,
     .file_read = sim_file_read,
     .file_write = sim_file_write,
     .file_sync = sim_file_sync,

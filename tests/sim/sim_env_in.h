@@ -163,6 +163,7 @@ size_t sim_workers_drop(sim_host_t *h);
 int sim_file_open(gap_env_t *env, const char *path, unsigned flags, gap_file_t **out,
                   int64_t *holder);
 int sim_file_size(gap_file_t *f, uint64_t *out);
+int sim_file_private(gap_file_t *f);
 int sim_file_read(gap_file_t *f, uint64_t at, void *out, size_t len, size_t *got);
 int sim_file_write(gap_file_t *f, uint64_t at, const void *bytes, size_t len);
 int sim_file_sync(gap_file_t *f);
