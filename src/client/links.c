@@ -319,11 +319,11 @@ static void arm(struct client_link *l, uint64_t deadline_us)
 
 void client_link_plan(struct client_link *l)
 {
+    const struct client_links *s = &l->client->links;
     uint64_t now = gap_rt_now_us(&l->client->rt);
 
-    if (l->state == CLIENT_LINK_OPEN)
-        arm(l, l->in_flight > 0 ? UINT64_MAX : now + GAP_CLIENT_LINK_IDLE_US);
-    if (l->state == CLIENT_LINK_CONNECTING) arm(l, now + GAP_CLIENT_JOIN_US);
+    if (l->state == CLIENT_LINK_OPEN) arm(l, l->in_flight > 0 ? UINT64_MAX : now + s->idle_us);
+    if (l->state == CLIENT_LINK_CONNECTING) arm(l, now + s->join_us);
 }
 
 static void on_closed(void *arg)
@@ -478,6 +478,8 @@ int client_links_open(gap_client_t *c)
     TAILQ_INIT(&s->unplaced);
     TAILQ_INIT(&s->moving);
     TAILQ_INIT(&s->ending);
+    s->idle_us = GAP_CLIENT_LINK_IDLE_US;
+    s->join_us = GAP_CLIENT_JOIN_US;
     s->config.fn = client_links_on_config_timer;
     int r = gap_timer_start(&c->rt, &s->config, UINT64_MAX);
     if (r < 0) return r;

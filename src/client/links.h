@@ -72,9 +72,10 @@ struct client_link {
     enum client_link_state state;
     gap_link_t *link; /* NULL: WAITING, between two, or gone */
     bool ready;
-    bool asking;  /* an export is in flight on the main link */
-    bool refused; /* the answer that comes next is a 401 or 406 */
-    bool renewed; /* has had a new key since the last good answer */
+    bool asking;   /* an export is in flight on the main link */
+    bool outdated; /* what it is being let in with is from before the account moved */
+    bool refused;  /* the answer that comes next is a 401 or 406 */
+    bool renewed;  /* has had a new key since the last good answer */
     unsigned exports;
     size_t in_flight;
     struct client_calls waiting;
@@ -85,6 +86,8 @@ LIST_HEAD(client_link_list, client_link);
 struct client_links {
     gap_loop_t loop;
     bool open;
+    uint64_t idle_us; /* GAP_CLIENT_LINK_IDLE_US and GAP_CLIENT_JOIN_US, but in tests */
+    uint64_t join_us;
     struct client_link_list list;
     size_t waiting; /* calls, in all lists */
     size_t waiting_bytes;
@@ -148,6 +151,8 @@ void client_link_plan(struct client_link *l);
 bool client_link_has_joiner(const struct client_link *l);
 /** CONNECTING: go on if everything for it is there. */
 void client_link_join(struct client_link *l);
+/** Who is being let in there has to be let in once more. */
+void client_links_join_anew(gap_client_t *c, int32_t dc);
 /** OPEN, but the data centre doesn't know the account (any more). */
 void client_link_lapsed(struct client_link *l);
 /** The key is dead: all links of the data centre get a new one. */

@@ -136,6 +136,7 @@ bool client_links_move(gap_client_t *c, int32_t dc)
     if (s->moving_to != 0) return true;
     gap_rt_log(&c->rt, GAP_LOG_INFO, "the account has moved to data centre %d", dc);
     s->moving_to = dc;
+    client_links_join_anew(c, dc);
     if (client_dc_is_known(c, dc))
         go_home(c);
     else

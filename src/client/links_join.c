@@ -77,13 +77,21 @@ static void joined(struct client_link *l)
     set_authorised(c, dc, true);
     l->exports = 0;
     client_keep_session(c);
-    if (c->links.moving_to == dc) {
-        l->state = CLIENT_LINK_OPEN;
-        client_links_arrive(c);
-        return;
-    }
-    client_link_opened(l);
+    bool arrives = c->links.moving_to == dc;
+    if (arrives && l->kind == GAP_CONNECTION_MAIN)
+        l->state = CLIENT_LINK_OPEN; /* what waits is for the main link, which comes */
+    else
+        client_link_opened(l);
+    if (arrives && client_links_are_open(c)) client_links_arrive(c);
     wake_others(c, dc);
+}
+
+void client_links_join_anew(gap_client_t *c, int32_t dc)
+{
+    struct client_link *l;
+
+    LIST_FOREACH (l, &c->links.list, list)
+        if (l->dc == dc) l->outdated = is_joining(l);
 }
 
 /* ---- import ---- */
@@ -103,8 +111,12 @@ static void on_imported(void *arg, gap_call_id_t call, const struct gap_call_res
     l->refused = false;
     if (l->state != CLIENT_LINK_IMPORTING) return;
     if (result->status == GAP_E_TRANSPORT) return; /* the link has given up and says why */
-    if (result->status == 0) {
+    if (result->status == 0 && !l->outdated) {
         joined(l);
+    } else if (result->status == 0) {
+        l->outdated = false;
+        l->state = CLIENT_LINK_CONNECTING;
+        client_link_join(l);
     } else if (is_stale(result) && l->exports < GAP_CLIENT_EXPORTS_MAX) {
         l->state = CLIENT_LINK_CONNECTING;
         client_link_join(l);
