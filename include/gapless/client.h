@@ -277,12 +277,26 @@ typedef enum gap_connection_kind {
 } gap_connection_kind_t;
 
 /**
- * gap_client_call() at a data centre of choice. The connection is made when it is first needed; at
- * another data centre than the account's own the authorisation is exported and imported first. 303
- * FILE_MIGRATE_X, STATS_MIGRATE_X and their kind are followed by gap_client_call itself.
- * @param dc  Its number; 0: the account's own.
+ * gap_client_call() at a data centre of choice. The connection is made when it is first needed and
+ * closed after a minute without a call. At another data centre than the account's own the
+ * authorisation is exported and imported first, once; if that fails the call ends with its error,
+ * or with GAP_E_TIMEOUT, and the account stays signed in. The same if that data centre answers
+ * with 401 for a second time.
+ *
+ * What is sent elsewhere by 303 FILE_MIGRATE_X, STATS_MIGRATE_X and their kind is followed here and
+ * by gap_client_call, as is an account that moves (USER_MIGRATE_X); PHONE_ and NETWORK_MIGRATE_X
+ * are told. Answers of the account's own data centre feed its updates, others don't.
+ * (core.telegram.org/api/datacenter)
+ *
+ * @param dc        Its number; 0: the account's own.
+ * @param kind      MAIN at the account's own data centre: as gap_client_call.
+ * @param query     As of gap_client_call; copied.
+ * @param callback  As of gap_client_call. Besides: GAP_E_NOT_FOUND the server does not know that
+ *                  data centre either.
  * @return as gap_client_call; GAP_E_NOT_FOUND the data centre is not known; GAP_E_STATE not signed
- * in.
+ *         in; GAP_E_LIMIT too many calls wait, or too many connections are busy; GAP_E_ARGUMENT a
+ *         negative number or no kind; what opening the connection returned.
+ * Loop thread.
  */
 GAP_API GAP_NODISCARD int gap_client_call_at(gap_client_t *client, int32_t dc,
                                              gap_connection_kind_t kind, gap_tl_object_t query,
