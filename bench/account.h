@@ -5,7 +5,7 @@
 #ifndef GAP_BENCH_ACCOUNT_H
 #define GAP_BENCH_ACCOUNT_H
 
-#include "loops/engine.h"
+#include <gapless/engine.h>
 
 #define ACCOUNT_CALLS_MAX 64
 

@@ -304,8 +304,7 @@ static void ready(struct run *r, const struct recover_policy *policy, uint64_t s
 
     for (uint16_t i = 1; i < r->t->sequences; i++)
         channels[i - 1] = (gap_engine_channel_t){CHANNEL + i, 1, 1, false};
-    gap_engine_config_t config = {.rt = &r->rt,
-                                  .self_id = 1,
+    gap_engine_config_t config = {.self_id = 1,
                                   .bot = true,
                                   .gap_wait_us = policy->wait_us,
                                   .gap_wait_learned = policy->wait_us == 0,
@@ -318,7 +317,7 @@ static void ready(struct run *r, const struct recover_policy *policy, uint64_t s
                                   .handler = handler,
                                   .handler_data = r,
                                   .state = &state};
-    bench_must(gap_engine_open(&config, &r->engine), "an engine");
+    bench_must(gap_engine_open_on(&r->rt, &config, &r->engine), "an engine");
     gap_engine_start(r->engine);
 }
 

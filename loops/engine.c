@@ -474,18 +474,18 @@ static void init_parts(gap_engine_t *e)
     e->loops_open = 1 + GAP_ARRAY_LEN(e->feeds) + 1;
 }
 
-int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out)
+int gap_engine_open_on(gap_rt_t *rt, const gap_engine_config_t *config, gap_engine_t **out)
 {
     if (config->invoke == NULL || config->handler == NULL) return GAP_E_ARGUMENT;
     const gap_alloc_t *alloc = config->alloc;
-    if (alloc == NULL) alloc = config->rt == NULL ? gap_alloc_default() : config->rt->alloc;
+    if (alloc == NULL) alloc = rt == NULL ? gap_alloc_default() : rt->alloc;
     gap_engine_t *e = gap_calloc(alloc, 1, sizeof *e);
     if (e == NULL) return GAP_E_NOMEM;
     e->config = *config;
     e->config.state = NULL;
     e->alloc = alloc;
-    e->owns_rt = config->rt == NULL;
-    e->rt = e->owns_rt ? &e->own_rt : config->rt;
+    e->owns_rt = rt == NULL;
+    e->rt = e->owns_rt ? &e->own_rt : rt;
     e->changed_all = config->changed == NULL; /* nobody may ever ask: keep no list */
     config_defaults(e);
     init_parts(e);
@@ -501,6 +501,11 @@ int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out)
 fail:
     engine_free(e);
     return r;
+}
+
+int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out)
+{
+    return gap_engine_open_on(NULL, config, out);
 }
 
 /* Unfinished in a former run: the server may keep silent about it. */

@@ -27,8 +27,6 @@ static void on_answer(void *arg, const gap_answer_t *answer)
         gap_engine_check_closed(e);
         return;
     }
-    uint64_t now_us = gap_rt_now_us(e->rt);
-    if (answer->status == 0) gap_wait_rtt(&e->wait, now_us - u->asked_us);
     memset(a, 0, sizeof *a);
     a->have = true;
     a->status = answer->status > 0 ? GAP_E_PROTOCOL : answer->status;
@@ -528,6 +526,8 @@ void gap_updater_answered(struct gap_updater *u)
 
     u->answer.have = false;
     u->answer.packet = NULL;
+    /* Only now: an engine on its own knows the time in ticks. */
+    if (a.status == 0) gap_wait_rtt(&e->wait, gap_rt_now_us(e->rt) - u->asked_us);
     if (a.status == GAP_E_RPC) {
         refused(u, &a.refusal);
     } else if (a.status == GAP_E_UNAUTHORIZED) {

@@ -126,6 +126,18 @@ typedef void (*gap_log_cb)(void *data, gap_log_level_t level, const char *text);
  */
 typedef struct gap_packet gap_packet_t;
 
+/**
+ * Make a packet to receive bytes into.
+ *
+ * @param alloc  NULL: gap_alloc_default(). Pinned until the last reference is gone.
+ * @param cap    Bytes that it holds.
+ * @param out    The packet, with one reference; its bytes are not initialised.
+ * @return 0; GAP_E_NOMEM; GAP_E_LIMIT over 1 GiB. Any thread, which becomes the packet's.
+ */
+GAP_API GAP_NODISCARD int gap_packet_new(const gap_alloc_t *alloc, size_t cap, gap_packet_t **out);
+/** Its bytes, to be written as long as nobody else has been given the packet. @param packet Not
+ * NULL. Loop thread. */
+GAP_API uint8_t *gap_packet_data(gap_packet_t *packet);
 /** Add a reference. @param packet Not NULL. @return packet. Loop thread. */
 GAP_API gap_packet_t *gap_packet_ref(gap_packet_t *packet);
 /** Drop a reference; the last one frees the bytes. @param packet May be NULL. Loop thread. */

@@ -14,6 +14,7 @@
 int gap_packet_new(const gap_alloc_t *alloc, size_t cap, gap_packet_t **out)
 {
     if (cap > PACKET_CAP_MAX) return GAP_E_LIMIT;
+    if (alloc == NULL) alloc = gap_alloc_default();
     gap_packet_t *p = gap_malloc(alloc, sizeof *p + cap);
     if (p == NULL) return GAP_E_NOMEM;
     p->alloc = alloc;
@@ -22,6 +23,11 @@ int gap_packet_new(const gap_alloc_t *alloc, size_t cap, gap_packet_t **out)
     p->len = 0;
     *out = p;
     return 0;
+}
+
+uint8_t *gap_packet_data(gap_packet_t *packet)
+{
+    return packet->data;
 }
 
 int gap_packet_copy(const gap_alloc_t *alloc, gap_bytes_t bytes, gap_packet_t **out)

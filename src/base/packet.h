@@ -12,9 +12,6 @@ struct gap_packet {
     uint8_t data[];
 };
 
-/** A packet of one reference and @p cap bytes, uninitialised. @return 0, GAP_E_NOMEM,
- * GAP_E_LIMIT (cap over 1 GiB). */
-GAP_NODISCARD int gap_packet_new(const gap_alloc_t *alloc, size_t cap, gap_packet_t **out);
 /** A packet that holds a copy of @p bytes. @return 0, GAP_E_NOMEM, GAP_E_LIMIT. */
 GAP_NODISCARD int gap_packet_copy(const gap_alloc_t *alloc, gap_bytes_t bytes, gap_packet_t **out);
 

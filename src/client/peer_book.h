@@ -14,8 +14,9 @@
 #include "client/peer_context.h"
 #include "client/peer_prints.h"
 #include "client/peer_record.h"
-#include "loops/engine.h"
 #include "loops/store_loop.h"
+
+#include <gapless/engine.h>
 
 /** Changes of names that wait for what is stored; beyond it the rest of a record is given up for
  * the change, and learned again. */

@@ -59,7 +59,6 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
     uint64_t seed = 0;
     gap_engine_config_t config = {
         .alloc = c->alloc,
-        .rt = &c->rt,
         .self_id = c->session.user_id,
         .bot = c->session.bot,
         .gap_wait_us = c->settings.gap_wait_us,
@@ -79,7 +78,7 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
     int r = gap_env_random(c->env, &seed, sizeof seed);
     if (r < 0) return r;
     config.jitter_seed = seed;
-    r = gap_engine_open(&config, &c->engine);
+    r = gap_engine_open_on(&c->rt, &config, &c->engine);
     if (r < 0) return r;
     gap_loop_hold(&c->loop);
     client_people_begin(c, c->has_storage ? c->store : NULL);

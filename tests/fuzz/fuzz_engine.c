@@ -3,8 +3,8 @@
  * and its allocator, let time pass, and close it. Afterwards it must close, with nothing left. */
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "loops/engine.h"
 
+#include <gapless/engine.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -437,7 +437,6 @@ gap_engine_config_t world_config(struct world *w)
 
     memset(&c, 0, sizeof c);
     c.alloc = &w->fault.alloc;
-    c.rt = &w->rt;
     c.self_id = 1;
     c.limits.jitter_permille = GAP_ENGINE_NO_JITTER;
     c.invoke = on_invoke;
@@ -468,14 +467,13 @@ int world_open(struct world *w, const gap_engine_config_t *config)
     gap_engine_config_t c = config == NULL ? world_config(w) : *config;
 
     c.alloc = &w->fault.alloc;
-    c.rt = &w->rt;
     if (c.invoke == NULL) c.invoke = on_invoke;
     if (c.handler == NULL) c.handler = on_update;
     if (c.event == NULL) c.event = on_event;
     if (c.self_id == 0) c.self_id = 1;
     if (c.limits.jitter_permille == 0) c.limits.jitter_permille = GAP_ENGINE_NO_JITTER;
     c.invoke_arg = c.handler_data = c.event_data = w;
-    return gap_engine_open(&c, &w->engine);
+    return gap_engine_open_on(&w->rt, &c, &w->engine);
 }
 
 void world_init(struct world *w, uint64_t seed, const gap_engine_config_t *config)

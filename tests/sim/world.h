@@ -89,7 +89,7 @@ void world_init(struct world *w, uint64_t seed, const gap_engine_config_t *confi
 void world_begin(struct world *w, uint64_t seed);
 /** The defaults of the above. */
 gap_engine_config_t world_config(struct world *w);
-/** Open the engine (world_init does). @return what gap_engine_open returned. */
+/** Open the engine (world_init does). @return what gap_engine_open_on returned. */
 int world_open(struct world *w, const gap_engine_config_t *config);
 /** Start it and answer its first difference as empty at once; the trace begins anew. */
 void world_ready(struct world *w);

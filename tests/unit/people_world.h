@@ -9,6 +9,7 @@
 #include "tests/check_main.h"
 
 #include "client/find.h"
+#include "loops/engine.h"
 #include "tests/unit/updates_build.h"
 
 #include <stdarg.h>
@@ -259,7 +260,6 @@ static inline int people_open(struct people *p, bool bot, bool stored, long fail
     (void)gap_rt_tick(&p->rt, p->now_us, true);
     const gap_engine_config_t engine = {
         .alloc = &p->fault.alloc,
-        .rt = &p->rt,
         .self_id = PEOPLE_SELF,
         .bot = bot,
         .invoke = people_invoke,
@@ -270,7 +270,7 @@ static inline int people_open(struct people *p, bool bot, bool stored, long fail
         .peers_data = p,
         .state = &(gap_engine_state_t){.pts = 1, .date = 1},
     };
-    ck_assert_int_eq(gap_engine_open(&engine, &p->engine), 0);
+    ck_assert_int_eq(gap_engine_open_on(&p->rt, &engine, &p->engine), 0);
     p->fault.calls = 0;
     p->fault.fail_at = fail_at;
     client_book_init(&p->book, &p->fault.alloc);

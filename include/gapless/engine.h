@@ -1,0 +1,477 @@
+/*
+ * gapless/engine.h - the gap engine alone: one account's updates, complete, in order and once, for
+ * a program that has an MTProto stack of its own.
+ *
+ *   received Updates --gap_engine_feed----> +--------+ --handler--> every update once, in order
+ *   answers to calls --gap_engine_result--> | engine | --event----> what happened to the stream
+ *   the clock        --gap_engine_tick----> +--------+ --invoke---> getDifference and its kind
+ *
+ * The engine knows no socket, no thread and no clock. Bytes come by gap_engine_feed; it calls the
+ * server through one function, invoke; it runs in gap_engine_tick, which the program calls after it
+ * has read its socket, and again when gap_engine_timeout_ms says so:
+ *
+ *   gap_engine_open; once signed in: gap_engine_start; then for ever
+ *       wait for the socket, at most gap_engine_timeout_ms
+ *       read it: Updates to gap_engine_feed, rpc_results to whoever asked
+ *       gap_engine_tick(engine, now_us, everything was read)
+ *
+ * One thread at a time may use an engine, always the same one ("the thread" below); engines are
+ * independent of each other. Handlers and events are called from ticks only, never from inside
+ * gap_engine_feed, _result, _missed or _undecodable. From inside a handler or an event every
+ * function here may be called but gap_engine_tick and, where it says so, gap_engine_collect.
+ *
+ * Rules of the sequences: core.telegram.org/api/updates.
+ */
+#ifndef GAPLESS_ENGINE_H
+#define GAPLESS_ENGINE_H
+
+#include <gapless/update.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The updates of one account. Opaque. */
+typedef struct gap_engine gap_engine_t;
+
+/** gap_engine_feed: the update was dropped on purpose and will be fetched by a difference. */
+#define GAP_BEHIND 1
+/** gap_engine_result: the result holds nothing that concerns the engine. */
+#define GAP_UNCONCERNED 2
+/** Default of gap_engine_config.gap_wait_us: how long a gap waits for its missing update. */
+#define GAP_ENGINE_GAP_WAIT_US UINT32_C(500000)
+/** Default of gap_engine_config.gap_wait_lambda_us. */
+#define GAP_ENGINE_GAP_WAIT_LAMBDA_US UINT32_C(100000)
+/** Default of gap_engine_limits.inbox: updates held and queued of one sequence. */
+#define GAP_ENGINE_INBOX_MAX 4096
+/** Default of gap_engine_limits.channel_requests: channel differences in flight. */
+#define GAP_ENGINE_CHANNEL_REQUESTS_MAX 10
+/** Limit of getChannelDifference, for users and for bots: events. */
+#define GAP_ENGINE_USER_LIMIT 100
+#define GAP_ENGINE_BOT_LIMIT  100000
+/** Default of gap_engine_limits.idle_us: silence after which the account asks for a difference. */
+#define GAP_ENGINE_IDLE_US (UINT64_C(15) * 60 * 1000000)
+/** Back-off after a failed difference: first pause and the cap it doubles up to. */
+#define GAP_ENGINE_RETRY_MIN_US UINT64_C(1000000)
+#define GAP_ENGINE_RETRY_MAX_US UINT64_C(60000000)
+/** Least time between two differences asked for because of bytes that could not be read. */
+#define GAP_ENGINE_UNDECODABLE_US UINT64_C(10000000)
+
+/** The server's answer to a query. Borrowed, as are its views. */
+typedef struct gap_answer {
+    /** 0 an answer is in `value`; GAP_E_RPC the server said no; any other failure: no answer. */
+    int status;
+    int32_t error_code;     /* GAP_E_RPC: 400, 420 ... */
+    gap_bytes_t error_text; /* GAP_E_RPC: the text as it came: "FLOOD_WAIT_15" */
+    gap_bytes_t value;      /* the boxed result, unpacked if it was gzip_packed */
+    gap_packet_t *packet;   /* owns value (the engine takes its own reference), or NULL: copied */
+} gap_answer_t;
+
+/**
+ * Takes the answer to a query: the @p cb of gap_invoke_cb. It stores the answer and calls nobody
+ * back; the engine acts upon it in its next tick.
+ *
+ * @param answer_arg  As invoke was given it.
+ * @param answer      Borrowed. An answer that can't be kept for lack of memory counts as none: the
+ *                    query is sent again.
+ * The thread.
+ */
+typedef void (*gap_answer_cb)(void *answer_arg, const gap_answer_t *answer);
+
+/**
+ * How the engine calls the server: updates.getState, updates.getDifference,
+ * updates.getChannelDifference, channels.getFullChannel. Called from ticks. The program sends the
+ * query as it sends its own; the connection must have announced a layer whose objects this library
+ * knows (invokeWithLayer with the one <gapless/tl_api.h> was made from).
+ *
+ * @param arg    gap_engine_config.invoke_arg.
+ * @param query  A method, to be serialised (gap_tl_write) before the call returns. Borrowed.
+ * @param cb     To be called exactly once if 0 is returned: from anywhere on the loop thread, but
+ *               never from inside invoke. When the engine is closed every call still open must be
+ *               answered (GAP_E_CLOSED will do): the engine is not closed before.
+ * @return 0; negative: not sent, @p cb must not be called; the engine tries again later.
+ */
+typedef int (*gap_invoke_cb)(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);
+
+/** Which ordered stream. */
+typedef enum gap_sequence_kind {
+    GAP_SEQUENCE_COMMON = 0, /* pts of private chats and basic groups */
+    GAP_SEQUENCE_QTS,
+    GAP_SEQUENCE_SEQ, /* order of containers */
+    GAP_SEQUENCE_CHANNEL
+} gap_sequence_kind_t;
+
+/** What the engine tells. */
+typedef enum gap_engine_event_kind {
+    /** The state is known (fresh: asked from the server; or handed over); updates flow. Once. */
+    GAP_EVENT_STARTED = 0,
+    /** The common difference of the start, and those of the channels it named, are dispatched.
+     * Once. */
+    GAP_EVENT_CAUGHT_UP,
+    /** An update is missing behind `from`; one that ends at `to` has come. */
+    GAP_EVENT_GAP_OPENED,
+    /** The sequence is whole again, up to `to`; `fetched`: a difference was needed. `us`: how long
+     * it was held up. */
+    GAP_EVENT_GAP_FILLED,
+    /** The server can't tell what lay between `from` and `to` (difference too long, reset, no
+     * access): these events are lost to the sequence; `reason` is why. from or to 0: not known. */
+    GAP_EVENT_RESYNCHRONISED,
+    /** No access to the channel any more (`error`); its state is dropped. */
+    GAP_EVENT_CHANNEL_LOST,
+    /** A difference failed or was of no use; tried again in `us`. */
+    GAP_EVENT_DIFFERENCE_FAILED,
+    /** The inbox of the sequence is full: what comes now is fetched later. */
+    GAP_EVENT_BEHIND,
+    /** An update that no difference brings back was dropped (out of memory, overload). */
+    GAP_EVENT_SHED,
+    /** The account is signed out: nothing is asked any more. */
+    GAP_EVENT_UNAUTHORIZED,
+    /** A handler failed; `error` is what it returned or was told. */
+    GAP_EVENT_HANDLER_FAILED
+} gap_engine_event_kind_t;
+
+/** Why a range of events could not be had. */
+typedef enum gap_engine_reason {
+    GAP_REASON_NONE = 0,
+    GAP_REASON_TOO_LONG,    /* differenceTooLong, channelDifferenceTooLong */
+    GAP_REASON_RESET,       /* the server restarted its count (updatePtsChanged, a large drop) */
+    GAP_REASON_INVALID,     /* PERSISTENT_TIMESTAMP_INVALID or _EMPTY: our position is refused */
+    GAP_REASON_NO_HASH,     /* the channel's access hash can't be had */
+    GAP_REASON_NO_PROGRESS, /* the server's answers, asked again and again, don't bring it */
+    GAP_REASON_UNREADABLE   /* the difference can't be decoded */
+} gap_engine_reason_t;
+
+/** An event. Borrowed, as is everything it points to. */
+typedef struct gap_engine_event {
+    gap_engine_event_kind_t kind;
+    gap_sequence_kind_t sequence;
+    int64_t channel_id; /* GAP_SEQUENCE_CHANNEL, else 0 */
+    int32_t from;       /* position before */
+    int32_t to;         /* position after */
+    int error;          /* negative, or 0 */
+    int32_t error_code; /* rpc_error's code if error is GAP_E_RPC */
+    gap_engine_reason_t reason;
+    bool fetched;
+    uint64_t us;                /* microseconds */
+    const gap_update_t *update; /* GAP_EVENT_HANDLER_FAILED, GAP_EVENT_SHED: which one; or NULL */
+} gap_engine_event_t;
+
+/** Takes an event. From ticks; the thread. */
+typedef void (*gap_engine_event_cb)(void *data, const gap_engine_event_t *event);
+
+/** A channel in the state. */
+typedef struct gap_engine_channel {
+    int64_t id;
+    int64_t access_hash; /* 0: not known */
+    int32_t pts;
+    bool unfinished; /* there is or may be more behind pts: an engine that begins with this asks */
+} gap_engine_channel_t;
+
+/** Positions of an account, as updates.state has them; 0 is "unset". */
+typedef struct gap_engine_state {
+    int32_t pts;
+    int32_t qts;
+    int32_t seq;
+    int32_t date;                         /* unix time, the server's clock */
+    const gap_engine_channel_t *channels; /* no two with the same id; NULL with count 0 */
+    size_t channel_count;
+} gap_engine_state_t;
+
+/** Limits of one engine; 0 takes the default. */
+typedef struct gap_engine_limits {
+    uint32_t inbox;            /* updates queued and held per sequence; 0: GAP_ENGINE_INBOX_MAX */
+    uint32_t channel_requests; /* 0: GAP_ENGINE_CHANNEL_REQUESTS_MAX */
+    uint32_t difference_limit; /* events; 0: GAP_ENGINE_USER_LIMIT or _BOT_LIMIT */
+    uint64_t idle_us;          /* 0: GAP_ENGINE_IDLE_US */
+    uint32_t jitter_permille;  /* of a back-off, both ways; GAP_ENGINE_NO_JITTER: none; 0: 200 */
+} gap_engine_limits_t;
+
+#define GAP_ENGINE_NO_JITTER UINT32_MAX
+
+/** Settings of an engine. Zero-initialise, then set what is wanted. Copied; every `data` and `arg`
+ * is handed back as it is, and pinned until the engine is closed. */
+typedef struct gap_engine_config {
+    const gap_alloc_t *alloc; /* NULL: gap_alloc_default(). Pinned until closed */
+    int64_t self_id;          /* user id of the account */
+    bool bot;
+    uint32_t gap_wait_us; /* how long a gap waits for its update; 0: GAP_ENGINE_GAP_WAIT_US */
+    /** The wait is learned from how long holes stayed open before; gap_wait_us is not used. */
+    bool gap_wait_learned;
+    /** What a request costs when the wait is learned: as much as one update that is held back so
+     * many microseconds. 0: GAP_ENGINE_GAP_WAIT_LAMBDA_US. */
+    uint32_t gap_wait_lambda_us;
+    /** A waiting policy of the caller's own instead: how long a hole waits from when it opened, in
+     * microseconds; asked when it opens and at each update that is held behind it. May be NULL. */
+    uint32_t (*gap_wait)(void *data, int64_t channel_id, int32_t position, uint32_t held);
+    void *gap_wait_data;
+    gap_engine_limits_t limits;
+    uint64_t jitter_seed; /* any; two accounts should differ */
+    gap_invoke_cb invoke; /* required */
+    void *invoke_arg;
+    gap_update_cb handler; /* required; from ticks */
+    void *handler_data;
+    gap_engine_event_cb event; /* may be NULL */
+    void *event_data;
+    const gap_engine_state_t *state; /* copied; NULL: begin with what the server says is now */
+    /** What gap_engine_collect would hand over has changed since it was called last (or never
+     * was): called once, from a tick or from gap_engine_open. May be NULL. */
+    void (*changed)(void *data);
+    void *changed_data;
+    /** Users (Vector<User>) and chats (Vector<Chat>) that came with updates or results and are not
+     * the same as just before; the engine has learned them. Borrowed. From ticks, gap_engine_feed
+     * and gap_engine_result; only gap_engine_peer and gap_engine_access_hash
+     * may be called. May be NULL. */
+    void (*peers)(void *data, gap_tl_vector_t users, gap_tl_vector_t chats);
+    void *peers_data;
+} gap_engine_config_t;
+
+/** Takes what is to be stored. Borrowed. Each returns 0, or negative if it could not take it. */
+typedef struct gap_engine_collector {
+    /** A channel's position, or that it is finished or unfinished, has changed. */
+    int (*channel)(void *arg, const gap_engine_channel_t *channel);
+    /** The channel is not followed any more (no access). */
+    int (*channel_gone)(void *arg, int64_t channel_id);
+    /** Positions of the account (channels NULL): they have changed. Last, and only if everything
+     * before was taken: `date` makes the server keep silent about channels. */
+    int (*state)(void *arg, const gap_engine_state_t *state);
+    void *arg;
+} gap_engine_collector_t;
+
+/** Of one engine, since open. */
+typedef struct gap_engine_counters {
+    uint64_t applied;     /* updates handed to the handler */
+    uint64_t duplicates;  /* dropped: had been applied */
+    uint64_t malformed;   /* dropped: pts_count < 0, pts <= count ... */
+    uint64_t gaps;        /* gaps opened */
+    uint64_t healed;      /* closed by a push */
+    uint64_t fetched;     /* closed by a difference */
+    uint64_t differences; /* updates.getDifference sent */
+    uint64_t channel_differences;
+    uint64_t behind;         /* updates dropped on purpose, to be fetched */
+    uint64_t shed;           /* updates dropped for good */
+    uint64_t held;           /* updates waiting behind a gap or a difference now */
+    uint64_t held_bytes;     /* copied for them now */
+    uint64_t later;          /* updates in handlers that said GAP_LATER now */
+    uint64_t sequences;      /* known now */
+    uint64_t active;         /* of these: with a record for activity now */
+    uint64_t undecodable;    /* objects that could not be read */
+    uint64_t failed_handler; /* handlers that failed */
+} gap_engine_counters_t;
+
+/**
+ * Make an engine. It holds what it is fed, and asks nothing, until gap_engine_start.
+ *
+ * @param config  Copied, its state included.
+ * @param out     The engine, to be closed with gap_engine_close; not set on failure.
+ * @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT invoke or handler is missing, a position of the state is
+ *         negative, or a channel of it is listed twice or has an id <= 0; GAP_E_LIMIT the state
+ *         names more channels than peers are remembered.
+ * Any thread; it becomes the thread of the engine.
+ */
+GAP_API GAP_NODISCARD int gap_engine_open(const gap_engine_config_t *config, gap_engine_t **out);
+
+/**
+ * The account is signed in and connected: begin. Without state: one updates.getState, then one
+ * updates.getDifference from it; with state: updates.getDifference. Idempotent; after
+ * GAP_EVENT_UNAUTHORIZED it begins again.
+ *
+ * @param engine  Borrowed.
+ * The thread. Calls nobody back: the first call of invoke comes from the next tick.
+ * (core.telegram.org/api/updates, "Recovering gaps")
+ */
+GAP_API void gap_engine_start(gap_engine_t *engine);
+
+/**
+ * Hand one Updates object to the engine: the body of a message from the server that is not about
+ * MTProto itself. In the order of arrival.
+ *
+ * @param engine  Borrowed.
+ * @param bytes   TL-serialised Updates (boxed), unpacked if it was gzip_packed. Pinned by
+ *                @p packet, or copied.
+ * @param len     Bytes; a multiple of 4.
+ * @param packet  Reference-counted owner of @p bytes, the engine takes its own reference; NULL: the
+ *                bytes are copied.
+ * @return 0 queued; GAP_BEHIND (>0) something in it was dropped on purpose because its sequence's
+ *         inbox is full: it will be fetched by difference, nothing is lost; GAP_E_TL, GAP_E_TL_ID,
+ *         GAP_E_LIMIT malformed or of an unknown constructor: a difference has been scheduled;
+ *         GAP_E_NOMEM likewise; GAP_E_CLOSED close has begun.
+ * The thread. Never calls handler, event or invoke before it returns.
+ */
+GAP_API GAP_NODISCARD int gap_engine_feed(gap_engine_t *engine, const uint8_t *bytes, size_t len,
+                                          gap_packet_t *packet);
+
+/**
+ * Hand over the result of a call that the account itself made, before the caller sees it: Updates
+ * of all forms, messages.affected*, messages.invitedUsers, and what else holds Updates. What the
+ * engine asked through invoke is not handed over here.
+ *
+ * @param engine  Borrowed.
+ * @param query   The serialised call (wrappers such as invokeWithLayer taken off); tells the
+ *                channel that messages.affected* are about and what updateShortSentMessage leaves
+ *                out. Borrowed; may be empty if not known.
+ * @param result  The boxed result, unpacked. Pinned by @p packet, or copied if that is NULL.
+ * @param packet  As of gap_engine_feed.
+ * @return as gap_engine_feed, or GAP_UNCONCERNED (>0).
+ * The thread. Never calls handler, event or invoke before it returns.
+ */
+GAP_API GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t query,
+                                            gap_bytes_t result, gap_packet_t *packet);
+
+/**
+ * Updates may have been missed (new_session_created, the host slept, a connection was made anew
+ * after a long time): ask for the difference in the next tick. Idempotent until it has been asked.
+ * @param engine  Borrowed.
+ * The thread. Calls nobody back.
+ */
+GAP_API void gap_engine_missed(gap_engine_t *engine);
+/**
+ * A message from the server could not be read (of an unknown constructor, or it does not inflate):
+ * as gap_engine_missed, at most once in GAP_ENGINE_UNDECODABLE_US.
+ * @param engine  Borrowed.
+ * The thread. Calls nobody back.
+ */
+GAP_API void gap_engine_undecodable(gap_engine_t *engine);
+
+/**
+ * Run: hand out what has come, act upon answers and upon time. After some thousand updates it
+ * returns true, as there is more, so that the program can read its socket in between.
+ *
+ * @param engine   Not from inside a callback. Gone if the callback of gap_engine_close has run.
+ * @param now_us   A monotonic clock in microseconds; never smaller than the time before.
+ * @param drained  Everything that could be read from the connection has been fed. Gap waits end
+ *                 only in such ticks: what is missing may lie in the socket.
+ * @return true there is more to do now; also while a gap's wait is over and @p drained is false:
+ *         read the socket, then tick again. false nothing before gap_engine_timeout_ms.
+ * The thread. Calls handler, event, invoke, changed, peers, and the callback of close.
+ */
+GAP_API bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained);
+/**
+ * When gap_engine_tick is due, if nothing comes before.
+ *
+ * @param engine  Borrowed.
+ * @param now_us  As of gap_engine_tick.
+ * @return milliseconds from @p now_us, rounded up; 0 now; -1 only after the next call of another
+ *         function here.
+ * The thread.
+ */
+GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+
+/** What is known about a peer. */
+typedef struct gap_engine_peer {
+    int64_t access_hash; /* 0 if none was ever given */
+    bool has_hash;
+    bool min;       /* only ever seen as a partial object: the hash does not address it */
+    bool forbidden; /* last seen as channelForbidden or chatForbidden: no access */
+} gap_engine_peer_t;
+
+/**
+ * What is known about a peer, from all that was fed, fetched and learned.
+ *
+ * @param engine  Borrowed.
+ * @param out     Set if true is returned.
+ * @return true the peer was seen, be it in part (core.telegram.org/api/min); false never.
+ * The thread.
+ */
+GAP_API bool gap_engine_peer(const gap_engine_t *engine, gap_peer_t peer, gap_engine_peer_t *out);
+
+/**
+ * Learn users and chats that came another way than with updates: in the answer to a call. The
+ * `peers` callback is not called for them.
+ *
+ * @param engine  Borrowed.
+ * @param users   Vector<User>; borrowed, may be empty.
+ * @param chats   Vector<Chat>; borrowed, may be empty.
+ * @return 0; GAP_E_CLOSED close has begun; GAP_E_NOMEM, GAP_E_LIMIT too many peers, GAP_E_TL,
+ *         GAP_E_TL_ID malformed: not all were learned.
+ * The thread.
+ */
+GAP_API GAP_NODISCARD int gap_engine_learn(gap_engine_t *engine, gap_tl_vector_t users,
+                                           gap_tl_vector_t chats);
+
+/**
+ * What addresses a user or channel in a request.
+ *
+ * @param engine  Borrowed.
+ * @param out     The access hash; set if true is returned.
+ * @return true; false no full object of it was seen.
+ * The thread.
+ */
+GAP_API bool gap_engine_access_hash(const gap_engine_t *engine, gap_peer_t peer, int64_t *out);
+
+/**
+ * Take a peer from a former run, or from another source, in place of what was known.
+ *
+ * @param engine       Borrowed.
+ * @param access_hash  Of a user or channel; a basic group has none.
+ * @param min          The hash is that of a partial object.
+ * @return 0; GAP_E_NOMEM; GAP_E_LIMIT too many peers; GAP_E_ARGUMENT no peer has this kind or id.
+ * The thread.
+ */
+GAP_API GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer,
+                                          int64_t access_hash, bool min);
+
+/**
+ * The counters now.
+ * @param engine  Borrowed.
+ * @param out     Always set.
+ * The thread.
+ */
+GAP_API void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out);
+
+/**
+ * Positions now, handlers that are still at work included: to look at. What may be stored is handed
+ * over by gap_engine_collect.
+ *
+ * @param engine  Borrowed.
+ * @param out     Set on 0. `channels` is NULL: they come by gap_engine_next_channel.
+ * @return 0; GAP_E_STATE the state is not known yet (before GAP_EVENT_STARTED).
+ * The thread.
+ */
+GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
+/**
+ * Iterate over the channels with a known pts, in no order.
+ *
+ * @param engine  Borrowed; no other call of it in between.
+ * @param it      Starts with *it = 0.
+ * @param out     Set if true is returned.
+ * @return true; false at the end.
+ * The thread.
+ */
+GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
+                                     gap_engine_channel_t *out);
+
+/**
+ * Hand over the positions that have changed since the last time: the watermarks, below which every
+ * handler has finished (one that said GAP_LATER has not, before its update is done or failed; what
+ * a difference brings counts as one step). All that is handed over in one call is to be stored in
+ * one step: a channel that may hold unfinished updates comes marked as `unfinished` no later than a
+ * `date` that would let the server keep silent about it. Nothing is handed over before
+ * GAP_EVENT_STARTED.
+ *
+ * @param engine  Not from inside a handler.
+ * @param to      Borrowed. Its members are called before this returns; none of them may call the
+ *                engine.
+ * @return 0; what a member of @p to returned, if negative: it ends the collecting. What was handed
+ *         over until then may be stored all the same; the rest comes in the next call.
+ * The thread.
+ */
+GAP_API GAP_NODISCARD int gap_engine_collect(gap_engine_t *engine,
+                                             const gap_engine_collector_t *to);
+
+/**
+ * Close. No handler and no event is called after this returns; updates that are queued are dropped
+ * (their sequences' state does not cover them). Ticks go on until it is closed. Idempotent; the
+ * first callback counts.
+ *
+ * @param engine  Taken.
+ * @param cb      Called once, from a tick, when every invoke has been answered and every GAP_LATER
+ *                update is done; the memory is gone when it returns, and gap_engine_collect may be
+ *                called from inside it, for what was finished after the close began. May be NULL.
+ * The thread. Calls nobody back.
+ */
+GAP_API void gap_engine_close(gap_engine_t *engine, void (*cb)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
