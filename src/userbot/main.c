@@ -409,9 +409,9 @@ static FILE *open_output(const struct options *o)
     if (o->state == NULL) return fopen(o->out, "w");
     f = fopen(o->out, "a+");
     if (f == NULL) return NULL;
-    if (fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n') (void)fputc('\n', f);
+    bool torn = fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n';
     /* Reading and writing take turns only over a change of position. */
-    if (fseek(f, 0, SEEK_END) == 0 && fflush(f) == 0) return f;
+    if (fseek(f, 0, SEEK_END) == 0 && (!torn || fputc('\n', f) == '\n') && fflush(f) == 0) return f;
     (void)fclose(f);
     return NULL;
 }
