@@ -8,6 +8,7 @@ to come. Prints "skipped: ..." for what can't be built here, and ends with "N pa
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -271,12 +272,48 @@ def http_beside(folder, found):
         check(len(last["messages"]) == 32 and not wrong, "http_beside: messages %s" % wrong[:2])
 
 
+# --- the engine alone ------------------------------------------------------------------------
+
+def engine_epoll(folder, found):
+    program = compile_example(folder, "engine_epoll", found, ["-lcrypto", "-lz"],
+                              ["tiny_mtproto.c"])
+    if program is None:
+        return
+    with Server(folder, "engine_epoll", TRAFFIC + ["--gzip", "0.2"]) as server, \
+            Program(program, server.env) as p:
+        p.until(lambda: len(p.messages()) >= EVENTS)
+        time.sleep(QUIET_S)
+        p.end()
+        compare(p.name, p.messages(), server.messages())
+        check(asked(server.ledger) > 0, "engine_epoll: nothing was lost, so nothing was shown")
+        last = p.lines[-1] if p.lines else ""
+        if check(last.startswith("end "), "engine_epoll did not count: " + last):
+            count = dict(word.split("=") for word in last.split()[1:])
+            check(int(count["turns"]) < 20 * EVENTS, "it ran without need: " + last)
+
+
+def readme():
+    """README shows pieces of these programs, as they are."""
+    with open(os.path.join(user.ROOT, "README.md"), encoding="utf-8") as file:
+        section = re.search(r"^## Your event loop\n(.*?)^## ", file.read(), re.M | re.S)
+    if not check(section is not None, "README.md has no section 'Your event loop'"):
+        return
+    shown = re.findall(r"`(tests/embed/\w+\.c)`.*?```c\n(.*?)```", section[1], re.S)
+    check([os.path.basename(path) for path, _ in shown] ==
+          ["glib_loop.c", "http_beside.c", "engine_epoll.c"], "README shows %d programs" % len(shown))
+    for path, piece in shown:
+        with open(os.path.join(user.ROOT, path), encoding="utf-8") as file:
+            check(piece in file.read(), "README shows what is not in " + path)
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="examples-", dir=user.BUILD)
     try:
+        readme()
         found = user.install(os.path.join(folder, "stage"))
         glib_loop(folder, found)
         http_beside(folder, found)
+        engine_epoll(folder, found)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return user.finish()
