@@ -5,10 +5,13 @@
  *   links_join.c  being let in at another data centre: key, export, import
  *   links_home.c  where the data centres are, and an account that moves to another one
  *
- *   a link:  CONNECTING -> EXPORTING -> IMPORTING -> OPEN -> CLOSING      (key, authorisation
- * known: ^                                    |                   OPEN at once)
- *                +-------- 401 at that data centre ---+
- *            WAITING: another link is being let in there        RENEWING: the key is dead
+ *   a link:  CONNECTING -> EXPORTING -> IMPORTING -> OPEN -> CLOSING
+ *                            ^                           |
+ *                            +- 401 at that data centre -+
+ *
+ *            WAITING   another link is being let in there
+ *            RENEWING  the key is dead
+ *            OPEN      at once where key and authorisation are known
  *
  * The links are an actor, a child of the client, from the sign-in to its end.
  */

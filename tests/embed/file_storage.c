@@ -9,8 +9,9 @@
  *   S 11 12 13 1700000000                          state: pts, qts, seq, date
  *   C 1001 5 1                                     channel: id, pts, unfinished
  *   P 1 42 1 -9 0 0 0 0                            peer: kind, id, has a hash, hash, min, seen in
- *   P 1 43 1 77 0 0 0 0 +4915 @durov               (kind, id, message); with names: phone,
- * usernames -C 1001                                        removed . so far it is whole
+ *   P 1 43 1 77 0 0 0 0 +4915 @durov               (kind, id, message); with phone and usernames
+ *   -C 1001                                        removed
+ *   .                                              so far it is whole
  *
  * A commit is one write that ends with a dot, and a sync. What stands behind the last dot was never
  * committed and is cut off when the file is opened. Reading is easy because what was read is kept
