@@ -151,7 +151,7 @@ static int read_inner(gap_dc_handshake_t *h, const gap_dc_secrets_t *s, gap_byte
 static int open_inner(gap_dc_handshake_t *h, const gap_dc_secrets_t *s, gap_bytes_t encrypted)
 {
     uint8_t raw[GAP_RSA_BYTES];
-    uint8_t padded[GAP_RSA_PAD_BYTES];
+    uint8_t padded[GAP_RSA_PAD_BYTES] = {0};
     gap_bytes_t data = gap_bytes(padded, sizeof padded);
     int r = gap_rsa_decrypt(s->rsa, encrypted, raw);
 

@@ -161,7 +161,7 @@ static inline void server_res_pq(struct handshake_server *s, gap_bytes_t body)
 /* What the client encrypted for our RSA key. */
 static inline void server_read_inner(struct handshake_server *s, const gap_mt_req_dh_params_t *req)
 {
-    uint8_t raw[GAP_RSA_BYTES], data[GAP_RSA_PAD_BYTES];
+    uint8_t raw[GAP_RSA_BYTES], data[GAP_RSA_PAD_BYTES] = {0};
     gap_bytes_t view = gap_bytes(data, sizeof data);
 
     ck_assert_int_eq(req->public_key_fingerprint, s->key->fingerprint);
