@@ -80,6 +80,18 @@ def step_clang():
     return ""
 
 
+def step_without_sqlite():
+    """built with -Dsqlite=disabled: whatever needs no database works."""
+    problem = setup("build-without-sqlite", ["--buildtype=debug", "-Dsqlite=disabled"])
+    if problem:
+        return problem
+    for test in tests_in("build-without-sqlite", {"unit", "fault", "sim", "loop", "demo", "lint"}):
+        status, output = run_test("build-without-sqlite", test, 600, {"GAP_SEED_SCALE": "0.1"})
+        if status != 0:
+            return f"{test['name']}:\n{output}"
+    return ""
+
+
 def step_valgrind():
     """unit tests under memcheck: no error, no leak."""
     problem = setup("build-valgrind", ["--buildtype=debugoptimized"])

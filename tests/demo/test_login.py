@@ -2,7 +2,7 @@
 """gapless-userbot login, sessions and logout as a user meets them: at a terminal (a pseudo one),
 unattended, with mistakes; and the runs after them.
 
-Usage: test_login.py BUILD_DIR. Ends with "N passed, N failed".
+Usage: test_login.py BUILD_DIR [no-sqlite]. Ends with "N passed, N failed".
 """
 import json
 import os
@@ -19,6 +19,7 @@ import termios
 import time
 
 BUILD = os.path.abspath(sys.argv[1])
+HAS_SQLITE = "no-sqlite" not in sys.argv[2:]
 USERBOT = os.path.join(BUILD, "gapless-userbot")
 DC = os.path.join(BUILD, "gapless-dc")
 SANITISED = os.environ.get("GAP_SANITISED") == "1"
@@ -547,8 +548,24 @@ def test_state_mistakes(folder):
               f"no folder: {done}")
 
 
+def test_no_sqlite(folder):
+    """Built without SQLite: --state says what to do, and nothing was begun."""
+    for job in ([], ["login"]):
+        with Dc(folder) as dc:
+            done = userbot(job + dc.args() + ["--state", os.path.join(folder, "me.db")], BOT)
+            check(done.status == 1 and done.lines == 1 and "libsqlite3-dev" in done.err and
+                  "--session" in done.err, f"{job} --state: {done}")
+            check(not [n for n in os.listdir(folder) if n.startswith("me.db")],
+                  f"{job} --state left files: {os.listdir(folder)}")
+            check(not lines_of(dc.ledger), f"{job} --state called: {lines_of(dc.ledger)[:3]}")
+
+
+STATE_TESTS = (test_run_after_login, test_migration, test_session_ends, test_state_mistakes)
+
+
 def main():
-    for test in [v for k, v in globals().items() if k.startswith("test_")]:
+    left_out = (test_no_sqlite,) if HAS_SQLITE else STATE_TESTS
+    for test in [v for k, v in globals().items() if k.startswith("test_") and v not in left_out]:
         with tempfile.TemporaryDirectory(prefix="login-") as folder:
             start = time.monotonic()
             try:
