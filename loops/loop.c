@@ -225,22 +225,35 @@ static bool over_budget(const gap_rt_t *rt, unsigned batches)
     return rt->env != NULL && gap_env_now_us(rt->env) - rt->now_us >= rt->budget_us;
 }
 
-bool gap_rt_tick(gap_rt_t *rt, uint64_t now_us, bool drained)
+/* @return true if none is ready any more, and there is time left. */
+static bool run_ready(gap_rt_t *rt, unsigned *batches)
 {
     gap_loop_t *loop;
+
+    while ((loop = take_ready(rt)) != NULL) {
+        run_one(rt, loop);
+        if (over_budget(rt, ++*batches)) return false;
+    }
+    return true;
+}
+
+bool gap_rt_tick(gap_rt_t *rt, uint64_t now_us, bool drained)
+{
+    unsigned batches = 0;
+    bool more = true;
 
     assert_thread(rt);
     GAP_ASSERT(!rt->in_tick);
     rt->in_tick = true;
     rt->now_us = now_us;
     if (now_us >= rt->timer_set_us) rt->timer_set_us = TIMER_UNKNOWN; /* the environment fired it */
-    if (drained) fire_drained(rt);
-    fire_expired(rt);
-    unsigned batches = 0;
-    while ((loop = take_ready(rt)) != NULL) {
-        run_one(rt, loop);
-        if (over_budget(rt, ++batches)) break;
+    if (drained && gap_heap_min(&rt->undrained) != NULL) {
+        /* What the poll brought comes first: it may be what was waited for. */
+        more = run_ready(rt, &batches);
+        if (more) fire_drained(rt);
     }
+    fire_expired(rt);
+    if (more) (void)run_ready(rt, &batches);
     rt->in_tick = false;
     sync_idle(rt, more_to_do(rt));
     sync_timer(rt);

@@ -116,7 +116,8 @@ void gap_rt_init(gap_rt_t *rt, const gap_alloc_t *alloc, gap_env_t *env);
 void gap_rt_fini(gap_rt_t *rt);
 /** One tick: expired timers, then ready loops until the list is empty or the budget is used up.
  * With an environment the runtime calls this itself. A tick is never nested.
- * @param drained See gap_env_host.turn. @return true if there is more to do now. */
+ * @param drained See gap_env_host.turn: what is ready runs before the waits that end in it.
+ * @return true if there is more to do now. */
 bool gap_rt_tick(gap_rt_t *rt, uint64_t now_us, bool drained);
 /** @return when the next tick is due: 0 = now, GAP_ENV_NEVER = only on a signal; else microseconds
  * on the clock of now_us. */

@@ -1,5 +1,5 @@
 /*
- * tests/embed/tiny_mtproto.h - an MTProto 2.0 client in a few hundred lines, on libcrypto and zlib:
+ * tests/embed/tiny_mtproto.h - a small MTProto 2.0 client in one file, on libcrypto and zlib:
  * somebody's own stack, as the gap engine meets it. One connection, nothing of the library but its
  * TL reader and writer.
  *

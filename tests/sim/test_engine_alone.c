@@ -163,6 +163,30 @@ START_TEST(test_what_must_not_be)
 }
 END_TEST
 
+START_TEST(test_a_gap_waits_for_the_socket)
+{
+    struct alone a;
+    gap_engine_config_t c = config(&a);
+
+    setup(&a, &c);
+    feed_message(&a, 12, 102); /* 11 is missing */
+    ck_assert_int_eq(gap_engine_timeout_ms(a.engine, a.now_us), 0);
+    tick(&a, 0, true);
+    ck_assert_int_eq(gap_engine_timeout_ms(a.engine, a.now_us), 500);
+    a.now_us += 600000;
+    ck_assert(gap_engine_tick(a.engine, a.now_us, false)); /* it may lie in the socket */
+    ck_assert_int_eq(gap_engine_timeout_ms(a.engine, a.now_us), 0);
+    ck_assert_uint_eq(a.call_count, 0);
+    feed_message(&a, 11, 101);
+    tick(&a, 0, true);
+    ck_assert_uint_eq(a.call_count, 0);
+    ck_assert_uint_eq(a.handled, 2);
+    ck_assert_int_eq(a.ids[0], 101);
+    ck_assert_int_eq(a.ids[1], 102);
+    end(&a);
+}
+END_TEST
+
 START_TEST(test_what_is_lost_is_fetched)
 {
     struct alone a;
@@ -258,6 +282,7 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("alone");
 
     tcase_add_test(t, test_what_must_not_be);
+    tcase_add_test(t, test_a_gap_waits_for_the_socket);
     tcase_add_test(t, test_what_is_lost_is_fetched);
     tcase_add_test(t, test_close_waits_for_the_answer);
     tcase_add_test(t, test_round_trips_are_measured_in_ticks);
