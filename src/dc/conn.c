@@ -405,6 +405,7 @@ static void handle_encrypted(gap_dc_conn_t *conn, uint8_t *payload, size_t len, 
 
     len = gap_dc_framer_trim(&conn->framer, payload, len);
     if (key != NULL && gap_dc_key_main(key)->is_dead) {
+        gap_dc_conn_flush(conn); /* what it was told before, in the same read */
         bury(dc, key);
         key = NULL;
     }

@@ -4,6 +4,8 @@
  */
 #include "tests/loop/sign_in.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- passwords ----------------------------------------------------------------------------- */
@@ -287,6 +289,25 @@ START_TEST(test_script_doubles_a_key)
 }
 END_TEST
 
+/* The packet after the one that is refused comes with it: the answer goes out all the same. */
+START_TEST(test_doubled_key_is_told_before_it_dies)
+{
+    uint8_t get_state[4], get_config[4];
+    int hold = 1, go = 0;
+
+    gap_store32(get_state, GAP_TL_UPDATES_GET_STATE);
+    gap_store32(get_config, GAP_TL_HELP_GET_CONFIG);
+    start_with("answer getState duplicate\nwait 1\n");
+    enter(&client);
+    ck_assert_int_eq(setsockopt(client.fd, IPPROTO_TCP, TCP_CORK, &hold, sizeof hold), 0);
+    int64_t asked = client_send(&client, gap_bytes(get_state, 4), true);
+    (void)client_send(&client, gap_bytes(get_config, 4), true);
+    ck_assert_int_eq(setsockopt(client.fd, IPPROTO_TCP, TCP_CORK, &go, sizeof go), 0);
+    expect_error(client_result(&client, asked, NULL), 406, "AUTH_KEY_DUPLICATED");
+    expect_no_key(&client);
+}
+END_TEST
+
 static bool pushed(struct client *c)
 {
     struct client_message m;
@@ -370,6 +391,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_script_refuses_sign_ins);
     tcase_add_test(tc, test_script_revokes_at_a_call);
     tcase_add_test(tc, test_script_doubles_a_key);
+    tcase_add_test(tc, test_doubled_key_is_told_before_it_dies);
     tcase_add_test(tc, test_script_ends_sign_ins);
     tcase_add_test(tc, test_pushes_end_with_the_sign_in);
     suite_add_tcase(suite, tc);
