@@ -134,6 +134,14 @@ static bool is_one_byte(const char *full)
     return stat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 1;
 }
 
+/* SQLite would open such a file too, and leave files beside it (-shm) with the same rights, which
+ * then make it read-only even for who has been given the right to write. */
+static bool is_read_only(const char *full)
+{
+    return faccessat(AT_FDCWD, full, R_OK, AT_EACCESS) == 0 &&
+           faccessat(AT_FDCWD, full, W_OK, AT_EACCESS) != 0;
+}
+
 /* After a failed sync: what SQLite's recovery believes goes into the database, synced and whole. */
 static int verify(gap_sqlite_t *s)
 {
@@ -161,6 +169,7 @@ static int open_database(gap_sqlite_t *s, const char *full, bool suspect,
     int found = 0;
 
     if (is_one_byte(full)) return gap_sqlite_result(s, SQLITE_NOTADB, fault);
+    if (is_read_only(full)) return gap_sqlite_result(s, SQLITE_READONLY, fault);
     make_private(full);
     int rc = sqlite3_open_v2(full, &s->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |

@@ -660,6 +660,33 @@ START_TEST(test_without_rights)
 }
 END_TEST
 
+/* What the advice says is enough: an attempt without rights leaves nothing in the way. */
+START_TEST(test_rights_that_are_given_later)
+{
+    bool root = geteuid() == 0;
+    gap_storage_fault_t fault = {0};
+
+    end(opened());
+    ck_assert_int_eq(chmod(folder, 0777), 0);
+    ck_assert_int_eq(chmod(path, 0444), 0);
+    if (root) {
+        ck_assert_int_eq(chown(path, 65534, 65534), 0);
+        char lock[400];
+        snprintf(lock, sizeof lock, "%s-gapless.lock", path);
+        ck_assert_int_eq(unlink(lock), 0);
+        ck_assert_int_eq(seteuid(65534), 0);
+    }
+    gap_storage_t *s = make();
+    ck_assert_int_eq(s->ops->open(s, &fault), GAP_E_STORAGE);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    int r = s->ops->open(s, &fault);
+    if (r == 0) r = commit_one(s, (gap_record_t){.kind = GAP_RECORD_STATE, .u.state = {.pts = 7}});
+    end(s);
+    if (root) ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_msg(r == 0, "%d %s", r, fault.text);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("sqlite");
@@ -684,6 +711,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_a_step_that_fails);
     tcase_add_test(tc, test_held_by_another_process);
     tcase_add_test(tc, test_without_rights);
+    tcase_add_test(tc, test_rights_that_are_given_later);
     suite_add_tcase(suite, tc);
     return suite;
 }
