@@ -147,9 +147,12 @@ static void on_disconnected(struct app *app, const gap_event_t *event)
         terminal_repeat(&app->asks);
         return;
     }
-    /* Never once connected: more likely a wrong address than a bad day. */
-    app_complain(app, "can't connect to %s: %s; check address, port and network", app->target,
-                 gap_strerror(event->error));
+    /* Never once connected: more likely a wrong address than a bad day. So it ends here, and the
+     * event's last words, when the next attempt will be, are left out. The address may be another
+     * one than was given: that of the session's data centre. */
+    const char *end = strrchr(event->text, ';');
+    app_complain(app, "%.*s", end != NULL ? (int)(end - event->text) : (int)strlen(event->text),
+                 event->text);
     app_end(app, APP_FAILED);
 }
 
@@ -171,6 +174,7 @@ static bool on_sign_in_event(struct app *app, const gap_event_t *event)
         }
         return true;
     case GAP_CLIENT_SIGNED_IN:
+        options_forget(&app->options);
         account_signed_in(app, event->user_id);
         return true;
     case GAP_CLIENT_SIGNED_OUT:

@@ -1,7 +1,7 @@
 /*
  * userbot/options.c - reads the command line and the environment. Every refusal is one line that
  * says what is wrong and what to write instead. Secrets are copied, and blotted out where the list
- * of processes shows them.
+ * of processes and /proc show them: arguments and environment.
  */
 #include "userbot/options.h"
 
@@ -291,13 +291,14 @@ static bool read_environment(struct options *o)
         }
     }
     for (int i = 0; i < SECRETS; i++) {
-        const char *text = getenv(secret_names[i].variable);
-        if (o->secrets[i] != NULL || text == NULL || *text == '\0') continue;
-        if ((i == SECRET_BOT_TOKEN && person) || (i == SECRET_PHONE && bot)) continue;
-        if (options_set_secret(o, (enum secret)i, text) < 0) {
+        char *text = getenv(secret_names[i].variable);
+        bool unwanted = (i == SECRET_BOT_TOKEN && person) || (i == SECRET_PHONE && bot);
+        if (text == NULL || *text == '\0') continue;
+        if (o->secrets[i] == NULL && !unwanted && options_set_secret(o, (enum secret)i, text) < 0) {
             complain("out of memory");
             return false;
         }
+        if (i != SECRET_FIRST_NAME) memset(text, '*', strlen(text));
     }
     return true;
 }
@@ -459,11 +460,16 @@ enum options_result options_parse(int argc, char **argv, struct options *out)
     return result;
 }
 
+void options_forget(struct options *o)
+{
+    for (int i = 0; i < SECRETS; i++) forget(&o->secrets[i]);
+}
+
 void options_fini(struct options *o)
 {
     free((void *)(uintptr_t)o->host);
     o->host = NULL;
-    for (int i = 0; i < SECRETS; i++) forget(&o->secrets[i]);
+    options_forget(o);
     free(o->session);
     o->session = NULL;
 }

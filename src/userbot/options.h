@@ -11,7 +11,8 @@ enum userbot_mode { MODE_EMBEDDED, MODE_SERVER, MODE_TELEGRAM };
 /** What to do; the first word of the command line. */
 enum userbot_job { JOB_RUN, JOB_LOGIN, JOB_LOGOUT, JOB_SESSIONS };
 
-/** What a sign-in may need. Copies: what the command line showed of them is blotted out. */
+/** What a sign-in may need. Copies: the command line's and the environment's
+ * own are blotted out. */
 enum secret {
     SECRET_API_HASH,
     SECRET_BOT_TOKEN,
@@ -51,6 +52,8 @@ enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_WRONG };
  * @param out  Points into argv, into the environment and into memory that options_fini frees.
  */
 enum options_result options_parse(int argc, char **argv, struct options *out);
+/** Wipe and free all secrets: nobody asks for them any more. */
+void options_forget(struct options *o);
 /** Wipes and frees; safe twice. */
 void options_fini(struct options *o);
 

@@ -504,6 +504,67 @@ def test_session_ends(folder):
                   f"{how}, then anew: {done}")
 
 
+def memory_of(pid):
+    """Arguments, environment, heap and stack of a process."""
+    found = b""
+    for name in ("cmdline", "environ"):
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            found += f.read()
+    if SANITISED:
+        return found  # its heap is elsewhere
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for line in maps:
+            if line.rstrip().endswith(("[heap]", "[stack]")):
+                start, end = (int(x, 16) for x in line.split()[0].split("-"))
+                mem.seek(start)
+                found += mem.read(end - start)
+    return found
+
+
+def test_secrets_are_forgotten(folder):
+    """Once signed in, the process holds none of what it was given for that."""
+    flags = ["--phone", PHONE, "--code", CODE, "--password", PASSWORD, "--api-id", "1",
+             "--api-hash", "hash-of-api"]
+    with Dc(folder, "--password", PASSWORD, "--rate", "50", "--events", "100000") as dc:
+        for name, args, variables in (("flags", flags, {}), ("environment", [], PERSON)):
+            out = os.path.join(folder, name)
+            running = subprocess.Popen(
+                [USERBOT] + dc.args() + ["--session", out + ".session", "--out", out] + args,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=environment(variables), start_new_session=True)
+            until = time.monotonic() + PATIENCE_S
+            while time.monotonic() < until and not (os.path.exists(out) and os.path.getsize(out)):
+                time.sleep(0.1)
+            check(os.path.exists(out) and os.path.getsize(out) > 0, f"{name}: nothing came")
+            memory = memory_of(running.pid)
+            check(PASSWORD.encode() not in memory, f"{name}: the password is still there")
+            check(PHONE.encode() not in memory, f"{name}: the number as it was given is still there")
+            running.terminate()
+            running.wait(30)
+
+
+def test_address_that_does_not_answer(folder):
+    """The message names the data centre of the session, which is not the one on the command
+    line."""
+    peers = os.path.join(folder, "dcs")
+    ends = ["--peer-dc-file", peers, "--bots-dc", "4"]
+    with Dc(folder, "--dc", "2", *ends, name="two") as two:
+        with Dc(folder, "--dc", "4", *ends, name="four") as four:
+            keys = os.path.join(folder, "keys")
+            with open(keys, "w", encoding="ascii") as f:
+                for dc in (two, four):
+                    with open(dc.key, encoding="ascii") as key:
+                        f.write(key.read())
+            args = ["--server", f"127.0.0.1:{two.port}", "--server-key", keys,
+                    "--state", os.path.join(folder, "me.db"), "--timeout", "20"]
+            done = userbot(["login"] + args, BOT)
+            check(done.status == 0, f"login at 4: {done}")
+        done = userbot(args, BOT)
+        check(done.status == 1 and f"127.0.0.1:{four.port}" in done.err and
+              "check address" in done.err and "again" not in done.err, f"4 is down: {done}")
+
+
 def test_state_mistakes(folder):
     state = os.path.join(folder, "me.db")
     with Dc(folder, "--rate", "50", "--events", "100000") as dc:
