@@ -42,7 +42,9 @@ struct store_case {
 
 static const struct store_case cases[] = {
     {.why = "a new storage is empty", .want = ""},
-    {.why = "an empty commit changes nothing", .commits = {{{.what = END}}, {{.what = END}}}, .want = ""},
+    {.why = "an empty commit changes nothing",
+     .commits = {{{.what = END}}, {{.what = END}}},
+     .want = ""},
     {.why = "account, state, channel and peer are found again",
      .commits = {{{ACCOUNT, .id = 7000000001, .a = 1},
                   {STATE, .a = 11, .b = 12, .c = 13, .d = 1700000000},
