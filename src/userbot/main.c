@@ -108,7 +108,8 @@ static int on_update(gap_update_t *update, void *data)
     if (app->out != NULL &&
         (fwrite(app->line, 1, app->line_len, app->out) != app->line_len || fflush(app->out) != 0)) {
         int error = -errno;
-        app_complain(app, "can't write to %s: %s", app->options.out, gap_strerror(error));
+        app_complain(app, "can't write to %s: %s; make room, or name another file with --out",
+                     app->options.out, gap_strerror(error));
         app_end(app, APP_FAILED);
         return error;
     }
@@ -256,6 +257,15 @@ static int open_storage(struct app *app, gap_storage_t **out)
     return r;
 }
 
+/* Events end when closing begins; that the last changes were not stored is only logged. What came
+ * before was said as an event. */
+static void on_log(void *data, gap_log_level_t level, const char *text)
+{
+    struct app *app = data;
+
+    if (app->ending && app->flowing && level == GAP_LOG_ERROR) app_complain(app, "%s", text);
+}
+
 static int open_client(struct app *app, gap_storage_t *storage)
 {
     const struct options *o = &app->options;
@@ -274,6 +284,9 @@ static int open_client(struct app *app, gap_storage_t *storage)
     config.session = o->session;
     config.storage = storage;
     config.device_model = "gapless-userbot";
+    config.log = on_log;
+    config.log_data = app;
+    config.log_level = GAP_LOG_ERROR;
     app->sign_in.used[SECRET_PHONE] = config.phone != NULL;
     app->sign_in.answered = config.phone != NULL ? GAP_SIGN_IN_PHONE : SIGN_IN_NOTHING;
     int r = gap_client_open(&app->loop, &config, &app->client);
@@ -368,7 +381,10 @@ static char *read_file(struct app *app, const char *path)
     char *text = f == NULL ? NULL : malloc(KEY_FILE_MAX);
 
     if (text == NULL) {
-        app_complain(app, "can't read the server's key %s: %s", path, strerror(errno));
+        app_complain(app,
+                     "can't read the server's key %s: %s; give the file that the server wrote "
+                     "with --pubkey-out",
+                     path, strerror(errno));
         if (f != NULL) (void)fclose(f);
         return NULL;
     }
@@ -430,7 +446,8 @@ static int open_files(struct app *app)
     if (app->options.out == NULL || app->options.job != JOB_RUN) return 0;
     app->out = open_output(&app->options);
     if (app->out != NULL) return 0;
-    app_complain(app, "can't write to %s: %s", app->options.out, strerror(errno));
+    app_complain(app, "can't write to %s: %s; name a file in a folder that is there with --out",
+                 app->options.out, strerror(errno));
     return -1;
 }
 

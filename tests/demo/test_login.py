@@ -624,6 +624,36 @@ def test_no_sqlite(folder):
 STATE_TESTS = (test_run_after_login, test_migration, test_session_ends, test_state_mistakes)
 
 
+def test_output_mistakes(folder):
+    with Dc(folder, "--rate", "50", "--events", "100000") as dc:
+        for out in ("/dev/full", os.path.join(folder, "no", "such", "folder", "out")):
+            done = userbot(dc.args() + ["--out", out], BOT)
+            check(done.status == 1 and f"{out}: " in done.err and "--out" in done.err and
+                  done.err.count("\n") == 1, f"--out {out}: {done}")
+        done = userbot(dc.args()[:2] + ["--server-key", os.path.join(folder, "no.pem")], BOT)
+        check(done.status == 1 and "no.pem: " in done.err and "--pubkey-out" in done.err and
+              done.lines == 1, f"no key file: {done}")
+
+
+def test_state_locked_at_the_end(folder):
+    """A transaction of somebody else keeps the last position from being stored: that is said."""
+    state = os.path.join(folder, "me.db")
+    with Dc(folder, "--rate", "50", "--events", "100000") as dc:
+        running = subprocess.Popen([USERBOT] + dc.args() + ["--state", state],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, env=environment(BOT),
+                                   start_new_session=True)
+        time.sleep(3 if SANITISED else 1)
+        db = sqlite3.connect(state, isolation_level=None, timeout=10)
+        db.execute("BEGIN IMMEDIATE")
+        time.sleep(0.5)
+        running.terminate()
+        err = running.communicate(timeout=60)[1].decode()
+        db.execute("ROLLBACK")
+        db.close()
+        check("could not be stored" in err and "next start" in err, f"locked at the end: {err!r}")
+
+
 def main():
     left_out = (test_no_sqlite,) if HAS_SQLITE else STATE_TESTS
     for test in [v for k, v in globals().items() if k.startswith("test_") and v not in left_out]:
