@@ -55,11 +55,13 @@ static void draw_axes(FILE *f, const struct axis *x, const struct axis *y)
     double bottom = HEIGHT - BOTTOM;
     double right = WIDTH - RIGHT;
 
+    /* NOLINTNEXTLINE(cert-flp30-c,*FloatLoopCounter): a tick is a factor from the next */
     for (double v = x->from; v < x->to * 1.01; v = next_tick(v))
         (void)fprintf(f,
                       "<path d='M%.1f %.1fV%.1f' stroke='#ddd'/>\n"
                       "<text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n",
                       place(x, v), TOP, bottom, place(x, v), bottom + 20, v);
+    /* NOLINTNEXTLINE(cert-flp30-c,*FloatLoopCounter): a tick is a factor from the next */
     for (double v = y->from; v < y->to * 1.01; v = next_tick(v))
         (void)fprintf(f,
                       "<path d='M%.1f %.1fH%.1f' stroke='#ddd'/>\n"

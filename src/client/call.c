@@ -98,6 +98,8 @@ void client_call_end(struct client_call *call, const struct gap_call_result *res
 void client_call_end_with(struct client_call *call, int status)
 {
     const struct gap_call_result result = {.status = status};
+
+    GAP_ASSERT(status < 0); /* an answer comes with its value */
     client_call_end(call, &result);
 }
 

@@ -298,7 +298,7 @@ void client_people_close(gap_client_t *c);
 
 /** The host's callback, and nothing is left of the call. The client may be closing then. */
 void client_call_end(struct client_call *call, const struct gap_call_result *result);
-/** The same with a status. */
+/** The same with a failure. */
 void client_call_end_with(struct client_call *call, int status);
 /** Send a call by the main link. @return 0; GAP_E_STATE there is none; GAP_E_LIMIT; as
  * gap_link_call. */

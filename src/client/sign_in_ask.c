@@ -22,14 +22,14 @@ static const char *code_text(const struct client_sign_in *s)
         [GAP_CODE_SMS] = "a code was sent by SMS; give it",
         [GAP_CODE_CALL] = "the number is called and told a code; give it",
         [GAP_CODE_FLASH_CALL] = "the number is called; the number that calls is the code",
-        [GAP_CODE_MISSED_CALL] = "the number is called; the last digits of the number that calls "
-                                 "are the code",
+        [GAP_CODE_MISSED_CALL] = ("the number is called; the last digits of the number that calls "
+                                  "are the code"),
         [GAP_CODE_EMAIL] = "a code was sent by e-mail; give it",
         [GAP_CODE_FRAGMENT] = "a code waits on fragment.com; give it",
         [GAP_CODE_SMS_WORD] = "a word was sent by SMS; give it",
         [GAP_CODE_SMS_PHRASE] = "words were sent by SMS; give them",
-        [GAP_CODE_OTHER] = "the code goes a way that only official clients know; have it sent "
-                           "again",
+        [GAP_CODE_OTHER] = ("the code goes a way that only official clients know; have it sent "
+                            "again"),
     };
     return texts[s->delivery];
 }

@@ -94,7 +94,7 @@ static int send_quick_ack(gap_dc_conn_t *conn, const gap_dc_key_t *key, const ui
     gap_dc_t *dc = conn->dc;
     struct packet *packet = packet_new(conn, 0);
     uint32_t token = 0;
-    size_t len;
+    size_t len = 0;
     int r;
 
     if (packet == NULL) return GAP_E_NOMEM;
