@@ -113,6 +113,7 @@ int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, dc_model_t **o
     m->chat_cap = o->channels + 16;
     m->chats = gap_calloc(alloc, m->chat_cap, sizeof *m->chats);
     if (m->user_marks == NULL || m->chats == NULL) {
+        if (m->chats == NULL) m->chat_count = 0; /* none to free */
         dc_model_free(m);
         return GAP_E_NOMEM;
     }
