@@ -689,12 +689,31 @@ START_TEST(test_a_dialog_ends_in_a_living_message)
 }
 END_TEST
 
+START_TEST(test_a_model_that_gets_no_memory_is_freed)
+{
+    for (long at = 1, r = GAP_E_NOMEM; r != 0; at++) {
+        struct fault_alloc f;
+        dc_options_t o;
+        dc_model_t *model = NULL;
+
+        dc_options_init(&o);
+        fault_alloc_init(&f, at);
+        r = dc_model_new(&f.alloc, &o, &model);
+        ck_assert(r == 0 || r == GAP_E_NOMEM);
+        if (r == 0) dc_model_free(model);
+        ck_assert_int_eq(f.live, 0);
+        ck_assert_int_lt(at, 100);
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("dc_model");
     TCase *tc = tcase_create("model");
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_a_model_that_gets_no_memory_is_freed);
     tcase_add_test(tc, test_boxes_begin_at_one_and_count);
     tcase_add_test(tc, test_state_is_what_the_boxes_say);
     tcase_add_test(tc, test_specs_that_contradict_themselves);
