@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -423,10 +424,13 @@ static void begin(struct app *app)
 /* With a state the output goes on, too. Where a kill has torn the last line, a new one begins. */
 static FILE *open_output(const struct options *o)
 {
+    struct stat there;
     FILE *f;
 
     if (strcmp(o->out, "-") == 0) return stdout;
-    if (o->state == NULL) return fopen(o->out, "w");
+    /* A pipe or a terminal has no end to go on from. */
+    bool is_stream = stat(o->out, &there) == 0 && !S_ISREG(there.st_mode);
+    if (o->state == NULL || is_stream) return fopen(o->out, "w");
     f = fopen(o->out, "a+");
     if (f == NULL) return NULL;
     bool torn = fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n';

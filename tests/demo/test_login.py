@@ -621,9 +621,6 @@ def test_no_sqlite(folder):
             check(not lines_of(dc.ledger), f"{job} --state called: {lines_of(dc.ledger)[:3]}")
 
 
-STATE_TESTS = (test_run_after_login, test_migration, test_session_ends, test_state_mistakes)
-
-
 def test_output_mistakes(folder):
     with Dc(folder, "--rate", "50", "--events", "100000") as dc:
         for out in ("/dev/full", os.path.join(folder, "no", "such", "folder", "out")):
@@ -633,6 +630,25 @@ def test_output_mistakes(folder):
         done = userbot(dc.args()[:2] + ["--server-key", os.path.join(folder, "no.pem")], BOT)
         check(done.status == 1 and "no.pem: " in done.err and "--pubkey-out" in done.err and
               done.lines == 1, f"no key file: {done}")
+
+
+def test_state_with_a_pipe_for_output(folder):
+    """With --state a file is gone on with; a pipe has no end to look for."""
+    pipe = os.path.join(folder, "pipe")
+    os.mkfifo(pipe)
+    with Dc(folder, "--kinds", "new_message", "--rate", "50", "--events", "100000") as dc:
+        running = subprocess.Popen([USERBOT] + dc.args() + ["--state", os.path.join(folder, "me.db"),
+                                                            "--out", pipe, "--expect", "3"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, env=environment(BOT),
+                                   start_new_session=True)
+        fd = os.open(pipe, os.O_RDONLY)  # waits for the writer
+        with os.fdopen(fd) as reader:
+            lines = reader.readlines()
+        err = running.communicate(timeout=60)[1].decode()
+        check(running.returncode == 0 and len(lines) == 3 and
+              all(json.loads(line)["kind"] == "new_message" for line in lines),
+              f"a pipe: {running.returncode} {lines} {err!r}")
 
 
 def test_state_locked_at_the_end(folder):
@@ -652,6 +668,12 @@ def test_state_locked_at_the_end(folder):
         db.execute("ROLLBACK")
         db.close()
         check("could not be stored" in err and "next start" in err, f"locked at the end: {err!r}")
+
+
+# What makes no sense without a database.
+STATE_TESTS = (test_run_after_login, test_migration, test_session_ends, test_state_mistakes,
+               test_state_with_a_pipe_for_output, test_state_locked_at_the_end,
+               test_address_that_does_not_answer)
 
 
 def main():
