@@ -143,7 +143,7 @@ static int push_keep(gap_dc_t *dc, const gap_dc_step_t *step, const gap_dc_key_t
     p->slot = step->slot;
     p->is_held = step->way == GAP_DC_WAY_HELD;
     p->count = count;
-    memcpy(p->ns, ns, count * sizeof *ns);
+    if (count > 0) memcpy(p->ns, ns, count * sizeof *ns);
     p->len = body.len;
     memcpy(p->body, body.data, body.len);
     TAILQ_INSERT_TAIL(&dc->run->pushes, p, link);
