@@ -27,10 +27,13 @@ BUDGETS = {
     "embed": (120, 0),  # 0: not under the sanitisers (it builds programs of its own)
     "lint": (120, 0),
     "bench": (60, 0),
-    "demo": (120, 180),
+    "demo": (150, 240),
 }
-# Suites whose programs measure or use wall-clock time: one at a time.
-ALONE = {"loop", "bench", "demo", "interop", "embed"}
+# Suites whose programs wait more than they compute (for timers, peers, processes): three at a time.
+WAITING = {"demo", "interop", "loop", "embed"}
+WAITING_WORKERS = 3
+# Programs that look at turns or latencies, and benchmarks: one at a time.
+ALONE = {"loop_client", "loop_env_phases", "demo_userbot", "bench_smoke", "bench_crypto_speed"}
 SANITISED_SEED_SCALE = "0.1"
 
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
@@ -95,14 +98,18 @@ def run_one(build, suite, test, sanitised):
 def run_build(build, sanitised, wanted, report):
     tests = [(s, t) for s, t in tests_of(build)
              if BUDGETS[s][1 if sanitised else 0] > 0 and (not wanted or s in wanted)]
-    side = [(s, t) for s, t in tests if s not in ALONE]
-    alone = [(s, t) for s, t in tests if s in ALONE]
-    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        for done in concurrent.futures.as_completed(
-                [pool.submit(run_one, build, s, t, sanitised) for s, t in side]):
-            report(done.result())
-    for suite, test in alone:
-        report(run_one(build, suite, test, sanitised))
+    alone = [(s, t) for s, t in tests if t["name"].split(":")[-1] in ALONE]
+    rest = [st for st in tests if st not in alone]
+    for workers, group in (
+            (max(2, os.cpu_count() or 2), [st for st in rest if st[0] not in WAITING]),
+            # The longest suite first, so that nothing long is left for the end.
+            (WAITING_WORKERS, sorted((st for st in rest if st[0] in WAITING),
+                                     key=lambda st: sorted(WAITING).index(st[0]))),
+            (1, alone)):
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            for done in concurrent.futures.as_completed(
+                    [pool.submit(run_one, build, s, t, sanitised) for s, t in group]):
+                report(done.result())
 
 
 def main():
