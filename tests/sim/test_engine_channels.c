@@ -2,49 +2,9 @@
  * Golden traces of the gap engine: qts, containers, channels, results of the account's own calls,
  * short forms, peers. Written from the rules before the code ran; see test_engine_golden.c.
  */
-#include "world.h"
+#include "world_steps.h"
 
 #define SEEDS 24
-
-static struct world w;
-
-static void begin(int seed)
-{
-    world_init(&w, (uint64_t)seed, NULL);
-    world_ready(&w);
-}
-
-static void feed(void)
-{
-    ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 0)), 0);
-}
-
-static void feed_message(int32_t pts)
-{
-    pack_message(&w.p, pts, 1, pts, PACK_USER);
-    feed();
-}
-
-static void feed_channel(int64_t channel, int32_t pts)
-{
-    pack_channel_message(&w.p, channel, pts, 1, pts);
-    feed();
-}
-
-static gap_packet_t *channel_difference(int64_t channel, int32_t first, int32_t last, bool final)
-{
-    for (int32_t id = first; id <= last; id++) pack_channel_new(&w.p, channel, id);
-    return pack_channel_difference(&w.p, last, final);
-}
-
-static void result(gap_packet_t *query, gap_packet_t *packet, int expect)
-{
-    int r = gap_engine_result(w.engine, gap_bytes(query->data, query->len),
-                              gap_bytes(packet->data, packet->len), packet);
-    ck_assert_int_eq(r, expect);
-    gap_packet_unref(query);
-    gap_packet_unref(packet);
-}
 
 /* ---- qts ---- */
 

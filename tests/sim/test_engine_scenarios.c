@@ -4,76 +4,12 @@
  * fetched, containers, results and ordinary refusals are in test_engine_golden.c and
  * test_engine_channels.c; servers that fail, lie or name strangers in test_engine_trials.c.
  */
-#include "world.h"
+#include "world_steps.h"
 
 #include <time.h>
 
 #define SEEDS 8
 #define HOUR  UINT64_C(3600000) /* ms */
-
-static struct world w;
-
-static void begin(int seed)
-{
-    world_init(&w, (uint64_t)seed, NULL);
-    world_ready(&w);
-}
-
-/* As begin, with a configuration; the first difference is empty. */
-static void begin_with(int seed, gap_engine_config_t *c)
-{
-    static const gap_engine_state_t state = {10, 5, 1, PACK_DATE, NULL, 0};
-    if (c->state == NULL) c->state = &state;
-    world_init(&w, (uint64_t)seed, c);
-    gap_engine_start(w.engine);
-    world_answer(&w, 0, pack_empty(c->state->seq));
-    world_run(&w, 0);
-    world_forget(&w);
-}
-
-static void feed(void)
-{
-    ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 0)), 0);
-}
-
-static void feed_message(int32_t pts)
-{
-    pack_message(&w.p, pts, 1, pts, PACK_USER);
-    feed();
-}
-
-static void feed_channel(int64_t channel, int32_t pts)
-{
-    pack_channel_message(&w.p, channel, pts, 1, pts);
-    feed();
-}
-
-static void begin_channel(int seed)
-{
-    begin(seed);
-    feed_channel(7, 50);
-    world_run(&w, 0);
-    world_expect(&w, "[   0] apply 7:50\n");
-}
-
-static gap_packet_t *difference(int32_t first, int32_t last)
-{
-    for (int32_t id = first; id <= last; id++) pack_new(&w.p, id);
-    return pack_difference(&w.p, last, 5, 1);
-}
-
-static gap_packet_t *channel_difference(int64_t channel, int32_t first, int32_t last, bool final)
-{
-    for (int32_t id = first; id <= last; id++) pack_channel_new(&w.p, channel, id);
-    return pack_channel_difference(&w.p, last, final);
-}
-
-static size_t lines_with(const char *text)
-{
-    size_t n = 0;
-    for (const char *at = w.trace; (at = strstr(at, text)) != NULL; at++) n++;
-    return n;
-}
 
 static uint64_t applied(void)
 {
