@@ -11,13 +11,6 @@
 #define SEEDS 8
 #define HOUR  UINT64_C(3600000) /* ms */
 
-static uint64_t applied(void)
-{
-    gap_engine_counters_t count;
-    gap_engine_counters(w.engine, &count);
-    return count.applied;
-}
-
 /* ---- order ---- */
 
 /* The pair "edit with count 0, message with count 1" at one pts, in two packets, of a channel that

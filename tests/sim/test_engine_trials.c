@@ -10,13 +10,6 @@
 #define SEEDS 8
 #define HOUR  UINT64_C(3600000) /* ms */
 
-static uint64_t applied(void)
-{
-    gap_engine_counters_t count;
-    gap_engine_counters(w.engine, &count);
-    return count.applied;
-}
-
 /* ---- errors ---- */
 
 START_TEST(access_lost_by_any_name)

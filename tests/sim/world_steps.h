@@ -68,6 +68,14 @@ static inline gap_packet_t *channel_difference(int64_t channel, int32_t first, i
     return pack_channel_difference(&w.p, last, final);
 }
 
+/* Updates handed to the handler so far. */
+static inline uint64_t applied(void)
+{
+    gap_engine_counters_t count;
+    gap_engine_counters(w.engine, &count);
+    return count.applied;
+}
+
 /* Lines of the trace that hold this text. */
 static inline size_t lines_with(const char *text)
 {

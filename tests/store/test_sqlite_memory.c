@@ -2,50 +2,10 @@
  * tests/store/test_sqlite_memory.c - how much memory the SQLite storage keeps, and what it does
  * when SQLite gets none.
  */
-#include "tests/store/suite.h"
-#include "tests/store/vfs_shim.h"
+#include "tests/store/database.h"
 
 #include <sqlite3.h>
 #include <unistd.h>
-
-static char folder[256];
-static char path[300];
-
-static void setup(void)
-{
-    shim_arm(SHIM_NONE, 0, 0);
-    store_folder_make(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/store.db", folder);
-}
-
-static void teardown(void)
-{
-    store_folder_remove(folder);
-}
-
-static gap_storage_t *make(void)
-{
-    gap_storage_t *s = NULL;
-
-    ck_assert_int_eq(gap_storage_sqlite(NULL, &(gap_sqlite_config_t){.path = path}, &s), 0);
-    return s;
-}
-
-static gap_storage_t *opened(void)
-{
-    gap_storage_fault_t fault = {0};
-    gap_storage_t *s = make();
-    int r = s->ops->open(s, &fault);
-
-    ck_assert_msg(r == 0, "open: %d %s", r, fault.text);
-    return s;
-}
-
-static void end(gap_storage_t *s)
-{
-    s->ops->close(s);
-    s->ops->destroy(s);
-}
 
 static void check_dump(gap_storage_t *s, const char *want)
 {
