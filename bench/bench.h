@@ -54,5 +54,6 @@ void bench_recover(struct bench *b);
 void bench_scale(struct bench *b);
 void bench_wire(struct bench *b);
 void bench_store(struct bench *b);
+void bench_isolation(struct bench *b);
 
 #endif

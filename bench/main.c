@@ -24,6 +24,7 @@ static const struct {
     {"recover", bench_recover, "gap recovery under reordering and loss, by waiting policy"},
     {"wire", bench_wire, "encrypted packets through session and engine to a handler"},
     {"store", bench_store, "what storing an account's state costs beside that"},
+    {"isolation", bench_isolation, "another channel's updates during a slow difference"},
 };
 
 static uint64_t clock_ns(clockid_t clock)
