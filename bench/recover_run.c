@@ -281,16 +281,15 @@ static int handler(gap_update_t *update, void *data)
 }
 
 /* Sees the future: is something behind @p position worth a question? */
-static uint32_t wait_by_fate(void *data, int64_t channel, int32_t position, uint32_t held)
+static uint32_t wait_by_fate(void *data, const gap_engine_hole_t *hole)
 {
     const struct run *r = data;
-    uint16_t sequence = channel == 0 ? 0 : (uint16_t)(channel - CHANNEL);
+    uint16_t sequence = hole->channel_id == 0 ? 0 : (uint16_t)(hole->channel_id - CHANNEL);
     uint64_t patience_us = r->now_us + r->c->rtt_ms * 1000U + RECOVER_PATIENCE_US;
 
-    (void)held;
     for (uint32_t i = 0; i < r->t->count; i++) {
         const struct trace_update *u = &r->t->updates[i];
-        if (u->sequence != sequence || u->pts <= position) continue;
+        if (u->sequence != sequence || u->pts <= hole->position) continue;
         if (u->seen_us > r->now_us) break; /* nobody can know of it yet */
         if (u->arrives_us > patience_us) return 0;
     }
@@ -307,7 +306,6 @@ static void ready(struct run *r, const struct recover_policy *policy, uint64_t s
     gap_engine_config_t config = {.self_id = 1,
                                   .bot = true,
                                   .gap_wait_us = policy->wait_us,
-                                  .gap_wait_learned = policy->wait_us == 0,
                                   .gap_wait = policy->by_fate ? wait_by_fate : NULL,
                                   .gap_wait_data = r,
                                   .limits = {.channel_requests = 100},

@@ -387,9 +387,8 @@ static void config_defaults(gap_engine_t *e)
     gap_engine_config_t *c = &e->config;
     gap_engine_limits_t *l = &c->limits;
 
-    if (c->gap_wait_us == 0) c->gap_wait_us = GAP_ENGINE_GAP_WAIT_US;
     const struct gap_wait_config wait = {
-        .fixed_us = c->gap_wait_learned ? 0 : c->gap_wait_us,
+        .fixed_us = c->gap_wait_us,
         .lambda_us = c->gap_wait_lambda_us,
     };
     gap_wait_init(&e->wait, &wait);

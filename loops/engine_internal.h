@@ -48,6 +48,7 @@
 #define GAP_WAIT_STALL_US UINT64_C(100000)
 #define GAP_WAIT_REST_US  UINT64_C(20000)
 _Static_assert(GAP_ENGINE_GAP_WAIT_LAMBDA_US == GAP_WAIT_LAMBDA_US, "as the public header says");
+_Static_assert(GAP_ENGINE_GAP_WAIT_US == GAP_WAIT_MAX_US, "as the public header says");
 /** Retry of what failed for lack of memory. */
 #define GAP_SWEEP_US UINT64_C(1000000)
 

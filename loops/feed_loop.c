@@ -36,14 +36,29 @@ static void tell_gap(struct gap_feed *f, gap_engine_event_kind_t kind, bool fetc
     gap_engine_tell(f->engine, &ev);
 }
 
+static bool is_learned(const gap_engine_config_t *c)
+{
+    return c->gap_wait == NULL && c->gap_wait_us == 0;
+}
+
 static uint32_t wait_of(struct gap_feed *f)
 {
     gap_engine_t *e = f->engine;
-    gap_engine_config_t *c = &e->config;
+    const gap_engine_config_t *c = &e->config;
+    const struct gap_node *first = gap_held_first(&f->held);
+    const struct gap_track *track = f->track;
 
     if (c->gap_wait == NULL) return gap_wait_us(&e->wait, f->held.count, e->rt->now_us);
-    return c->gap_wait(c->gap_wait_data, f->track->channel_id, f->track->core.position,
-                       f->held.count);
+    const gap_engine_hole_t hole = {
+        .sequence = track->sequence,
+        .channel_id = track->channel_id,
+        .position = track->core.position,
+        .first = first == NULL ? f->until : first->update.pts - first->update.pts_count,
+        .held = f->held.count,
+        .since_us = f->opened_us,
+        .now_us = e->rt->now_us,
+    };
+    return c->gap_wait(c->gap_wait_data, &hole);
 }
 
 /* @return false: no memory for a timer. */
@@ -59,7 +74,7 @@ static void hurry(struct gap_feed *f)
     const gap_engine_config_t *c = &f->engine->config;
 
     if (!f->open || f->asked || f->expired || f->track->core.mode != GAP_MODE_WAITING) return;
-    if (c->gap_wait == NULL && (!c->gap_wait_learned || f->held.count > GAP_WAIT_WEIGHTS)) return;
+    if (c->gap_wait == NULL && (!is_learned(c) || f->held.count > GAP_WAIT_WEIGHTS)) return;
     (void)arm(f); /* out of memory: it waits as before */
 }
 
@@ -114,7 +129,7 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
 {
     struct gap_feed *f = GAP_CONTAINER_OF(timer, struct gap_feed, wait);
 
-    if (f->engine->config.gap_wait_learned && !f->sampled &&
+    if (is_learned(&f->engine->config) && !f->sampled &&
         rt->now_us - f->opened_us > f->wait_us + GAP_WAIT_STALL_US) {
         f->sampled = true;
         if (gap_timer_start(rt, &f->wait, rt->now_us + GAP_WAIT_REST_US) == 0) return;
@@ -498,7 +513,7 @@ static void replay_end(struct gap_feed *f)
         const struct gap_node *first = gap_held_first(&f->held);
         const gap_engine_config_t *c = &f->engine->config;
         /* A fixed wait begins anew; a learned one counts from the first sign. */
-        bool anew = first == NULL || (!c->gap_wait_learned && c->gap_wait == NULL);
+        bool anew = first == NULL || (!is_learned(c) && c->gap_wait == NULL);
         open_episode(f, first == NULL ? f->until : first->update.pts,
                      anew ? f->engine->rt->now_us : first->held_us);
     } else if (f->expired) {

@@ -59,13 +59,18 @@ typedef struct gap_client_config {
     /** Keeps positions and peers, so that the next start goes on where this one was. Taken by
      * gap_client_open if it succeeds. NULL: the next start begins with what is then. */
     gap_storage_t *storage;
-    const char *device_model;   /* NULL: "Gapless" */
-    const char *system_version; /* NULL: "1.0" */
-    const char *app_version;    /* NULL: the library's version */
-    const char *lang_code;      /* NULL: "en" */
-    uint32_t gap_wait_ms;       /* how long a gap waits for its missing update; 0: 500 */
-    const gap_alloc_t *alloc;   /* NULL: gap_alloc_default(). Pinned until closed */
-    gap_log_cb log;             /* NULL: none */
+    const char *device_model;    /* NULL: "Gapless" */
+    const char *system_version;  /* NULL: "1.0" */
+    const char *app_version;     /* NULL: the library's version */
+    const char *lang_code;       /* NULL: "en" */
+    uint32_t gap_wait_ms;        /* how long a gap waits for its missing update: always as long;
+                                    0: learned from the gaps before, 2 to 500 */
+    uint32_t gap_wait_lambda_ms; /* if learned: a request is worth one update held back so long;
+                                    0: 100; 400 suits those who share a budget of requests */
+    bool gap_continue; /* go on with what fits while the missing is fetched; see gapless/engine.h */
+    bool tail_sweep;   /* look for channels that went silent in a loss; see gapless/engine.h */
+    const gap_alloc_t *alloc; /* NULL: gap_alloc_default(). Pinned until closed */
+    gap_log_cb log;           /* NULL: none */
     void *log_data;
     gap_log_level_t log_level; /* most detailed level wanted */
     bool measure; /* keep gap_client_stats' turn figures (costs two clock reads a turn) */

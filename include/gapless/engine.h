@@ -38,7 +38,8 @@ typedef struct gap_engine gap_engine_t;
 #define GAP_BEHIND 1
 /** gap_engine_result: the result holds nothing that concerns the engine. */
 #define GAP_UNCONCERNED 2
-/** Default of gap_engine_config.gap_wait_us: how long a gap waits for its missing update. */
+/** The fixed gap_engine_config.gap_wait_us that core.telegram.org/api/updates suggests. A learned
+ * wait is never longer. */
 #define GAP_ENGINE_GAP_WAIT_US UINT32_C(500000)
 /** Default of gap_engine_config.gap_wait_lambda_us. */
 #define GAP_ENGINE_GAP_WAIT_LAMBDA_US UINT32_C(100000)
@@ -54,6 +55,8 @@ typedef struct gap_engine gap_engine_t;
 /** Back-off after a failed difference: first pause and the cap it doubles up to. */
 #define GAP_ENGINE_RETRY_MIN_US UINT64_C(1000000)
 #define GAP_ENGINE_RETRY_MAX_US UINT64_C(60000000)
+/** Least time between two differences of gap_engine_config.tail_sweep. */
+#define GAP_ENGINE_TAIL_SWEEP_US UINT64_C(15000000)
 /** Least time between two differences asked for because of bytes that could not be read. */
 #define GAP_ENGINE_UNDECODABLE_US UINT64_C(10000000)
 
@@ -188,22 +191,43 @@ typedef struct gap_engine_limits {
 
 #define GAP_ENGINE_NO_JITTER UINT32_MAX
 
+/** A hole: events that are missing from a sequence. For gap_engine_config.gap_wait. */
+typedef struct gap_engine_hole {
+    gap_sequence_kind_t sequence;
+    int64_t channel_id; /* GAP_SEQUENCE_CHANNEL, else 0 */
+    int32_t position;   /* of the sequence: what is missing lies behind it, */
+    int32_t first;      /* up to here, where the first update that is held begins */
+    uint32_t held;      /* updates that wait behind it */
+    uint64_t since_us;  /* when its first sign came, by the clock of gap_engine_tick */
+    uint64_t now_us;    /* the same clock now */
+} gap_engine_hole_t;
+
 /** Settings of an engine. Zero-initialise, then set what is wanted. Copied; every `data` and `arg`
  * is handed back as it is, and pinned until the engine is closed. */
 typedef struct gap_engine_config {
     const gap_alloc_t *alloc; /* NULL: gap_alloc_default(). Pinned until closed */
     int64_t self_id;          /* user id of the account */
     bool bot;
-    uint32_t gap_wait_us; /* how long a gap waits for its update; 0: GAP_ENGINE_GAP_WAIT_US */
-    /** The wait is learned from how long holes stayed open before; gap_wait_us is not used. */
-    bool gap_wait_learned;
+    /** How long a gap waits for its missing update before the difference is asked for, in
+     * microseconds: always as long. 0: learned from how long gaps stayed open before, 2 ms to
+     * GAP_ENGINE_GAP_WAIT_US. */
+    uint32_t gap_wait_us;
     /** What a request costs when the wait is learned: as much as one update that is held back so
      * many microseconds. 0: GAP_ENGINE_GAP_WAIT_LAMBDA_US. */
     uint32_t gap_wait_lambda_us;
-    /** A waiting policy of the caller's own instead: how long a hole waits from when it opened, in
-     * microseconds; asked when it opens and at each update that is held behind it. May be NULL. */
-    uint32_t (*gap_wait)(void *data, int64_t channel_id, int32_t position, uint32_t held);
+    /** A waiting policy of the caller's own instead: how long a hole waits since @c since_us, in
+     * microseconds; asked when it opens and at each update that is held behind it. @p hole is
+     * borrowed. Must not call the engine. May be NULL. */
+    uint32_t (*gap_wait)(void *data, const gap_engine_hole_t *hole);
     void *gap_wait_data;
+    /** While a difference is on its way, go on with what comes and fits, and take from the answer
+     * only what is new (messages by id), instead of holding everything until the answer has been
+     * delivered: a difference that was asked for too early then holds nobody up. */
+    bool gap_continue;
+    /** When a difference shows that several updates in a row or of several sequences were lost, ask
+     * for the common difference too, which names channels that went silent with them (at most once
+     * in GAP_ENGINE_TAIL_SWEEP_US). */
+    bool tail_sweep;
     gap_engine_limits_t limits;
     uint64_t jitter_seed; /* any; two accounts should differ */
     gap_invoke_cb invoke; /* required */

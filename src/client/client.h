@@ -83,6 +83,9 @@ struct client_settings {
     const char *pems[GAP_CLIENT_KEYS_MAX];
     size_t pem_count;
     uint32_t gap_wait_us;
+    uint32_t gap_wait_lambda_us;
+    bool gap_continue;
+    bool tail_sweep;
 };
 
 struct client_sign_in;

@@ -156,6 +156,11 @@ static const char *or_default(const char *text, const char *otherwise)
     return text == NULL ? otherwise : text;
 }
 
+static uint32_t microseconds(uint32_t ms)
+{
+    return ms > UINT32_MAX / 1000 ? UINT32_MAX : ms * 1000;
+}
+
 int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
                          const gap_client_config_t *config, const char **why)
 {
@@ -168,7 +173,10 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
     s->port = config->port;
     s->dc = config->dc == 0 ? 2 : config->dc;
     s->api_id = config->api_id;
-    s->gap_wait_us = config->gap_wait_ms * 1000;
+    s->gap_wait_us = microseconds(config->gap_wait_ms);
+    s->gap_wait_lambda_us = microseconds(config->gap_wait_lambda_ms);
+    s->gap_continue = config->gap_continue;
+    s->tail_sweep = config->tail_sweep;
     const struct {
         const char *from;
         char **to;

@@ -23,7 +23,7 @@ struct verdict_report {
     uint64_t superseded;
     uint64_t unexpected;  /* delivered, but not in the ledger */
     uint64_t differences; /* asked by this account, the first (start-up) left out */
-    uint64_t gaps;        /* maximal runs dropped, or late by more than the wait */
+    uint64_t gaps;        /* maximal runs dropped, or late by more than the longest wait */
     double p50_ms;        /* from the ledger's t_us to the handler, all delivered events */
     double p99_ms;
     double clean_p50_ms; /* those neither late nor lost nor held behind a gap */
@@ -31,7 +31,8 @@ struct verdict_report {
     char first_problem[200]; /* empty if there is none */
 };
 
-/** @param gap_wait_us What "late by more than the wait" means. @return NULL when out of memory. */
+/** @param gap_wait_us The longest time that the client waits for an update that is late. @return
+ * NULL when out of memory. */
 verdict_t *verdict_new(int64_t account, int64_t gap_wait_us);
 void verdict_free(verdict_t *v);
 /** One line of the ledger, in file order. @return 0; GAP_E_ARGUMENT malformed; GAP_E_NOMEM. */

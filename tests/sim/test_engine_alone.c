@@ -59,6 +59,7 @@ static gap_engine_config_t config(struct alone *a)
     static const gap_engine_state_t state = {10, 5, 1, PACK_DATE, NULL, 0};
     gap_engine_config_t c = {
         .self_id = 1,
+        .gap_wait_us = GAP_ENGINE_GAP_WAIT_US,
         .limits.jitter_permille = GAP_ENGINE_NO_JITTER,
         .invoke = on_invoke,
         .invoke_arg = a,
@@ -243,7 +244,7 @@ START_TEST(test_round_trips_are_measured_in_ticks)
     struct alone a;
     gap_engine_config_t c = config(&a);
 
-    c.gap_wait_learned = true;
+    c.gap_wait_us = 0;
     setup(&a, &c);
     ck_assert_uint_eq(a.engine->wait.rtt_us, 80000);
     end(&a);

@@ -471,6 +471,8 @@ int world_open(struct world *w, const gap_engine_config_t *config)
     if (c.handler == NULL) c.handler = on_update;
     if (c.event == NULL) c.event = on_event;
     if (c.self_id == 0) c.self_id = 1;
+    if (c.gap_wait_us == 0) c.gap_wait_us = GAP_ENGINE_GAP_WAIT_US;
+    if (c.gap_wait_us == WORLD_LEARNED) c.gap_wait_us = 0;
     if (c.limits.jitter_permille == 0) c.limits.jitter_permille = GAP_ENGINE_NO_JITTER;
     c.invoke_arg = c.handler_data = c.event_data = w;
     return gap_engine_open_on(&w->rt, &c, &w->engine);

@@ -18,9 +18,11 @@
 #include "loops/loop.h"
 #include "pack.h"
 
-#define WORLD_NEVER  UINT64_MAX
-#define WORLD_CALLS  64
-#define WORLD_SOCKET 256
+#define WORLD_NEVER UINT64_MAX
+#define WORLD_CALLS 64
+/** gap_engine_config.gap_wait_us of a world: the wait is learned. */
+#define WORLD_LEARNED UINT32_MAX
+#define WORLD_SOCKET  256
 
 struct world_script {
     uint64_t delay_ms; /* WORLD_NEVER: no answer */
