@@ -80,6 +80,26 @@ struct globe_options {
     /** Takes the lines of the trace, each without its newline. NULL: no trace. */
     void (*line)(void *data, const char *text);
     void *line_data;
+
+    /** Looks on, beside the judge, and decides what a handler does. Each may be NULL. */
+    struct globe_watch {
+        /** An update reaches the handler. @param ms Set with GLOBE_LATER and GLOBE_LATER_FAILS.
+         * @return what the handler does with it; negative: as without this function. */
+        int (*handle)(void *data, gap_update_t *update, uint32_t *ms);
+        void (*event)(void *data, const gap_engine_event_t *event);
+        /** The engine asks. @return true: nothing is to be told about it in the trace. */
+        bool (*ask)(void *data, gap_tl_object_t query);
+        /** An answer reaches the engine. */
+        void (*answer)(void *data, uint32_t method, int64_t channel, const gap_answer_t *answer);
+        /** A state is on the disk (channels NULL), or a channel's. */
+        void (*store)(void *data, const gap_engine_state_t *state,
+                      const gap_engine_channel_t *channel);
+        /** A process begins: @p engine is open, and not started. */
+        void (*born)(void *data, gap_engine_t *engine);
+        void *data;
+        /** What the watcher sees it traces itself: the globe writes no lines for it. */
+        bool traces;
+    } watch;
 };
 
 void globe_options(struct globe_options *o);
@@ -184,7 +204,8 @@ enum globe_answer {
     GLOBE_GARBAGE,  /* can't be decoded */
     GLOBE_SHORT,    /* ends too early */
     GLOBE_STUCK,    /* a slice that leads nowhere */
-    GLOBE_POLL      /* a channel's: timeout of `value` s */
+    GLOBE_POLL,     /* a channel's: timeout of `value` s */
+    GLOBE_GIVEN     /* bytes given by hand: globe_rule_given */
 };
 
 /** How answers differ from the truth. The first rule that fits and is not used up is used. */
@@ -279,6 +300,30 @@ struct globe_call {
  * causes; NULL: drawn. @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT. */
 GAP_NODISCARD int globe_call(struct globe *g, const struct globe_call *call,
                              const struct globe_push *push);
+
+/* --- by hand: what no honest server would do (globe_hand.c) ------------------------------------
+ */
+
+/**
+ * Push bytes where an Updates object should be. They belong to no event. What they may touch is no
+ * longer held to completeness: say so by globe_untrusted.
+ * @param bytes Copied.
+ */
+void globe_push_bytes(struct globe *g, gap_bytes_t bytes, const struct globe_push *push);
+/** The account made a call and this is its result, @p ms from now: gap_engine_result. Copied. */
+void globe_result_bytes(struct globe *g, gap_bytes_t query, gap_bytes_t result, uint32_t ms);
+/** globe_rule for GLOBE_GIVEN: what is answered are these bytes. Copied. @return as globe_rule. */
+GAP_NODISCARD int globe_rule_given(struct globe *g, const struct globe_rule *rule,
+                                   gap_bytes_t answer);
+/** A box whose contents no honest server made: it is judged that the engine becomes quiet and keeps
+ * the order, not what arrives. @param channel 0: the boxes of the account. */
+void globe_untrusted(struct globe *g, int64_t channel);
+/** Before anything has happened: server and account stand at these numbers; 0: as it is. */
+void globe_begin(struct globe *g, int32_t pts, int32_t qts, int32_t seq);
+/** Before globe_start: what an earlier process has stored (copied); NULL: nothing. Without this
+ * call a world begins with nothing stored. @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT as of
+ * gap_engine_open. */
+GAP_NODISCARD int globe_stored(struct globe *g, const gap_engine_state_t *state);
 
 /* --- what came of it ------------------------------------------------------------------------ */
 
