@@ -650,8 +650,21 @@ void gap_feed_freeze(struct gap_feed *f)
     gap_timer_stop(f->engine->rt, &f->wait);
 }
 
+/* No difference brings a container: once it is through, those that are missing are waited for no
+ * longer, whatever the answer says about seq. What is late is delivered when it comes. */
+static void pass_containers(struct gap_feed *f)
+{
+    const struct gap_node *first = gap_held_first(&f->held);
+    int32_t *position = &f->track->core.position;
+
+    if (f->track->sequence != GAP_SEQUENCE_SEQ || first == NULL) return;
+    if (first->update.pts - first->update.pts_count > *position)
+        *position = first->update.pts - first->update.pts_count;
+}
+
 void gap_feed_thaw(struct gap_feed *f, bool resynced)
 {
+    pass_containers(f);
     f->track->core.mode = GAP_MODE_REPLAYING;
     f->asked = true;
     if (f->updater->useless >= GAP_FRUITLESS_MAX) {
