@@ -160,6 +160,7 @@ void gap_engine_drop_lost(gap_engine_t *e, struct gap_track *track)
     if (!track->lost || track->feed != NULL || track->queued > 0 || track->ring != NULL) return;
     if (!unlisted || !unheard) return; /* it has to be handed over first */
     if (e->last_track == track) e->last_track = NULL;
+    gap_watch_forget(e, track);
     (void)gap_map_remove(&e->channels, (uint64_t)track->channel_id);
     gap_pool_put(&e->tracks, track);
 }
@@ -249,6 +250,7 @@ static void house_due(gap_rt_t *rt, gap_timer_t *timer)
     }
     if (now_us >= e->quiet_since_us + e->config.limits.idle_us) {
         e->quiet_since_us = now_us;
+        gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_SILENCE);
         if (e->started) gap_updater_want(&e->updater, 0);
     }
     /* A timer that has just fired left its place free, so this can't fail either. */
@@ -264,6 +266,7 @@ void gap_engine_sweep_later(gap_engine_t *e)
 
 void gap_engine_missed(gap_engine_t *e)
 {
+    gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_MISSED);
     e->missed = e->caught_up; /* before that all of it is news, or nothing */
     gap_updater_want(&e->updater, 0);
 }
@@ -274,6 +277,7 @@ void gap_engine_undecodable(gap_engine_t *e)
 
     if (e->closing) return;
     e->count.undecodable++;
+    gap_tap(e, NULL, GAP_DECISION_UNDECODABLE);
     if (e->undecodable) return;
     if (now_us >= e->undecodable_us) {
         e->undecodable_us = now_us + GAP_ENGINE_UNDECODABLE_US;
@@ -307,6 +311,7 @@ static void engine_free(gap_engine_t *e)
     }
     gap_node_forget_copy(e);
     gap_free(e->alloc, e->changed);
+    gap_watch_fini(e);
     gap_peers_fini(&e->peers);
     gap_map_fini(&e->channels);
     gap_pool_fini(&e->nodes);
@@ -458,6 +463,7 @@ static void init_parts(gap_engine_t *e)
     STAILQ_INIT(&e->hashless);
     gap_map_init(&e->channels, alloc);
     gap_peers_init(&e->peers, alloc);
+    gap_watch_init(e);
     gap_copies_init(&e->copies, alloc);
     gap_pool_init(&e->nodes, alloc, sizeof(struct gap_node), GAP_NODE_SLAB);
     gap_pool_init(&e->tracks, alloc, sizeof(struct gap_track), TRACK_SLAB);

@@ -34,6 +34,7 @@ static void arrive(gap_engine_t *e, struct gap_node *n)
 static void shed(gap_engine_t *e, uint16_t flags)
 {
     e->count.shed++;
+    gap_tap(e, NULL, GAP_DECISION_SHED);
     if ((flags & GAP_ITEM_TYPING) == 0) e->shed_untold++;
 }
 
@@ -47,6 +48,7 @@ static void starved(struct intake *in, struct gap_track *track)
         return;
     }
     track->behind = true;
+    gap_tap(in->e, track, GAP_DECISION_STARVED);
     gap_mark(in->e, track);
     gap_engine_sweep_later(in->e);
 }
@@ -63,7 +65,8 @@ static bool has_room(struct intake *in, struct gap_track *track)
         gap_mark(e, track);
         if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
     }
-    e->count.behind++;
+    gap_watch_count(e, track, GAP_WATCH_BEHIND);
+    gap_tap(e, track, GAP_DECISION_BEHIND);
     if (in->result == 0) in->result = GAP_BEHIND;
     return false;
 }
@@ -295,7 +298,10 @@ static void take_in(struct intake *in)
         u->seq = 0;
     }
     in->fresh = u->seq == 0 || gap_window_add(&e->window, u->seq);
-    if (!in->fresh) e->count.duplicates++;
+    if (!in->fresh) {
+        gap_watch_count(e, &e->common[GAP_SEQUENCE_SEQ], GAP_WATCH_DUPLICATE);
+        gap_tap_at(e, &e->common[GAP_SEQUENCE_SEQ], GAP_DECISION_SEEN, u->seq, 0);
+    }
     learn(in);
     if ((u->flags & (GAP_ITEM_EARLY | GAP_ITEM_AT_ONCE)) != 0) {
         while (gap_updates_next(u, &item)) {

@@ -8,8 +8,9 @@
  *   update_loop.c   fetches differences until its sequence is whole
  *   update_ask.c    the queries, and what the answers mean
  *   engine_mark.c   the watermarks: what may be stored
+ *   engine_watch.c  the tap, the counters, the events of lost ranges
  *
- * A sequence costs a `gap_track` for ever (40 bytes and its place in the map) and a `gap_active`
+ * A sequence costs a `gap_track` for ever (64 bytes and its place in the map) and a `gap_active`
  * only while something is held, fetched or waited for. Updates that fit are delivered without one.
  */
 #ifndef GAP_LOOPS_ENGINE_INTERNAL_H
@@ -58,6 +59,17 @@ struct gap_feed;
 struct gap_updater;
 STAILQ_HEAD(gap_node_list, gap_node);
 STAILQ_HEAD(gap_updater_list, gap_updater);
+
+/** What a sequence counts besides applied updates. */
+enum gap_watch_what {
+    GAP_WATCH_DUPLICATE = 0,
+    GAP_WATCH_GAP,
+    GAP_WATCH_HEALED,
+    GAP_WATCH_FETCHED,
+    GAP_WATCH_ABANDONED,
+    GAP_WATCH_BEHIND,
+    GAP_WATCH_KINDS
+};
 
 enum gap_node_kind {
     NODE_UPDATE = 0,
@@ -119,8 +131,11 @@ struct gap_track {
     bool handed_unfinished : 1; /* as what it was handed over last */
     bool restored : 1;          /* from a former run, and no difference has been through since */
     bool ask : 1;               /* from a former run, unfinished: asked at the start */
+    bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
+    uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
+    int32_t last_id;            /* highest id of a new message delivered */
 };
-_Static_assert(sizeof(struct gap_track) <= 48, "a sequence costs as little as that");
+_Static_assert(sizeof(struct gap_track) <= 64, "a sequence costs as little as that");
 
 /** The feeder: what a sequence needs while something is held or waited for. */
 struct gap_feed {
@@ -134,6 +149,7 @@ struct gap_feed {
     uint32_t wait_us;    /* and how long it waits */
     int32_t opened_from; /* position before the hole */
     int32_t frozen_at;   /* position when the question was ordered */
+    uint64_t frozen_us;  /* and when that was */
     uint8_t fruitless;   /* differences in a row that did not move the position */
     int32_t until;       /* what overlapped the position ends here; 0: none */
     bool asked;          /* a difference has been through since the wait began */
@@ -181,7 +197,9 @@ struct gap_updater {
     uint8_t useless;  /* answers without progress in a row */
     uint8_t unreadable; /* that could not be read, in a row */
     int32_t want_pts;   /* highest hint since the last question; 0: none */
+    int32_t hinted;     /* highest hint since it was idle; 0: none */
     int32_t before;     /* position before what is being delivered */
+    int32_t top_id;     /* newest message that a TOO_LONG named; 0: none */
     uint64_t pause_us;  /* last back-off; 0: none */
     uint64_t asked_us;  /* when the question went out */
     struct gap_updater_answer answer;
@@ -223,6 +241,8 @@ struct gap_engine {
     uint32_t plain_count; /* of these without a sequence */
     struct gap_node_list failed;
     uint64_t shed_untold;
+    gap_map_t records; /* what sequences have counted */
+    gap_pool_t record_pool;
 
     struct gap_track common[3]; /* by gap_sequence_kind_t */
     struct gap_feed feeds[3];
@@ -416,5 +436,7 @@ static inline bool gap_updater_is_common(const struct gap_updater *u)
 {
     return u->track == NULL;
 }
+
+#include "loops/engine_watch.h"
 
 #endif

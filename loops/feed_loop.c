@@ -65,6 +65,7 @@ static uint32_t wait_of(struct gap_feed *f)
 static bool arm(struct gap_feed *f)
 {
     f->wait_us = wait_of(f);
+    gap_tap_at(f->engine, f->track, GAP_DECISION_WAIT, -1, f->wait_us);
     return gap_timer_start(f->engine->rt, &f->wait, f->opened_us + f->wait_us) == 0;
 }
 
@@ -103,7 +104,7 @@ static void open_episode(struct gap_feed *f, int32_t to, uint64_t since_us)
     f->sampled = false;
     f->opened_us = since_us;
     f->opened_from = f->track->core.position;
-    e->count.gaps++;
+    gap_watch_count(e, f->track, GAP_WATCH_GAP);
     tell_gap(f, GAP_EVENT_GAP_OPENED, false, to);
     if (gap_loop_is_closing(&f->loop)) return;
     if (!arm(f)) gap_updater_want(f->updater, 0); /* don't wait then */
@@ -117,11 +118,9 @@ static void close_episode(struct gap_feed *f, bool fetched, bool resynced)
     gap_timer_stop(f->engine->rt, &f->wait);
     if (resynced) return;
     sample(f, fetched);
-    if (fetched) {
-        f->engine->count.fetched++;
-    } else {
-        f->engine->count.healed++;
-    }
+    gap_watch_count(f->engine, f->track, fetched ? GAP_WATCH_FETCHED : GAP_WATCH_HEALED);
+    gap_tap_at(f->engine, f->track, fetched ? GAP_DECISION_FILLED : GAP_DECISION_HEALED, -1,
+               f->engine->rt->now_us - f->opened_us);
     tell_gap(f, GAP_EVENT_GAP_FILLED, fetched, f->track->core.position);
 }
 
@@ -135,6 +134,7 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
         if (gap_timer_start(rt, &f->wait, rt->now_us + GAP_WAIT_REST_US) == 0) return;
     }
     f->expired = true;
+    gap_tap(f->engine, f->track, GAP_DECISION_WAIT_OVER);
     if (f->track->core.mode == GAP_MODE_WAITING) gap_updater_want(f->updater, 0);
 }
 
@@ -146,7 +146,8 @@ static void no_room(gap_engine_t *e, struct gap_track *track, struct gap_node *n
 {
     track->behind = true;
     gap_mark(e, track);
-    e->count.behind++;
+    gap_watch_count(e, track, GAP_WATCH_BEHIND);
+    gap_tap_node(n, GAP_DECISION_STARVED, track->core.position);
     if (n->kind == NODE_CONTAINER && !STAILQ_EMPTY(&n->u.rest)) {
         e->count.shed++;
         e->shed_untold++;
@@ -191,13 +192,8 @@ void gap_feed_drop(struct gap_feed *f)
 
 static void reset_told(gap_engine_t *e, struct gap_track *track, int32_t from)
 {
-    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, track);
-
     gap_mark_fallen(e, track);
-    ev.from = from;
-    ev.to = track->core.position;
-    ev.reason = GAP_REASON_RESET;
-    gap_engine_tell(e, &ev);
+    gap_watch_lost(e, track, from, track->core.position, GAP_REASON_RESET, 0);
 }
 
 /* Of the same channel's read marks only a higher one is news. */
@@ -215,7 +211,7 @@ static bool read_is_news(struct gap_track *track, const struct gap_node *n)
 
 static void drop_duplicate(struct gap_node *n)
 {
-    n->engine->count.duplicates++;
+    gap_watch_count(n->engine, n->track, GAP_WATCH_DUPLICATE);
     gap_node_free(n);
 }
 
@@ -224,6 +220,7 @@ static void deliver(struct gap_node *n)
     if (n->kind == NODE_CONTAINER) {
         gap_node_deliver_rest(n);
     } else if ((n->update.flags & GAP_ITEM_NO_COUNT) != 0 && !read_is_news(n->track, n)) {
+        gap_tap_node(n, GAP_DECISION_OLD_READ, n->track->core.position);
         drop_duplicate(n);
     } else {
         gap_node_deliver(n);
@@ -272,6 +269,7 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
         ask_from_the_beginning(f);
     else if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
         track->core.position = n->update.pts - n->update.pts_count;
+    gap_tap_node(n, GAP_DECISION_UNKNOWN_PEER, track->core.position);
     if (hold(f, n)) gap_updater_want(f->updater, 0);
     return true;
 }
@@ -402,6 +400,7 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
     if (track->core.mode == GAP_MODE_FETCHING && track->feed->open) came_late(track, n);
     enum gap_verdict v =
         gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
+    gap_tap_judged(n, v, before);
     take_judged(e, track, n, v, before);
     if (track->behind) look_behind(e, track);
 }
@@ -410,6 +409,7 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 
 static void replayed(struct gap_feed *f, struct gap_node *n, enum gap_verdict v, int32_t before)
 {
+    gap_tap_replayed(n, v, before);
     if (v == GAP_VERDICT_DUPLICATE || v == GAP_VERDICT_OVERLAP) {
         if (v == GAP_VERDICT_OVERLAP && n->update.pts > f->until) f->until = n->update.pts;
         drop_duplicate(n);
@@ -458,20 +458,18 @@ static void give_up(struct gap_feed *f)
 {
     gap_sequence_t *core = &f->track->core;
     const struct gap_node *first = gap_held_first(&f->held);
-    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, f->track);
+    int32_t from = core->position;
 
-    ev.from = core->position;
-    ev.reason = GAP_REASON_NO_PROGRESS;
     if (first != NULL && first->update.pts - first->update.pts_count > core->position)
         core->position = first->update.pts - first->update.pts_count;
-    ev.to = core->position;
     gap_mark(f->engine, f->track);
     f->fruitless = 0;
     f->until = 0;
     close_episode(f, true, true);
     core->mode = GAP_MODE_REPLAYING;
     gap_loop_signal(f->engine->rt, &f->loop);
-    if (ev.to != ev.from) gap_engine_tell(f->engine, &ev);
+    if (core->position == from) return;
+    gap_watch_lost(f->engine, f->track, from, core->position, GAP_REASON_NO_PROGRESS, 0);
 }
 
 /* A difference did not bring what is missing. It may be late at the server's: ask again, later and
@@ -543,6 +541,7 @@ static bool deliver_difference(struct gap_feed *f)
         n->update.maybe_repeated =
             u->difference.kind == GAP_DIFFERENCE_TOO_LONG || f->track->restored;
         if (gap_updater_is_foreign(u, &item)) {
+            gap_tap_at(e, f->track, GAP_DECISION_PASSED_ON, item.pts, 0);
             if (!gap_engine_pass_on(e, &item, n)) {
                 u->difference = before; /* this very item again when there is memory */
                 gap_engine_sweep_later(e);
@@ -552,6 +551,7 @@ static bool deliver_difference(struct gap_feed *f)
             bool qts = gap_updater_is_common(u) && item.box == GAP_BOX_QTS;
             n->track = qts ? &e->common[GAP_SEQUENCE_QTS] : f->track;
             n->update.pts = -1;
+            gap_tap_node(n, GAP_DECISION_FETCHED, n->track->core.position);
             gap_node_deliver(n);
         }
         if (e->closing) return false;
@@ -584,11 +584,13 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
         int32_t start = n->update.pts - n->update.pts_count;
         (void)take_held(f);
         if (start >= from) {
+            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
             from = n->update.pts;
             deliver(n);
         } else if (to == INT32_MAX) { /* of the new count */
             STAILQ_INSERT_TAIL(&later, n, next);
         } else {
+            gap_tap_node(n, GAP_DECISION_COVERED, from);
             drop_duplicate(n);
         }
     }
@@ -647,6 +649,7 @@ void gap_feed_freeze(struct gap_feed *f)
 {
     f->track->core.mode = GAP_MODE_FETCHING;
     f->frozen_at = f->track->core.position;
+    f->frozen_us = gap_rt_now_us(f->engine->rt);
     gap_timer_stop(f->engine->rt, &f->wait);
 }
 

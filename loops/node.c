@@ -246,13 +246,13 @@ void gap_node_deliver(struct gap_node *n)
 {
     gap_engine_t *e = n->engine;
 
-    if (n->kind != NODE_UPDATE || e->closing) {
+    if (n->kind != NODE_UPDATE || e->closing || gap_watch_withholds(e, n)) {
         node_put(n);
         return;
     }
     n->state = NODE_HANDLING;
     if (!e->caught_up && n->track != NULL && n->track->restored) n->update.maybe_repeated = true;
-    e->count.applied++;
+    gap_watch_applied(e, n);
     int r = e->config.handler(&n->update, e->config.handler_data);
     if (r == 0) {
         node_put(n);

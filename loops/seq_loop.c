@@ -26,10 +26,13 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     track->lost = false;
     if (track->core.position == 0 && hint > 0 && e->fresh && !e->caught_up &&
         track->core.mode == GAP_MODE_LIVE) {
+        gap_tap_at(e, track, GAP_DECISION_BASE, hint, 0);
         track->core.position = hint;
         return;
     }
-    if (hint > 0 && track->core.position >= hint) return;
+    bool in_step = hint > 0 && track->core.position >= hint;
+    gap_tap_at(e, track, in_step ? GAP_DECISION_IN_STEP : GAP_DECISION_CHANNEL_MOVED, hint, 0);
+    if (in_step) return;
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) {
         track->behind = true;
@@ -68,6 +71,7 @@ static void take(gap_engine_t *e, struct gap_node *n)
         if (is_silent_call(n)) gap_feed_settle(e, n->track);
         if (e->closing || is_no_concern(n)) {
             if (n->track != NULL) {
+                gap_tap_node(n, GAP_DECISION_IGNORED, n->track->core.position);
                 n->track->queued--;
                 if (!e->closing) gap_mark(e, n->track);
             }
@@ -76,6 +80,7 @@ static void take(gap_engine_t *e, struct gap_node *n)
             gap_feed_take(e, n->track, n);
         } else {
             e->plain_count--;
+            gap_tap_node(n, GAP_DECISION_PLAIN, 0);
             gap_node_deliver(n);
         }
         return;
@@ -83,10 +88,12 @@ static void take(gap_engine_t *e, struct gap_node *n)
         too_long(e, n);
         return;
     case NODE_PTS_CHANGED:
+        gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_PTS_CHANGED);
         gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
         gap_node_free(n);
         return;
     case NODE_FETCH:
+        gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_UNKNOWN_PEER);
         gap_updater_want(&e->updater, 0);
         gap_node_free(n);
         return;

@@ -112,21 +112,18 @@ static int ask_channel(struct gap_updater *u)
 int gap_updater_ask(struct gap_updater *u)
 {
     u->asked_anew = u->anew;
+    if (u->engine->config.tap != NULL) gap_tap_question(u);
     return gap_updater_is_common(u) ? ask_common(u) : ask_channel(u);
 }
 
 /* ---- positions ---- */
 
-static void resynced(struct gap_updater *u, const struct gap_track *track, int32_t from,
+static void resynced(struct gap_updater *u, struct gap_track *track, int32_t from,
                      gap_engine_reason_t why)
 {
-    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, track);
-
     u->resynced = true;
-    ev.from = from;
-    ev.to = track->core.position;
-    ev.reason = why;
-    gap_engine_tell(u->engine, &ev);
+    gap_watch_lost(u->engine, track, from, track->core.position, why, u->top_id);
+    u->top_id = 0;
 }
 
 static void move(struct gap_updater *u, struct gap_track *track, int32_t position)
@@ -269,6 +266,7 @@ static void again(struct gap_updater *u)
  * is missing. */
 static void useless(struct gap_updater *u)
 {
+    gap_tap(u->engine, u->feed->track, GAP_DECISION_USELESS);
     if (++u->useless >= GAP_FRUITLESS_MAX) {
         gap_updater_finish(u);
     } else {
@@ -290,6 +288,7 @@ static void too_long_again(struct gap_updater *u)
 /* The answer can't be decoded, now or ever: go on from where the server says that it is. */
 static void unreadable(struct gap_updater *u, int error)
 {
+    gap_tap_failure(u, GAP_DECISION_UNREADABLE, error, 0);
     if (error != GAP_E_NOMEM && ++u->unreadable >= GAP_UNREADABLE_MAX) {
         u->anew = true;
         u->anew_why = GAP_REASON_UNREADABLE;
@@ -341,6 +340,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
 
     u->anew = false;
     u->anew_why = GAP_REASON_NONE;
+    gap_tap_at(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_STATE, s->pts, 0);
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
@@ -388,6 +388,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         unreadable(u, r);
         return;
     }
+    gap_tap_answer(u);
     learn(e, d);
     switch (d->kind) {
     case GAP_DIFFERENCE_EMPTY:
@@ -431,6 +432,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     }
     u->anew = false;
     u->want = false;
+    gap_tap_at(u->engine, u->track, GAP_DECISION_STATE, pts, 0);
     u->track->core.position = pts;
     gap_mark_fallen(u->engine, u->track);
     if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
@@ -456,6 +458,7 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
     const struct gap_difference *d = &u->difference;
     int32_t from = u->track->core.position;
 
+    u->top_id = d->top_message;
     if (!d->has_pts) {
         u->anew = true;
         u->anew_why = GAP_REASON_TOO_LONG;
@@ -498,6 +501,7 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
         unreadable(u, r);
         return;
     }
+    gap_tap_answer(u);
     learn(e, d);
     switch (d->kind) {
     case GAP_DIFFERENCE_EMPTY:
@@ -526,6 +530,9 @@ void gap_updater_answered(struct gap_updater *u)
 
     u->answer.have = false;
     u->answer.packet = NULL;
+    if (a.status < 0)
+        gap_tap_failure(u, a.status == GAP_E_RPC ? GAP_DECISION_REFUSED : GAP_DECISION_NO_ANSWER,
+                        a.status, a.status == GAP_E_RPC ? a.refusal.code : 0);
     /* Only now: an engine on its own knows the time in ticks. */
     if (a.status == 0) gap_wait_rtt(&e->wait, gap_rt_now_us(e->rt) - u->asked_us);
     if (a.status == GAP_E_RPC) {

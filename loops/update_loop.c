@@ -63,6 +63,7 @@ void gap_updater_want(struct gap_updater *u, int32_t hint)
     if (u->engine->closing) return;
     if (hint > 0) {
         if (hint > u->want_pts) u->want_pts = hint;
+        if (hint > u->hinted) u->hinted = hint;
     } else {
         u->want = true;
     }
@@ -123,6 +124,7 @@ static void wait_for_hash(struct gap_updater *u)
 
     u->track->hash_tried = true;
     u->state = UPDATER_HASH;
+    gap_tap(e, u->track, GAP_DECISION_NO_HASH);
     u->listed = true;
     STAILQ_INSERT_TAIL(&e->hashless, u, next);
     gap_updater_want(&e->updater, 0);
@@ -144,19 +146,17 @@ static void give_up(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
     const struct gap_node *first = gap_held_first(&u->feed->held);
-    gap_engine_event_t ev = gap_engine_event(GAP_EVENT_RESYNCHRONISED, u->track);
+    int32_t from = u->track->core.position;
+    int32_t to = first == NULL ? u->want_pts : first->update.pts - first->update.pts_count;
 
-    ev.from = u->track->core.position;
-    ev.to = first == NULL ? u->want_pts : first->update.pts - first->update.pts_count;
-    ev.reason = GAP_REASON_NO_HASH;
     u->want = false;
     u->want_pts = 0;
     u->probe = false;
     forget_behind(u->feed);
-    if (ev.to > u->track->core.position) u->track->core.position = ev.to;
+    if (to > from) u->track->core.position = to;
     gap_mark(e, u->track);
     u->resynced = true;
-    if (u->track->core.position > 0) gap_engine_tell(e, &ev);
+    if (u->track->core.position > 0) gap_watch_lost(e, u->track, from, to, GAP_REASON_NO_HASH, 0);
     if (!e->closing) gap_updater_finish(u);
 }
 
@@ -217,6 +217,7 @@ void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine
     }
     u->state = UPDATER_BACKOFF;
     if (gap_timer_start(e->rt, &u->retry, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
+    gap_tap_at(e, u->feed->track, GAP_DECISION_LATER, -1, pause_us);
     ev.error = error;
     ev.error_code = code;
     ev.reason = why;
@@ -244,6 +245,7 @@ void gap_updater_finish(struct gap_updater *u)
         return;
     }
     u->want_pts = 0;
+    u->hinted = 0;
     u->state = UPDATER_IDLE;
     for_each_feed(u, thaw);
     for_each_feed(u, forget_restored);

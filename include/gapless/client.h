@@ -88,7 +88,10 @@ typedef enum gap_event_kind {
     GAP_CLIENT_CAUGHT_UP,       /* what was missed before the start has been handed to handlers */
     GAP_CLIENT_GAP_OPENED,      /* an update is missing behind `from`; one that ends at `to` came */
     GAP_CLIENT_GAP_FILLED,      /* whole again up to `to` after `us`; `fetched`: by a difference */
-    GAP_CLIENT_RESYNCHRONISED,  /* what lay between `from` and `to` can't be had; `text`: why */
+    GAP_CLIENT_GAP_ABANDONED,   /* what lay between `from` and `to` can't be had, though the server
+                                   never said so; `text`: why */
+    GAP_CLIENT_RESYNCHRONISED,  /* the server says that it can't tell what lay between `from` and
+                                   `to`; `text`: why. `last_id` and `top_id` say what is missed */
     GAP_CLIENT_CHANNEL_LOST,    /* no access to channel_id any more */
     GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error` */
     GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
@@ -148,7 +151,10 @@ typedef struct gap_event {
     int64_t channel_id; /* of GAP_BOX_CHANNEL */
     int32_t from;
     int32_t to;
-    uint64_t us; /* microseconds */
+    int32_t last_id; /* GAP_ABANDONED, RESYNCHRONISED: highest id of a new message delivered of that
+                        channel, or of the common box; 0: none */
+    int32_t top_id;  /* the same: the newest message that the server names; 0: none */
+    uint64_t us;     /* microseconds */
     bool fetched;
     const gap_sign_in_t *sign_in; /* SIGN_IN */
 } gap_event_t;

@@ -25,6 +25,7 @@
 #ifndef GAPLESS_ENGINE_H
 #define GAPLESS_ENGINE_H
 
+#include <gapless/decision.h>
 #include <gapless/update.h>
 
 #ifdef __cplusplus
@@ -96,14 +97,6 @@ typedef void (*gap_answer_cb)(void *answer_arg, const gap_answer_t *answer);
  */
 typedef int (*gap_invoke_cb)(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);
 
-/** Which ordered stream. */
-typedef enum gap_sequence_kind {
-    GAP_SEQUENCE_COMMON = 0, /* pts of private chats and basic groups */
-    GAP_SEQUENCE_QTS,
-    GAP_SEQUENCE_SEQ, /* order of containers */
-    GAP_SEQUENCE_CHANNEL
-} gap_sequence_kind_t;
-
 /** What the engine tells. */
 typedef enum gap_engine_event_kind {
     /** The state is known (fresh: asked from the server; or handed over); updates flow. Once. */
@@ -116,8 +109,13 @@ typedef enum gap_engine_event_kind {
     /** The sequence is whole again, up to `to`; `fetched`: a difference was needed. `us`: how long
      * it was held up. */
     GAP_EVENT_GAP_FILLED,
-    /** The server can't tell what lay between `from` and `to` (difference too long, reset, no
-     * access): these events are lost to the sequence; `reason` is why. from or to 0: not known. */
+    /** What lay between `from` and `to` can't be had, though the server never said so: its answers
+     * don't bring it, can't be decoded, or the channel can't be asked. These events are lost to the
+     * sequence; `reason` is why. */
+    GAP_EVENT_GAP_ABANDONED,
+    /** The server says that it can't tell what lay between `from` and `to` (difference too long,
+     * reset, position refused): these events are lost to the sequence; `reason` is why. from or to
+     * 0: not known. `last_id` and `top_id` are what gap_engine_backfill wants to know. */
     GAP_EVENT_RESYNCHRONISED,
     /** No access to the channel any more (`error`); its state is dropped. */
     GAP_EVENT_CHANNEL_LOST,
@@ -151,6 +149,11 @@ typedef struct gap_engine_event {
     int64_t channel_id; /* GAP_SEQUENCE_CHANNEL, else 0 */
     int32_t from;       /* position before */
     int32_t to;         /* position after */
+    /** GAP_ABANDONED, RESYNCHRONISED: the highest id of a new message that was delivered of this
+     * channel, or of the common box, since the engine was opened; 0: none. */
+    int32_t last_id;
+    /** The same: the id of the newest message that the server names; 0: it names none. */
+    int32_t top_id;
     int error;          /* negative, or 0 */
     int32_t error_code; /* rpc_error's code if error is GAP_E_RPC */
     gap_engine_reason_t reason;
@@ -229,6 +232,11 @@ typedef struct gap_engine_config {
      * in GAP_ENGINE_TAIL_SWEEP_US). */
     bool tail_sweep;
     gap_engine_limits_t limits;
+    /** The account's own messages (sent by whichever of its devices), and all that is in the chat
+     * with itself, move positions but reach no handler; nor does updateMessageID. Edits, deletes
+     * and read marks do, whoever caused them: an edit of an own message may be somebody's reaction.
+     */
+    bool no_own_updates;
     uint64_t jitter_seed; /* any; two accounts should differ */
     gap_invoke_cb invoke; /* required */
     void *invoke_arg;
@@ -241,6 +249,8 @@ typedef struct gap_engine_config {
      * was): called once, from a tick or from gap_engine_open. May be NULL. */
     void (*changed)(void *data);
     void *changed_data;
+    gap_engine_tap_cb tap; /* takes every decision; NULL: none */
+    void *tap_data;
     /** Users (Vector<User>) and chats (Vector<Chat>) that came with updates or results and are not
      * the same as just before; the engine has learned them. Borrowed. From ticks, gap_engine_feed
      * and gap_engine_result; only gap_engine_peer and gap_engine_access_hash
@@ -280,7 +290,25 @@ typedef struct gap_engine_counters {
     uint64_t active;         /* of these: with a record for activity now */
     uint64_t undecodable;    /* objects that could not be read */
     uint64_t failed_handler; /* handlers that failed */
+    uint64_t abandoned;      /* ranges that could not be had: GAP_ABANDONED and RESYNCHRONISED */
+    uint64_t own;            /* of the account itself, kept back (no_own_updates) */
 } gap_engine_counters_t;
+
+/** Of one sequence, since the engine was opened; `missing` and `lag_us` are of now. */
+typedef struct gap_engine_sequence {
+    int32_t position;    /* handlers that are still at work included; 0: not known */
+    int32_t last_id;     /* highest id of a new message delivered; 0: none */
+    uint64_t applied;    /* updates handed to the handler */
+    uint32_t duplicates; /* dropped: had been applied */
+    uint32_t gaps;       /* opened */
+    uint32_t healed;     /* closed by pushes */
+    uint32_t fetched;    /* closed by a difference */
+    uint32_t abandoned;  /* ranges that could not be had */
+    uint32_t behind;     /* updates dropped on purpose, to be fetched */
+    uint32_t held;       /* updates that wait behind a gap or a difference now */
+    uint32_t missing;    /* events known to have happened that are neither applied nor held */
+    uint64_t lag_us;     /* for how long it has known that something is missing; 0: it is whole */
+} gap_engine_sequence_t;
 
 /**
  * Make an engine. It holds what it is fed, and asks nothing, until gap_engine_start.
@@ -441,6 +469,28 @@ GAP_API GAP_NODISCARD int gap_engine_know(gap_engine_t *engine, gap_peer_t peer,
  * The thread.
  */
 GAP_API void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters_t *out);
+
+/**
+ * The counters of one sequence now.
+ *
+ * @param engine      Borrowed.
+ * @param channel_id  Of GAP_SEQUENCE_CHANNEL; else 0.
+ * @param out         Set if true is returned.
+ * @return true; false nothing is known of that channel.
+ * The thread.
+ */
+GAP_API bool gap_engine_sequence(const gap_engine_t *engine, gap_sequence_kind_t kind,
+                                 int64_t channel_id, gap_engine_sequence_t *out);
+/**
+ * How far behind the account is: looks at every sequence, a few milliseconds for a million.
+ *
+ * @param engine   Borrowed.
+ * @param missing  Sum of what the sequences miss (containers not counted). Set.
+ * @return for how long the one that has waited longest has known it, in microseconds; 0: nothing is
+ *         known to be missing.
+ * The thread.
+ */
+GAP_API uint64_t gap_engine_lag(const gap_engine_t *engine, uint64_t *missing);
 
 /**
  * Positions now, handlers that are still at work included: to look at. What may be stored is handed

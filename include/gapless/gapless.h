@@ -6,6 +6,7 @@
 
 #include <gapless/base.h>
 #include <gapless/client.h>
+#include <gapless/decision.h>
 #include <gapless/engine.h>
 #include <gapless/message.h>
 #include <gapless/store.h>

@@ -19,6 +19,7 @@ static gap_log_level_t level_of(gap_event_kind_t kind)
     case GAP_CLIENT_FATAL:
     case GAP_CLIENT_SIGNED_OUT:
         return GAP_LOG_ERROR;
+    case GAP_CLIENT_GAP_ABANDONED:
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
@@ -145,6 +146,8 @@ static gap_event_t event_of(gap_event_kind_t kind, const gap_engine_event_t *e)
         .channel_id = e->channel_id,
         .from = e->from,
         .to = e->to,
+        .last_id = e->last_id,
+        .top_id = e->top_id,
         .us = e->us,
         .fetched = e->fetched,
     };
@@ -153,6 +156,10 @@ static gap_event_t event_of(gap_event_kind_t kind, const gap_engine_event_t *e)
 static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const char *sequence)
 {
     switch (e->kind) {
+    case GAP_EVENT_GAP_ABANDONED:
+        client_emit(c, event_of(GAP_CLIENT_GAP_ABANDONED, e), "%s: given up from %d to %d: %s",
+                    sequence, e->from, e->to, reason_of(e->reason));
+        break;
     case GAP_EVENT_RESYNCHRONISED:
         client_emit(c, event_of(GAP_CLIENT_RESYNCHRONISED, e), "%s: lost from %d to %d: %s",
                     sequence, e->from, e->to, reason_of(e->reason));

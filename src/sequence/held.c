@@ -161,6 +161,27 @@ void *gap_held_ahead(const gap_held_t *h, uint32_t i)
     return i < h->ahead_count ? h->ahead[(h->ahead_at + i) % GAP_HELD_AHEAD].value : NULL;
 }
 
+static void reach(gap_held_slot_t slot, int32_t *end, int64_t *events)
+{
+    int64_t begin = (int64_t)(slot.key >> 32);
+    int64_t count = (int64_t)(slot.key >> ORDER_BITS & COUNT_MAX);
+
+    if (begin + count > *end)
+        *end = begin + count > INT32_MAX ? INT32_MAX : (int32_t)(begin + count);
+    *events += count;
+}
+
+void gap_held_reach(const gap_held_t *h, int32_t *end, int64_t *events)
+{
+    const gap_held_slot_t *slots = h->slots == NULL ? h->few : h->slots;
+
+    *end = 0;
+    *events = 0;
+    for (uint32_t i = 0; i < heap_count(h); i++) reach(slots[i], end, events);
+    for (uint32_t i = 0; i < h->ahead_count; i++)
+        reach(h->ahead[(h->ahead_at + i) % GAP_HELD_AHEAD], end, events);
+}
+
 void *gap_held_take(gap_held_t *h)
 {
     gap_held_slot_t first;

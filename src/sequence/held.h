@@ -47,6 +47,9 @@ GAP_NODISCARD int gap_held_insert(gap_held_t *h, int32_t position, int32_t count
 void *gap_held_first(const gap_held_t *h);
 /** The one whose turn comes when @p i more have been taken, if it is known yet; else NULL. */
 void *gap_held_ahead(const gap_held_t *h, uint32_t i);
+/** How far they reach: the highest end (0: nothing is held), and the sum of their counts, of which
+ * each counts as 4095 at most. */
+void gap_held_reach(const gap_held_t *h, int32_t *end, int64_t *events);
 /** Take the first; NULL if there is none. The array goes back with the last. */
 void *gap_held_take(gap_held_t *h);
 

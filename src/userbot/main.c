@@ -208,6 +208,7 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
         app->flowing = true;
         account_started(app);
         break;
+    case GAP_CLIENT_GAP_ABANDONED:
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:

@@ -100,7 +100,8 @@ static int on_update(gap_update_t *update, void *data)
 static void on_event(void *data, const gap_engine_event_t *event)
 {
     (void)data;
-    if (event->kind == GAP_EVENT_RESYNCHRONISED || event->kind == GAP_EVENT_HANDLER_FAILED)
+    if (event->kind == GAP_EVENT_RESYNCHRONISED || event->kind == GAP_EVENT_GAP_ABANDONED ||
+        event->kind == GAP_EVENT_HANDLER_FAILED)
         fprintf(stderr, "event %d of sequence %d: %d to %d\n", (int)event->kind,
                 (int)event->sequence, (int)event->from, (int)event->to);
 }

@@ -473,7 +473,7 @@ START_TEST(channel_hash_never_comes)
     feed();
     world_run(&w, 10000);
     world_expect(&w, "[   0] difference from 10\n[  20] apply 7:50\n"
-                     "[ 600] channel 7 resynchronised 50..51: no hash\n[ 600] edit 7:50\n");
+                     "[ 600] channel 7 abandoned 50..51: no hash\n[ 600] edit 7:50\n");
     world_fini(&w);
 }
 END_TEST

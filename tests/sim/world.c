@@ -186,6 +186,9 @@ static void on_event(void *data, const gap_engine_event_t *ev)
             world_trace(w, "gap in %s %s after %llu ms", who, ev->fetched ? "fetched" : "healed",
                         (unsigned long long)(ev->us / 1000));
         break;
+    case GAP_EVENT_GAP_ABANDONED:
+        world_trace(w, "%s abandoned %d..%d: %s", who, ev->from, ev->to, reason_text(ev->reason));
+        break;
     case GAP_EVENT_RESYNCHRONISED:
         world_trace(w, "%s resynchronised %d..%d: %s", who, ev->from, ev->to,
                     reason_text(ev->reason));
