@@ -5,32 +5,35 @@
  *   arrival --feed--> engine --handler--> when it was delivered
  *   engine --question--> half a round trip --> what had been sent by then --half--> answer
  *
- * Sequence 0 is the account's, the others are channels. A message's id is its number in the trace
- * plus one. Owns everything that it makes; a run that can't be made ends the program.
+ * What lies in the socket is read before timers fire: all that arrives at one instant is fed, then
+ * the engine ticks. Owns everything that it makes; a run that can't be made ends the program.
  */
 #include "bench/recover_run.h"
 
-#include "base/buf.h"
+#include "base/bytes.h"
 #include "base/packet.h"
 #include "base/prng.h"
 #include "bench/bench.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
+#include "sequence/wait.h"
 
 #include <gapless/tl_api.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DATE        1800000000
-#define SENDER      INT64_C(700000001)
-#define CHANNEL     INT64_C(1000000000) /* plus the number of the sequence */
-#define QUESTIONS   128
-#define SERVER_MS   3.0 /* the server takes 3 to 5 ms, */
-#define SERVER_VARY 2.0
-#define RTT_VARY    0.05               /* and the way 5 % more or less */
-#define AFTER_US    UINT64_C(60000000) /* the run goes on after the last update */
-#define NOT_YET     UINT64_MAX
-#define BATCH       4096 /* messages of one answer */
+#define QUESTIONS      128
+#define SERVER_MS      3.0 /* the server takes 3 to 5 ms, */
+#define SERVER_VARY    2.0
+#define RTT_VARY       0.05               /* and the way 5 % more or less */
+#define AFTER_US       UINT64_C(60000000) /* the run goes on after the last update */
+#define NOT_YET        UINT64_MAX
+#define BUCKET         10.0 /* requests that a server which floods allows at once, */
+#define BUCKET_PER_US  0.5e-6
+#define QUESTION_BYTES 120 /* on the wire: of a question, */
+#define ANSWER_BYTES   200 /* of an answer, */
+#define UPDATE_BYTES   300 /* and of each update in it */
 
 struct question {
     gap_answer_cb cb;
@@ -38,13 +41,15 @@ struct question {
     uint64_t asked_us;  /* when the server looks */
     uint64_t answer_us; /* when the answer is there */
     int32_t pts;
+    uint32_t flood_s; /* refused: for so long; 0: not */
     uint16_t sequence;
-    bool state; /* updates.getState */
+    bool single; /* only the first update behind pts is wanted */
 };
 
 struct run {
     const struct trace *t;
     const struct trace_condition *c;
+    const struct recover_policy *policy;
     gap_rt_t rt;
     gap_engine_t *engine;
     gap_prng_t random;
@@ -52,102 +57,30 @@ struct run {
     uint64_t *delivered_us; /* of each update */
     struct question questions[QUESTIONS];
     size_t question_count;
-    uint32_t sent;  /* updates sent by now_us, for the server: a cursor */
+    bool probing[TRACE_SEQUENCES_MAX]; /* the hole there is to be probed */
+    double tokens;                     /* of the server's bucket, at tokens_us */
+    uint64_t tokens_us;
     uint32_t asked; /* differences */
     uint32_t wasted;
+    uint32_t floods;
+    uint64_t bytes;
     bool counting;
     bool closed;
-    gap_buf_t bytes;
+    gap_buf_t scratch;
 };
-
-/* ---- objects ---- */
-
-static gap_tl_user_t sender(void)
-{
-    gap_tl_user_t u;
-
-    memset(&u, 0, sizeof u);
-    u.flags = GAP_TL_USER_F_ACCESS_HASH | GAP_TL_USER_F_FIRST_NAME;
-    u.id = SENDER;
-    u.access_hash = 1;
-    u.first_name = gap_str("Ada");
-    return u;
-}
-
-/** A message with what it points to. */
-struct message {
-    gap_tl_message_t m;
-    gap_tl_peer_user_t from;
-    gap_tl_peer_user_t user;
-    gap_tl_peer_channel_t channel;
-};
-
-static void fill(const struct run *r, uint32_t i, struct message *x)
-{
-    uint16_t sequence = r->t->updates[i].sequence;
-
-    memset(x, 0, sizeof *x);
-    x->from.user_id = x->user.user_id = SENDER;
-    x->channel.channel_id = CHANNEL + sequence;
-    x->m.flags = GAP_TL_MESSAGE_F_FROM_ID;
-    x->m.id = (int32_t)i + 1;
-    x->m.from_id = GAP_TL_OF(GAP_TL_PEER_USER, &x->from);
-    x->m.peer_id = sequence == 0 ? GAP_TL_OF(GAP_TL_PEER_USER, &x->user)
-                                 : GAP_TL_OF(GAP_TL_PEER_CHANNEL, &x->channel);
-    x->m.date = DATE;
-    x->m.message = gap_str("x");
-}
-
-static gap_bytes_t serialised(struct run *r, gap_tl_object_t object)
-{
-    int64_t size = gap_tl_size(object);
-
-    bench_must(size < 0 ? (int)size : 0, "size of an object");
-    r->bytes.len = 0;
-    bench_must(gap_buf_reserve(&r->bytes, (size_t)size), "room for an object");
-    int64_t used = gap_tl_write(object, r->bytes.data, (size_t)size);
-    bench_must(used < 0 ? (int)used : 0, "writing an object");
-    return gap_bytes(r->bytes.data, (size_t)used);
-}
-
-/* The updates that arrive in one container, in its order: one, or two that were swapped. */
-static void push(struct run *r, const uint32_t *which, uint32_t count)
-{
-    struct message messages[2];
-    gap_tl_update_new_message_t common[2];
-    gap_tl_update_new_channel_message_t channel[2];
-    gap_tl_object_t updates[2];
-    gap_tl_user_t user = sender();
-    gap_tl_object_t users[] = {GAP_TL_OF(GAP_TL_USER, &user)};
-    gap_tl_channel_t chat;
-    gap_tl_chat_photo_empty_t photo;
-
-    for (size_t k = 0; k < count; k++) {
-        const struct trace_update *u = &r->t->updates[which[k]];
-        fill(r, which[k], &messages[k]);
-        gap_tl_object_t m = GAP_TL_OF(GAP_TL_MESSAGE, &messages[k].m);
-        common[k] = (gap_tl_update_new_message_t){m, u->pts, u->count};
-        channel[k] = (gap_tl_update_new_channel_message_t){m, u->pts, u->count};
-        updates[k] = u->sequence == 0 ? GAP_TL_OF(GAP_TL_UPDATE_NEW_MESSAGE, &common[k])
-                                      : GAP_TL_OF(GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE, &channel[k]);
-    }
-    uint16_t sequence = r->t->updates[which[0]].sequence;
-    memset(&chat, 0, sizeof chat);
-    memset(&photo, 0, sizeof photo);
-    chat.flags = GAP_TL_CHANNEL_F_MEGAGROUP | GAP_TL_CHANNEL_F_ACCESS_HASH;
-    chat.id = CHANNEL + sequence;
-    chat.access_hash = 1;
-    chat.title = gap_str("c");
-    chat.photo = GAP_TL_OF(GAP_TL_CHAT_PHOTO_EMPTY, &photo);
-    chat.date = DATE;
-    gap_tl_object_t chats[] = {GAP_TL_OF(GAP_TL_CHANNEL, &chat)};
-    gap_tl_updates_t container = {gap_tl_array(updates, count), gap_tl_array(users, 1),
-                                  gap_tl_array(chats, sequence == 0 ? 0 : 1), DATE, 0};
-    gap_bytes_t bytes = serialised(r, GAP_TL_OF(GAP_TL_UPDATES, &container));
-    bench_must(gap_engine_feed(r->engine, bytes.data, bytes.len, NULL), "feeding");
-}
 
 /* ---- the server ---- */
+
+static uint32_t refusal(struct run *r)
+{
+    if (!r->c->flooding) return 0;
+    double more = (double)(r->now_us - r->tokens_us) * BUCKET_PER_US;
+    r->tokens = fmin(BUCKET, r->tokens + more);
+    r->tokens_us = r->now_us;
+    if (r->tokens < 1) return (uint32_t)ceil((1 - r->tokens) / (BUCKET_PER_US * 1e6));
+    r->tokens -= 1;
+    return 0;
+}
 
 static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
 {
@@ -163,30 +96,38 @@ static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answ
         const gap_tl_updates_get_channel_difference_t *d = query.value;
         const gap_tl_input_channel_t *channel = d->channel.value;
         q->pts = d->pts;
-        q->sequence = (uint16_t)(channel->channel_id - CHANNEL);
+        q->sequence = recover_sequence(channel->channel_id);
     } else {
-        q->state = true;
+        bench_fail(GAP_E_PROTOCOL, "a question that is no difference");
     }
     double vary = 1 + RTT_VARY * (2 * gap_prng_unit(&r->random) - 1);
     double rtt_us = r->c->rtt_ms * 1000 * vary;
     double server_us = (SERVER_MS + SERVER_VARY * gap_prng_unit(&r->random)) * 1000;
     q->asked_us = r->now_us + (uint64_t)(rtt_us / 2);
     q->answer_us = r->now_us + (uint64_t)(rtt_us + server_us);
+    const struct trace_pause *pause = trace_pause_at(r->t, q->answer_us);
+    if (pause != NULL) q->answer_us = pause->to_us;
+    q->single = r->probing[q->sequence];
+    r->probing[q->sequence] = false;
     r->question_count++;
-    if (r->counting && !q->state) r->asked++;
+    if (!r->counting) return 0;
+    q->flood_s = refusal(r);
+    r->asked++;
+    r->floods += q->flood_s > 0;
+    r->bytes += QUESTION_BYTES + ANSWER_BYTES;
     return 0;
 }
 
 /* What had been sent when the server looked. */
 static uint32_t sent_since(const struct run *r, const struct question *q, uint32_t *which)
 {
+    const struct trace *t = r->t;
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < r->t->count; i++) {
-        const struct trace_update *u = &r->t->updates[i];
-        if (u->sent_us > q->asked_us) break;
-        if (u->sequence != q->sequence || u->pts <= q->pts) continue;
-        if (n == BATCH) bench_fail(GAP_E_LIMIT, "messages of one difference");
+    for (uint32_t k = trace_after(t, q->sequence, q->pts); k < t->first_of[q->sequence + 1]; k++) {
+        uint32_t i = t->in_sequence[k];
+        if (t->updates[i].sent_us > q->asked_us || (q->single && n == 1)) break;
+        if (n == RECOVER_BATCH) bench_fail(GAP_E_LIMIT, "messages of one difference");
         which[n++] = i;
     }
     return n;
@@ -201,49 +142,31 @@ static bool is_wasted(const struct run *r, const uint32_t *which, size_t count)
     return true;
 }
 
-static gap_bytes_t difference(struct run *r, const struct question *q)
+static void refuse(const struct question *q)
 {
-    static uint32_t which[BATCH];
-    static struct message messages[BATCH];
-    static gap_tl_object_t objects[BATCH];
-    uint32_t count = sent_since(r, q, which);
-    gap_tl_user_t user = sender();
-    gap_tl_object_t users[] = {GAP_TL_OF(GAP_TL_USER, &user)};
+    char text[32];
+    int len = snprintf(text, sizeof text, "FLOOD_WAIT_%u", q->flood_s);
 
-    if (is_wasted(r, which, count)) r->wasted++;
-    for (size_t k = 0; k < count; k++) {
-        fill(r, which[k], &messages[k]);
-        objects[k] = GAP_TL_OF(GAP_TL_MESSAGE, &messages[k].m);
-    }
-    int32_t pts = count == 0 ? q->pts : r->t->updates[which[count - 1]].pts;
-    if (q->sequence == 0) {
-        gap_tl_updates_state_t state = {pts, 0, DATE, 0, 0};
-        gap_tl_updates_difference_t d = {.new_messages = gap_tl_array(objects, count),
-                                         .users = gap_tl_array(users, 1),
-                                         .state = GAP_TL_OF(GAP_TL_UPDATES_STATE, &state)};
-        gap_tl_updates_difference_empty_t none = {DATE, 0};
-        return serialised(r, count > 0 ? GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE, &d)
-                                       : GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE_EMPTY, &none));
-    }
-    gap_tl_updates_channel_difference_t d = {
-        .flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_F_FINAL,
-        .pts = pts,
-        .new_messages = gap_tl_array(objects, count),
-        .users = gap_tl_array(users, 1),
-    };
-    gap_tl_updates_channel_difference_empty_t none = {
-        .flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL, .pts = pts};
-    return serialised(r, count > 0 ? GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE, &d)
-                                   : GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY, &none));
+    q->cb(q->arg, &(gap_answer_t){.status = GAP_E_RPC,
+                                  .error_code = 420,
+                                  .error_text = gap_bytes((const uint8_t *)text, (size_t)len)});
 }
 
 static void answer(struct run *r, size_t at)
 {
+    static uint32_t which[RECOVER_BATCH];
     struct question q = r->questions[at];
 
     r->questions[at] = r->questions[--r->question_count];
-    if (r->closed || r->engine == NULL) return;
-    gap_answer_t a = {.value = difference(r, &q)};
+    if (q.flood_s > 0) {
+        refuse(&q);
+        return;
+    }
+    uint32_t count = sent_since(r, &q, which);
+    if (r->counting && is_wasted(r, which, count)) r->wasted++;
+    r->bytes += (uint64_t)UPDATE_BYTES * count;
+    gap_answer_t a = {.value =
+                          recover_difference(r->t, q.sequence, q.pts, which, count, &r->scratch)};
     q.cb(q.arg, &a);
 }
 
@@ -264,49 +187,65 @@ static uint64_t next_answer(const struct run *r, size_t *at)
 static int handler(gap_update_t *update, void *data)
 {
     struct run *r = data;
-    gap_tl_update_new_message_t news;
-    gap_tl_message_t m;
-    uint32_t id = gap_update_id(update);
+    uint32_t i = recover_number(update);
 
-    /* Both kinds have the same fields. */
-    _Static_assert(sizeof news == sizeof(gap_tl_update_new_channel_message_t), "the same struct");
-    bench_must(gap_update_read(update, id, &news, sizeof news), "reading an update");
-    int64_t used = GAP_TL_READ(news.message, GAP_TL_MESSAGE, &m);
-    bench_must(used < 0 ? (int)used : 0, "reading a message");
-    uint32_t i = (uint32_t)m.id - 1;
     if (i >= r->t->count || r->delivered_us[i] != NOT_YET)
         bench_fail(GAP_E_PROTOCOL, "an update came twice");
     r->delivered_us[i] = r->now_us;
     return 0;
 }
 
-/* Sees the future: is something behind @p position worth a question? */
-static uint32_t wait_by_fate(void *data, const gap_engine_hole_t *hole)
+static uint32_t lambda_us(const struct recover_policy *p)
 {
-    const struct run *r = data;
-    uint16_t sequence = hole->channel_id == 0 ? 0 : (uint16_t)(hole->channel_id - CHANNEL);
-    uint64_t patience_us = r->now_us + r->c->rtt_ms * 1000U + RECOVER_PATIENCE_US;
+    return p->lambda_us == 0 ? GAP_WAIT_LAMBDA_US : p->lambda_us;
+}
 
-    for (uint32_t i = 0; i < r->t->count; i++) {
-        const struct trace_update *u = &r->t->updates[i];
-        if (u->sequence != sequence || u->pts <= hole->position) continue;
+/* Sees the future: is something behind @p position worth a question? */
+static uint32_t wait_by_fate(const struct run *r, uint16_t sequence, int32_t position)
+{
+    const struct trace *t = r->t;
+    uint64_t patience_us = r->now_us + r->c->rtt_ms * 1000U + lambda_us(r->policy);
+
+    for (uint32_t k = trace_after(t, sequence, position); k < t->first_of[sequence + 1]; k++) {
+        const struct trace_update *u = &t->updates[t->in_sequence[k]];
         if (u->seen_us > r->now_us) break; /* nobody can know of it yet */
         if (u->arrives_us > patience_us) return 0;
     }
     return UINT32_MAX;
 }
 
-static void ready(struct run *r, const struct recover_policy *policy, uint64_t seed)
+/* Alone or not, by the events that are missing. */
+static uint32_t wait_by_size(struct run *r, const gap_engine_hole_t *hole)
 {
-    gap_engine_channel_t channels[64];
-    gap_engine_state_t state = {1, 1, 0, DATE, channels, r->t->sequences - 1U};
+    bool single = hole->first == hole->position + 1;
+
+    r->probing[recover_sequence(hole->channel_id)] = single;
+    return single ? RECOVER_PROBE_US : r->policy->wait_us;
+}
+
+static uint32_t wait_by_policy(void *data, const gap_engine_hole_t *hole)
+{
+    struct run *r = data;
+
+    if (r->policy->how == RECOVER_FATE)
+        return wait_by_fate(r, recover_sequence(hole->channel_id), hole->position);
+    return wait_by_size(r, hole);
+}
+
+static void ready(struct run *r, uint64_t seed)
+{
+    const struct recover_policy *p = r->policy;
+    bool own = p->how == RECOVER_FATE || p->how == RECOVER_PROBE;
+    gap_engine_channel_t channels[TRACE_SEQUENCES_MAX];
+    gap_engine_state_t state = {1, 1, 0, RECOVER_DATE, channels, r->t->sequences - 1U};
 
     for (uint16_t i = 1; i < r->t->sequences; i++)
-        channels[i - 1] = (gap_engine_channel_t){CHANNEL + i, 1, 1, false};
+        channels[i - 1] = (gap_engine_channel_t){recover_channel_id(i), 1, 1, false};
     gap_engine_config_t config = {.self_id = 1,
                                   .bot = true,
-                                  .gap_wait_us = policy->wait_us,
-                                  .gap_wait = policy->by_fate ? wait_by_fate : NULL,
+                                  .gap_wait_us = p->wait_us,
+                                  .gap_wait_lambda_us = p->lambda_us,
+                                  .gap_wait = own ? wait_by_policy : NULL,
                                   .gap_wait_data = r,
                                   .limits = {.channel_requests = 100},
                                   .jitter_seed = seed,
@@ -324,15 +263,23 @@ static void tick(struct run *r)
     while (gap_rt_tick(&r->rt, r->now_us, true)) continue;
 }
 
-/* Everything that comes before @p until_us. */
+/* Nothing runs while the host is suspended. */
+static uint64_t awake(const struct run *r, uint64_t at_us)
+{
+    const struct trace_pause *pause = trace_pause_at(r->t, at_us);
+
+    return pause != NULL && pause->suspended ? pause->to_us : at_us;
+}
+
+/* Everything that comes before @p until_us; what arrives then is read first. */
 static void run_until(struct run *r, uint64_t until_us)
 {
     for (;;) {
         size_t at = 0;
         uint64_t due = next_answer(r, &at);
         uint64_t timer = gap_rt_deadline_us(&r->rt);
-        uint64_t next = due < timer ? due : timer;
-        if (next > until_us) break;
+        uint64_t next = awake(r, due < timer ? due : timer);
+        if (next >= until_us) break;
         if (next > r->now_us) r->now_us = next;
         if (due <= r->now_us) answer(r, at);
         tick(r);
@@ -340,10 +287,36 @@ static void run_until(struct run *r, uint64_t until_us)
     r->now_us = until_us;
 }
 
+static void run_pushes(struct run *r, const struct recover_pushes *p)
+{
+    for (uint32_t k = 0; k < p->count;) {
+        uint64_t at_us = p->list[k].at_us;
+        run_until(r, at_us);
+        for (; k < p->count && p->list[k].at_us == at_us; k++)
+            bench_must(
+                gap_engine_feed(r->engine, p->bytes.data + p->list[k].begin, p->list[k].len, NULL),
+                "feeding");
+        tick(r);
+    }
+    run_until(r, r->now_us + AFTER_US);
+}
+
 static void on_closed(void *arg)
 {
     *(bool *)arg = true;
 }
+
+static void close_engine(struct run *r)
+{
+    gap_engine_close(r->engine, on_closed, &r->closed);
+    while (r->question_count > 0) {
+        struct question q = r->questions[--r->question_count];
+        q.cb(q.arg, &(gap_answer_t){.status = GAP_E_CLOSED});
+    }
+    while (!r->closed) tick(r);
+}
+
+/* ---- what it cost ---- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -352,8 +325,38 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double later_ms(uint64_t at_us, uint64_t than_us)
+{
+    return at_us <= than_us ? 0 : (double)(at_us - than_us) / 1000;
+}
+
+static void measure_lost(const struct run *r, struct recover_result *out)
+{
+    double blind = 0;
+    double lost = 0;
+    size_t seen = 0;
+    size_t had = 0;
+
+    for (uint32_t i = 0; i < r->t->count; i++) {
+        const struct trace_update *u = &r->t->updates[i];
+        uint64_t due_us = u->sent_us + r->c->rtt_ms * 500;
+        if (u->arrives_us != TRACE_NEVER) continue;
+        if (u->seen_us != TRACE_NEVER) {
+            blind += later_ms(u->seen_us, due_us);
+            seen++;
+        }
+        if (r->delivered_us[i] != NOT_YET) {
+            lost += later_ms(r->delivered_us[i], due_us);
+            had++;
+        }
+    }
+    out->blind_ms = seen == 0 ? 0 : blind / (double)seen;
+    out->lost_ms = had == 0 ? 0 : lost / (double)had;
+}
+
 static void measure(const struct run *r, struct recover_result *out)
 {
+    double count = r->t->count;
     double *held = calloc(r->t->count, sizeof *held);
     size_t n = 0;
     double sum = 0;
@@ -367,52 +370,40 @@ static void measure(const struct run *r, struct recover_result *out)
             out->missing++;
             continue;
         }
-        uint64_t at = r->delivered_us[i];
-        held[n] = at <= u->seen_us ? 0 : (double)(at - u->seen_us) / 1000;
+        held[n] = later_ms(r->delivered_us[i], u->seen_us);
         sum += held[n++];
     }
     qsort(held, n, sizeof *held, by_value);
     out->mean_ms = n == 0 ? 0 : sum / (double)n;
     out->p99_ms = n == 0 ? 0 : held[(size_t)((double)n * 0.99)];
-    out->requests = 1000.0 * r->asked / (double)r->t->count;
-    out->wasted = 1000.0 * r->wasted / (double)r->t->count;
+    out->p999_ms = n == 0 ? 0 : held[(size_t)((double)n * 0.999)];
+    out->requests = 1000.0 * r->asked / count;
+    out->wasted = 1000.0 * r->wasted / count;
+    out->floods = 1000.0 * r->floods / count;
+    out->bytes = (double)r->bytes / count;
+    measure_lost(r, out);
     free(held);
 }
 
-void recover_run(const struct trace *t, const struct trace_condition *c,
-                 const struct recover_policy *policy, uint64_t seed, struct recover_result *out)
+void recover_run(const struct trace *t, const struct recover_pushes *pushes,
+                 const struct trace_condition *c, const struct recover_policy *policy,
+                 uint64_t seed, struct recover_result *out)
 {
-    struct run r = {.t = t, .c = c, .random = {seed}};
+    struct run r = {.t = t, .c = c, .policy = policy, .random = {seed}, .tokens = BUCKET};
 
     r.delivered_us = malloc(t->count * sizeof *r.delivered_us);
     if (r.delivered_us == NULL) bench_fail(GAP_E_NOMEM, "a run");
     for (uint32_t i = 0; i < t->count; i++) r.delivered_us[i] = NOT_YET;
-    gap_buf_init(&r.bytes, gap_alloc_default());
+    gap_buf_init(&r.scratch, gap_alloc_default());
     gap_rt_init(&r.rt, gap_alloc_default(), NULL);
-    ready(&r, policy, seed);
+    ready(&r, seed);
     run_until(&r, TRACE_BEGIN_US / 2); /* the start is over before the first update is sent */
     r.counting = true;
-    for (uint32_t k = 0; k < t->arriving;) {
-        uint64_t at = t->updates[t->by_arrival[k]].arrives_us;
-        uint32_t together[2] = {t->by_arrival[k++], 0};
-        uint32_t count = 1;
-        if (k < t->arriving && t->updates[together[0]].swapped &&
-            t->updates[t->by_arrival[k]].swapped && t->updates[t->by_arrival[k]].arrives_us == at &&
-            t->updates[t->by_arrival[k]].sequence == t->updates[together[0]].sequence)
-            together[count++] = t->by_arrival[k++];
-        run_until(&r, at);
-        push(&r, together, count);
-        tick(&r);
-    }
-    run_until(&r, r.now_us + AFTER_US);
+    r.tokens_us = r.now_us;
+    run_pushes(&r, pushes);
     measure(&r, out);
-    gap_engine_close(r.engine, on_closed, &r.closed);
-    while (r.question_count > 0) {
-        struct question q = r.questions[--r.question_count];
-        q.cb(q.arg, &(gap_answer_t){.status = GAP_E_CLOSED});
-    }
-    while (!r.closed) tick(&r);
+    close_engine(&r);
     gap_rt_fini(&r.rt);
-    gap_buf_fini(&r.bytes);
+    gap_buf_fini(&r.scratch);
     free(r.delivered_us);
 }
