@@ -401,6 +401,9 @@ void gap_feed_thaw(struct gap_feed *f, bool resynced);
 /** The position has been set to another one than @p from, with a hole that nobody fills: deliver
  * what is held and was counted in between, or before the count began anew. Calls handlers. */
 void gap_feed_flush(struct gap_feed *f, int32_t from);
+/** The same where the newest messages, of these ids, are about to be delivered: what comes along
+ * with them is dropped. The position may not be known yet: it is @p from still. Calls handlers. */
+void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_t highest);
 /** Drop everything held. */
 void gap_feed_drop(struct gap_feed *f);
 

@@ -600,6 +600,46 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     }
 }
 
+static bool is_new_message(const struct gap_node *n)
+{
+    return n->update.id == GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE;
+}
+
+static int32_t message_id(const struct gap_node *n)
+{
+    bool has = (n->update.flags & GAP_ITEM_HAS_MESSAGE) != 0;
+    return has ? gap_item_message_id(n->update.bytes) : 0;
+}
+
+void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_t highest)
+{
+    int32_t position = f->track->core.position;
+    bool known = position != from;
+    struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
+    struct gap_node *n;
+
+    gap_mark(f->engine, f->track);
+    while (!f->engine->closing && f->held.count > 0) {
+        n = take_held(f);
+        int32_t id = message_id(n);
+        bool before = known ? n->update.pts <= position : is_new_message(n) && id <= highest;
+        if (!before || (is_new_message(n) && id > highest)) {
+            STAILQ_INSERT_TAIL(&later, n, next);
+        } else if (n->update.pts - n->update.pts_count < from || (id >= lowest && id <= highest)) {
+            gap_tap_node(n, GAP_DECISION_COVERED, from);
+            drop_duplicate(n);
+        } else {
+            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
+            from = n->update.pts;
+            deliver(n);
+        }
+    }
+    while ((n = STAILQ_FIRST(&later)) != NULL) {
+        STAILQ_REMOVE_HEAD(&later, next);
+        (void)hold(f, n);
+    }
+}
+
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track)
 {
     if (track->core.position != 0 || track->core.mode != GAP_MODE_REPLAYING) return;

@@ -457,12 +457,22 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
 {
     const struct gap_difference *d = &u->difference;
     int32_t from = u->track->core.position;
+    int32_t lowest;
+    int32_t highest;
 
+    bool messages = gap_difference_ids(d, &lowest, &highest);
     u->top_id = d->top_message;
     if (!d->has_pts) {
         u->anew = true;
         u->anew_why = GAP_REASON_TOO_LONG;
-        again(u);
+        if (!messages) {
+            again(u);
+            return;
+        }
+        gap_feed_flush_for(u->feed, from, lowest, highest);
+        if (u->engine->closing) return;
+        newest(u, a);
+        u->slice = true; /* where it stands is asked next */
         return;
     }
     if (d->pts <= from) {
@@ -473,7 +483,9 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
     gap_mark(u->engine, u->track);
     resynced(u, u->track, from, GAP_REASON_TOO_LONG);
     if (u->engine->closing) return;
-    if (d->messages.count > 0) {
+    if (messages) {
+        gap_feed_flush_for(u->feed, from, lowest, highest);
+        if (u->engine->closing) return;
         newest(u, a);
         u->before = from; /* until they are delivered */
         return;

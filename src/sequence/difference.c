@@ -293,3 +293,29 @@ bool gap_difference_next(struct gap_difference *d, struct gap_item *out)
     }
     return false;
 }
+
+bool gap_difference_ids(const struct gap_difference *d, int32_t *lowest, int32_t *highest)
+{
+    gap_tl_iter_t it = gap_tl_iter(d->messages);
+    struct gap_item item;
+    bool found = false;
+    int32_t id;
+
+    while (next_message(&it, &id, &item) > 0) {
+        if (!found || id < *lowest) *lowest = id;
+        if (!found || id > *highest) *highest = id;
+        found = true;
+    }
+    return found;
+}
+
+int32_t gap_item_message_id(gap_bytes_t update)
+{
+    uint32_t constructor;
+    int32_t id;
+    gap_peer_t peer;
+    gap_bytes_t message = gap_bytes(update.data + 4, update.len - 4);
+
+    if (update.len < 8 || gap_message_peer(message, &constructor, &id, &peer) < 0) return 0;
+    return id;
+}

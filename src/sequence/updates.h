@@ -200,6 +200,10 @@ GAP_NODISCARD int gap_difference_open(gap_bytes_t bytes, int64_t channel_id,
  * @return true with *out set, false at the end.
  */
 bool gap_difference_next(struct gap_difference *d, struct gap_item *out);
+/** The range of the ids of its messages. @return false: it has none. */
+bool gap_difference_ids(const struct gap_difference *d, int32_t *lowest, int32_t *highest);
+/** The id of the message that an update of GAP_ITEM_HAS_MESSAGE holds; 0: none. */
+int32_t gap_item_message_id(gap_bytes_t update);
 
 /* ---- results of calls -------------------------------------------------------------------------
  */

@@ -6,11 +6,7 @@
  * What is said about waiting holds for the fixed wait of 500 ms and for the learned one, whose
  * length is read from a first world in which nothing fills the hole.
  */
-#include "world_steps.h"
-
-#include <stdarg.h>
-
-#define SEEDS 8
+#include "scenario_steps.h"
 
 /* ---- the two waits ---- */
 
@@ -37,26 +33,6 @@ static uint64_t wait_of(bool learned, int32_t held)
     ck_assert_uint_le(at, 500);
     world_fini(&w);
     return at;
-}
-
-/* The lines of a trace that hold moments of the learned wait. */
-static char expected[4096];
-
-static void expect_nothing(void)
-{
-    expected[0] = 0;
-}
-
-GAP_PRINTF(2, 3) static void expect_at(uint64_t ms, const char *format, ...)
-{
-    size_t at = strlen(expected);
-    va_list args;
-
-    at += (size_t)snprintf(expected + at, sizeof expected - at, "[%4llu] ", (unsigned long long)ms);
-    va_start(args, format);
-    at += (size_t)vsnprintf(expected + at, sizeof expected - at, format, args);
-    va_end(args);
-    (void)snprintf(expected + at, sizeof expected - at, "\n");
 }
 
 /* ---- order ---- */
