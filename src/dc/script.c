@@ -551,6 +551,18 @@ static const struct {
     {"password", GAP_DC_DO_PASSWORD, do_password},
 };
 
+bool gap_dc_script_knows(const char *word)
+{
+    static const char *const others[] = {"at", "swap", "drop", "late", "twice", "hold"};
+    bool known = false;
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(events); i++) known |= strcmp(events[i].name, word) == 0;
+    for (size_t i = 0; i < GAP_ARRAY_LEN(commands); i++)
+        known |= strcmp(commands[i].name, word) == 0;
+    for (size_t i = 0; i < GAP_ARRAY_LEN(others); i++) known |= strcmp(others[i], word) == 0;
+    return known;
+}
+
 /* --- lines --------------------------------------------------------------------------------- */
 
 /* [TIMES] [WAY] EVENT ... @return 1 it is none. */

@@ -110,6 +110,8 @@ typedef struct gap_dc_script {
  */
 GAP_NODISCARD int gap_dc_script_read(const gap_alloc_t *alloc, gap_bytes_t text,
                                      gap_dc_script_t *out, char *error, size_t error_cap);
+/** Does a command, an event or a way of pushing begin with this word? */
+bool gap_dc_script_knows(const char *word);
 /** Safe twice, and on zeros. */
 void gap_dc_script_fini(gap_dc_script_t *s);
 /** What may stand in a script, in parts: from 0 on, NULL behind the last. */

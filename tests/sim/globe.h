@@ -87,8 +87,7 @@ struct globe_options {
          * @return what the handler does with it; negative: as without this function. */
         int (*handle)(void *data, gap_update_t *update, uint32_t *ms);
         void (*event)(void *data, const gap_engine_event_t *event);
-        /** The engine asks. @return true: nothing is to be told about it in the trace. */
-        bool (*ask)(void *data, gap_tl_object_t query);
+        void (*ask)(void *data, gap_tl_object_t query);
         /** An answer reaches the engine. */
         void (*answer)(void *data, uint32_t method, int64_t channel, const gap_answer_t *answer);
         /** A state is on the disk (channels NULL), or a channel's. */
