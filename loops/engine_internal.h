@@ -7,6 +7,7 @@
  *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
  *   update_loop.c   fetches differences until its sequence is whole
  *   update_ask.c    the queries, and what the answers mean
+ *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
  *   engine_watch.c  the tap, the counters, the events of lost ranges
  *
@@ -26,6 +27,7 @@
 #include "sequence/held.h"
 #include "sequence/peers.h"
 #include "sequence/sequence.h"
+#include "sequence/shrink.h"
 #include "sequence/update.h"
 #include "sequence/updates.h"
 #include "sequence/wait.h"
@@ -42,8 +44,6 @@
 #define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
 /** Answers in a row that bring nothing before the hole is given up, with an event. */
 #define GAP_FRUITLESS_MAX 6
-/** Differences in a row that can't be read before the server is asked where it stands. */
-#define GAP_UNREADABLE_MAX 3
 /** A gap's timer that fires later than this says that the host was away: the hole teaches nothing,
  * and is given a moment more in which what was on its way can arrive. */
 #define GAP_WAIT_STALL_US UINT64_C(100000)
@@ -132,6 +132,7 @@ struct gap_track {
     bool restored : 1;          /* from a former run, and no difference has been through since */
     bool ask : 1;               /* from a former run, unfinished: asked at the start */
     bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
+    bool garbled : 1;           /* no difference could be read since a search ended in vain */
     uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
     int32_t last_id;            /* highest id of a new message delivered */
 };
@@ -185,24 +186,24 @@ struct gap_updater {
     STAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
     gap_timer_t retry;
     uint8_t state;
-    bool want;        /* an order came since the last question */
-    bool listed;      /* in `turns` or `hashless` */
-    bool anew;        /* ask where the server stands (getState, getFullChannel), not what is new */
-    bool asked_anew;  /* that was the question in flight */
-    uint8_t anew_why; /* gap_engine_reason_t; NONE: at the start */
-    bool resynced;    /* the hole was not filled but given up */
-    bool delivered;   /* the feeder is through with the answer */
-    bool slice;       /* and it said that more follows */
-    bool probe;       /* the base is not known: ask from 1 */
-    uint8_t useless;  /* answers without progress in a row */
-    uint8_t unreadable; /* that could not be read, in a row */
-    int32_t want_pts;   /* highest hint since the last question; 0: none */
-    int32_t hinted;     /* highest hint since it was idle; 0: none */
-    int32_t before;     /* position before what is being delivered */
-    int32_t top_id;     /* newest message that a TOO_LONG named; 0: none */
-    uint64_t pause_us;  /* last back-off; 0: none */
-    uint64_t asked_us;  /* when the question went out */
+    bool want;         /* an order came since the last question */
+    bool listed;       /* in `turns` or `hashless` */
+    bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
+    bool asked_anew;   /* that was the question in flight */
+    uint8_t anew_why;  /* gap_engine_reason_t; NONE: at the start */
+    bool resynced;     /* the hole was not filled but given up */
+    bool delivered;    /* the feeder is through with the answer */
+    bool slice;        /* and it said that more follows */
+    bool probe;        /* the base is not known: ask from 1 */
+    uint8_t useless;   /* answers without progress in a row */
+    int32_t want_pts;  /* highest hint since the last question; 0: none */
+    int32_t hinted;    /* highest hint since it was idle; 0: none */
+    int32_t before;    /* position before what is being delivered */
+    int32_t top_id;    /* newest message that a TOO_LONG named; 0: none */
+    uint64_t pause_us; /* last back-off; 0: none */
+    uint64_t asked_us; /* when the question went out */
     struct gap_updater_answer answer;
+    struct gap_shrink shrink;         /* answers could not be read */
     struct gap_difference difference; /* being delivered */
     gap_packet_t *packet;             /* owns it */
 };
@@ -434,6 +435,18 @@ GAP_NODISCARD int gap_updater_ask(struct gap_updater *u);
 void gap_updater_answered(struct gap_updater *u);
 /** The state that the difference leads to. @return true if it goes on with a further slice. */
 bool gap_updater_take_state(struct gap_updater *u);
+/** Tell that what lay between @p from and the position is given up. */
+void gap_updater_resynced(struct gap_updater *u, struct gap_track *track, int32_t from,
+                          gap_engine_reason_t why);
+/** Ask again, without a pause. */
+void gap_updater_again(struct gap_updater *u);
+
+/* update_shrink.c */
+/** The answer could not be decoded, or the place that was asked from is refused. */
+void gap_updater_unreadable(struct gap_updater *u, int error, int32_t code);
+/** It could. @return true to use it; false: it was a search's, and the next question is under way.
+ */
+bool gap_updater_readable(struct gap_updater *u);
 
 static inline bool gap_updater_is_common(const struct gap_updater *u)
 {

@@ -116,6 +116,7 @@ void gap_tap_question(const struct gap_updater *u)
                                .pts = -1};
 
     if (!u->anew && !gap_updater_is_common(u)) d.limit = (int32_t)e->config.limits.difference_limit;
+    if (!u->anew && u->shrink.limit > 0) d.limit = u->shrink.limit;
     gap_tap_tell(e, u->feed->track, &d);
 }
 

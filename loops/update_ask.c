@@ -61,6 +61,12 @@ static int send(struct gap_updater *u, gap_tl_object_t query)
     return r;
 }
 
+/* Where a question begins: further on while the way around an unreadable event is looked for. */
+static int32_t ahead(int32_t position, int32_t by)
+{
+    return position <= INT32_MAX - by ? position + by : INT32_MAX;
+}
+
 static int ask_common(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
@@ -72,8 +78,13 @@ static int ask_common(struct gap_updater *u)
     }
     gap_tl_updates_get_difference_t q;
     memset(&q, 0, sizeof q);
-    q.pts = e->common[GAP_SEQUENCE_COMMON].core.position;
-    q.qts = e->common[GAP_SEQUENCE_QTS].core.position;
+    q.pts = ahead(e->common[GAP_SEQUENCE_COMMON].core.position, u->shrink.pts);
+    q.qts = ahead(e->common[GAP_SEQUENCE_QTS].core.position, u->shrink.qts);
+    if (u->shrink.limit > 0) {
+        q.flags |=
+            GAP_TL_UPDATES_GET_DIFFERENCE_F_PTS_LIMIT | GAP_TL_UPDATES_GET_DIFFERENCE_F_QTS_LIMIT;
+        q.pts_limit = q.qts_limit = u->shrink.limit;
+    }
     /* A second earlier: what happened later in the same second counts as since then. */
     q.date = e->date > 1 ? e->date - 1 : 1;
     int r = send(u, gap_tl_of(GAP_TL_UPDATES_GET_DIFFERENCE, &q));
@@ -100,10 +111,11 @@ static int ask_channel(struct gap_updater *u)
     q.flags = GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE_F_FORCE;
     q.channel = gap_tl_of(GAP_TL_INPUT_CHANNEL, &channel);
     q.filter = gap_tl_of(GAP_TL_CHANNEL_MESSAGES_FILTER_EMPTY, &filter);
-    q.pts = u->track->core.position > 0 ? u->track->core.position : 1;
+    q.pts = ahead(u->track->core.position > 0 ? u->track->core.position : 1, u->shrink.pts);
     q.limit = (int32_t)e->config.limits.difference_limit;
     /* A channel that is new to us: its whole past is not wanted. */
     if (u->probe && q.limit > GAP_ENGINE_USER_LIMIT) q.limit = GAP_ENGINE_USER_LIMIT;
+    if (u->shrink.limit > 0 && q.limit > u->shrink.limit) q.limit = u->shrink.limit;
     int r = send(u, gap_tl_of(GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE, &q));
     if (r == 0) e->count.channel_differences++;
     return r;
@@ -118,8 +130,8 @@ int gap_updater_ask(struct gap_updater *u)
 
 /* ---- positions ---- */
 
-static void resynced(struct gap_updater *u, struct gap_track *track, int32_t from,
-                     gap_engine_reason_t why)
+void gap_updater_resynced(struct gap_updater *u, struct gap_track *track, int32_t from,
+                          gap_engine_reason_t why)
 {
     u->resynced = true;
     gap_watch_lost(u->engine, track, from, track->core.position, why, u->top_id);
@@ -134,7 +146,7 @@ static void move(struct gap_updater *u, struct gap_track *track, int32_t positio
     gap_mark(u->engine, track);
     if (moved != GAP_MOVED_RESET) return;
     gap_mark_fallen(u->engine, track);
-    resynced(u, track, from, GAP_REASON_RESET);
+    gap_updater_resynced(u, track, from, GAP_REASON_RESET);
 }
 
 /* seq is the server's count of containers. It falls when the server starts to number anew; being a
@@ -243,6 +255,10 @@ static void refused(struct gap_updater *u, const struct gap_refusal *r)
         return;
     case GAP_REFUSAL_POSITION:
         if (u->asked_anew) break;
+        if (gap_shrink_is_ahead(&u->shrink)) { /* not ours: a place that was tried */
+            gap_updater_unreadable(u, GAP_E_RPC, r->code);
+            return;
+        }
         u->anew = true;
         u->anew_why = GAP_REASON_INVALID;
         u->state = UPDATER_QUEUED;
@@ -254,7 +270,7 @@ static void refused(struct gap_updater *u, const struct gap_refusal *r)
     gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, 0);
 }
 
-static void again(struct gap_updater *u)
+void gap_updater_again(struct gap_updater *u)
 {
     u->pause_us = 0;
     u->state = UPDATER_QUEUED;
@@ -281,20 +297,8 @@ static void too_long_again(struct gap_updater *u)
         useless(u);
     } else {
         u->useless = 1;
-        again(u);
+        gap_updater_again(u);
     }
-}
-
-/* The answer can't be decoded, now or ever: go on from where the server says that it is. */
-static void unreadable(struct gap_updater *u, int error)
-{
-    gap_tap_failure(u, GAP_DECISION_UNREADABLE, error, 0);
-    if (error != GAP_E_NOMEM && ++u->unreadable >= GAP_UNREADABLE_MAX) {
-        u->anew = true;
-        u->anew_why = GAP_REASON_UNREADABLE;
-        u->unreadable = 0;
-    }
-    gap_updater_fail(u, error, 0, GAP_REASON_UNREADABLE, 0);
 }
 
 static void learn(gap_engine_t *e, const struct gap_difference *d)
@@ -348,8 +352,9 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) gap_mark_fallen(e, &e->common[i]);
     if (why != GAP_REASON_NONE) {
         gap_window_clear(&e->window);
-        resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
-        if (qts != s->qts && !e->closing) resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);
+        gap_updater_resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
+        if (qts != s->qts && !e->closing)
+            gap_updater_resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);
         gap_feed_flush(&e->feeds[GAP_SEQUENCE_COMMON], pts);
         gap_feed_flush(&e->feeds[GAP_SEQUENCE_QTS], qts);
         gap_feed_flush(&e->feeds[GAP_SEQUENCE_SEQ], seq);
@@ -362,7 +367,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
         u->useless = GAP_FRUITLESS_MAX; /* what is held is not asked for again */
         gap_updater_finish(u);
     } else {
-        again(u);
+        gap_updater_again(u);
     }
 }
 
@@ -385,10 +390,11 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
     }
     int r = gap_difference_open(a->value, 0, d);
     if (r < 0) {
-        unreadable(u, r);
+        gap_updater_unreadable(u, r, 0);
         return;
     }
     gap_tap_answer(u);
+    if (!gap_updater_readable(u)) return;
     learn(e, d);
     switch (d->kind) {
     case GAP_DIFFERENCE_EMPTY:
@@ -404,7 +410,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         r = pts->position;
         e->common[GAP_SEQUENCE_COMMON].core.position = d->pts;
         gap_mark(e, &e->common[GAP_SEQUENCE_COMMON]);
-        resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
+        gap_updater_resynced(u, &e->common[GAP_SEQUENCE_COMMON], r, GAP_REASON_TOO_LONG);
         gap_feed_flush(u->feed, r);
         if (!e->closing) too_long_again(u);
         return;
@@ -436,7 +442,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     u->track->core.position = pts;
     gap_mark_fallen(u->engine, u->track);
     if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
-    resynced(u, u->track, from, u->anew_why);
+    gap_updater_resynced(u, u->track, from, u->anew_why);
     gap_feed_flush(u->feed, from);
     u->anew_why = GAP_REASON_NONE;
     if (!u->engine->closing) gap_updater_finish(u);
@@ -466,7 +472,7 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
         u->anew = true;
         u->anew_why = GAP_REASON_TOO_LONG;
         if (!messages) {
-            again(u);
+            gap_updater_again(u);
             return;
         }
         gap_feed_flush_for(u->feed, from, lowest, highest);
@@ -481,7 +487,7 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
     }
     u->track->core.position = d->pts;
     gap_mark(u->engine, u->track);
-    resynced(u, u->track, from, GAP_REASON_TOO_LONG);
+    gap_updater_resynced(u, u->track, from, GAP_REASON_TOO_LONG);
     if (u->engine->closing) return;
     if (messages) {
         gap_feed_flush_for(u->feed, from, lowest, highest);
@@ -510,10 +516,11 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
     }
     int r = gap_difference_open(a->value, u->track->channel_id, d);
     if (r < 0) {
-        unreadable(u, r);
+        gap_updater_unreadable(u, r, 0);
         return;
     }
     gap_tap_answer(u);
+    if (!gap_updater_readable(u)) return;
     learn(e, d);
     switch (d->kind) {
     case GAP_DIFFERENCE_EMPTY:

@@ -237,7 +237,7 @@ void gap_updater_finish(struct gap_updater *u)
     gap_engine_t *e = u->engine;
 
     u->pause_us = 0;
-    u->unreadable = 0;
+    memset(&u->shrink, 0, sizeof u->shrink);
     u->probe = false;
     if (has_orders(u)) {
         u->useless = 0;

@@ -4,6 +4,8 @@
  */
 #include "pack.h"
 
+#include "base/bytes.h"
+
 #include "base/packet.h"
 
 #include <check.h>
@@ -422,6 +424,24 @@ gap_packet_t *pack_affected(int32_t pts, int32_t count)
 {
     gap_tl_messages_affected_messages_t a = {pts, count};
     return packet_of(GAP_TL_MESSAGES_AFFECTED_MESSAGES, &a);
+}
+
+static const uint8_t unknown[] = {0xd0, 0x0b, 0xad, 0x0b, 7, 0, 0, 0};
+
+gap_packet_t *pack_garbage(void)
+{
+    gap_packet_t *packet;
+    ck_assert_int_eq(
+        gap_packet_copy(gap_alloc_default(), gap_bytes(unknown, sizeof unknown), &packet), 0);
+    return packet;
+}
+
+void pack_unknown(struct pack *p)
+{
+    uint8_t *at = room(&p->updates.data, &p->updates.cap, p->updates.len + sizeof unknown);
+    memcpy(at + p->updates.len, unknown, sizeof unknown);
+    p->updates.len += sizeof unknown;
+    p->updates.count++;
 }
 
 /* ---- queries ---- */

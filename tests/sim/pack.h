@@ -41,6 +41,7 @@ void pack_status(struct pack *p, int64_t user);
 void pack_typing(struct pack *p, int64_t user);
 void pack_message_id(struct pack *p, int32_t id);
 void pack_pts_changed(struct pack *p);
+void pack_unknown(struct pack *p); /* of a constructor that nobody knows */
 /* messages of a difference */
 void pack_new(struct pack *p, int32_t id);
 void pack_channel_new(struct pack *p, int64_t channel, int32_t id);
@@ -66,6 +67,7 @@ gap_packet_t *pack_channel_empty(int32_t pts);
 gap_packet_t *pack_channel_too_long(struct pack *p, int64_t channel, int32_t pts);
 gap_packet_t *pack_channel_full(int64_t channel, int32_t pts);
 gap_packet_t *pack_affected(int32_t pts, int32_t count);
+gap_packet_t *pack_garbage(void); /* of an unknown constructor */
 /* queries, for gap_engine_result */
 gap_packet_t *pack_send_message(int64_t user, int64_t random_id);
 gap_packet_t *pack_channel_delete(int64_t channel);

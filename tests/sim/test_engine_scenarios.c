@@ -489,7 +489,7 @@ START_TEST(answer_after_sign_out)
     gap_engine_start(w.engine);
     world_answer(&w, 20, difference(11, 11));
     world_answer(&w, 20, channel_difference(7, 52, 52, true));
-    world_run(&w, 10 * HOUR + 1000);
+    world_run(&w, 10 * HOUR + 100);
     ck_assert_uint_eq(lines_with("difference from 10\n"), 1);
     ck_assert_uint_eq(lines_with("channel 7 difference from 51\n"), 1);
     world_fini(&w);

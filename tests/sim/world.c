@@ -236,7 +236,14 @@ static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call 
         call->pts = d->pts;
         call->qts = d->qts;
         call->date = d->date;
-        world_trace(w, "difference from %d", d->pts);
+        if ((d->flags & GAP_TL_UPDATES_GET_DIFFERENCE_F_PTS_LIMIT) != 0)
+            call->pts_limit = d->pts_limit;
+        if ((d->flags & GAP_TL_UPDATES_GET_DIFFERENCE_F_QTS_LIMIT) != 0)
+            call->qts_limit = d->qts_limit;
+        if (call->pts_limit > 0)
+            world_trace(w, "difference from %d limit %d", d->pts, call->pts_limit);
+        else
+            world_trace(w, "difference from %d", d->pts);
         return 0;
     }
     case GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE: {
@@ -252,6 +259,7 @@ static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call 
         const gap_tl_channels_get_full_channel_t *f = q.value;
         const gap_tl_input_channel_t *c = f->channel.value;
         world_trace(w, "channel %lld state", (long long)c->channel_id);
+        call->full = true;
         return c->channel_id;
     }
     default:

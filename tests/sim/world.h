@@ -38,8 +38,11 @@ struct world_call {
     int64_t channel; /* 0: common; -1: state */
     int32_t pts;     /* asked from */
     int32_t qts;
-    int32_t date;  /* of the common difference */
-    int32_t limit; /* of a channel */
+    int32_t date;      /* of the common difference */
+    int32_t limit;     /* of a channel */
+    int32_t pts_limit; /* of the common difference; 0: none */
+    int32_t qts_limit;
+    bool full; /* channels.getFullChannel */
     gap_answer_cb cb;
     void *arg;
     struct world_script answer;
