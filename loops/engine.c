@@ -269,6 +269,7 @@ void gap_engine_missed(gap_engine_t *e)
     gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_MISSED);
     e->missed = e->caught_up; /* before that all of it is news, or nothing */
     gap_updater_want(&e->updater, 0);
+    if (!e->closing) gap_updater_hurry(&e->updater);
 }
 
 void gap_engine_undecodable(gap_engine_t *e)

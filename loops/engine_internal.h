@@ -196,6 +196,8 @@ struct gap_updater {
     bool slice;        /* and it said that more follows */
     bool probe;        /* the base is not known: ask from 1 */
     uint8_t useless;   /* answers without progress in a row */
+    uint8_t refused;   /* positions that the server refused, in a row */
+    bool offline;      /* it waits because there was no answer, not because of one */
     int32_t want_pts;  /* highest hint since the last question; 0: none */
     int32_t hinted;    /* highest hint since it was idle; 0: none */
     int32_t before;    /* position before what is being delivered */
@@ -415,6 +417,8 @@ void gap_updater_init(struct gap_updater *u, gap_engine_t *e, struct gap_track *
 void gap_updater_fini(struct gap_updater *u);
 /** An order to fetch; freezes at once. @p hint: a pts that the sequence should reach, 0: none. */
 void gap_updater_want(struct gap_updater *u, int32_t hint);
+/** There is a connection again: a pause that only the lack of one caused is over. */
+void gap_updater_hurry(struct gap_updater *u);
 /** Ask where the server stands. */
 void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why);
 /** Does an item of its difference belong to another sequence? */

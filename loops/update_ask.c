@@ -261,6 +261,8 @@ static void refused(struct gap_updater *u, const struct gap_refusal *r)
         }
         u->anew = true;
         u->anew_why = GAP_REASON_INVALID;
+        if (u->refused < UINT8_MAX) u->refused++;
+        if (u->refused > 1) break; /* what it said itself: not in a circle */
         u->state = UPDATER_QUEUED;
         gap_loop_signal(u->engine->rt, &u->loop);
         return;
@@ -272,7 +274,7 @@ static void refused(struct gap_updater *u, const struct gap_refusal *r)
 
 void gap_updater_again(struct gap_updater *u)
 {
-    u->pause_us = 0;
+    if (u->refused < 2) u->pause_us = 0;
     u->state = UPDATER_QUEUED;
     u->want = true;
     gap_loop_signal(u->engine->rt, &u->loop);
@@ -313,6 +315,7 @@ static void learn(gap_engine_t *e, const struct gap_difference *d)
 static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
 {
     u->useless = 0;
+    u->refused = 0;
     u->before = u->feed->track->core.position;
     u->packet = a->packet;
     a->packet = NULL;

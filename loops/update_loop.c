@@ -78,6 +78,14 @@ void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why)
     ordered(u);
 }
 
+void gap_updater_hurry(struct gap_updater *u)
+{
+    if (u->state != UPDATER_BACKOFF || !u->offline) return;
+    u->pause_us = 0;
+    gap_timer_stop(u->engine->rt, &u->retry);
+    gap_loop_signal(u->engine->rt, &u->loop);
+}
+
 /* ---- turns ---- */
 
 static void unlist(struct gap_updater *u)
@@ -216,6 +224,7 @@ void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine
             gap_jitter_us(u->pause_us, e->config.limits.jitter_permille, gap_prng_next(&e->random));
     }
     u->state = UPDATER_BACKOFF;
+    u->offline = error < 0 && error != GAP_E_RPC && why == GAP_REASON_NONE;
     if (gap_timer_start(e->rt, &u->retry, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
     gap_tap_at(e, u->feed->track, GAP_DECISION_LATER, -1, pause_us);
     ev.error = error;
@@ -238,6 +247,7 @@ void gap_updater_finish(struct gap_updater *u)
 
     u->pause_us = 0;
     memset(&u->shrink, 0, sizeof u->shrink);
+    u->refused = 0;
     u->probe = false;
     if (has_orders(u)) {
         u->useless = 0;
