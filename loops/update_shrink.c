@@ -10,6 +10,8 @@
  */
 #include "loops/engine_internal.h"
 
+#include <gapless/tl_api.h>
+
 static struct gap_track *first_of(struct gap_updater *u)
 {
     return u->feed->track;
@@ -45,12 +47,18 @@ void gap_updater_unreadable(struct gap_updater *u, int error, int32_t code)
 {
     gap_engine_t *e = u->engine;
     struct gap_track *track = first_of(u);
-    bool garbled = track->garbled;
+    bool common = gap_updater_is_common(u);
+    const struct gap_shrink_failure failure = {
+        .common = common,
+        .garbled = track->garbled,
+        .too_long = !common && error != GAP_E_RPC &&
+                    u->difference.id == GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG,
+    };
     uint64_t pause_us = gap_jitter_us(gap_shrink_pause_us(&u->shrink),
                                       e->config.limits.jitter_permille, gap_prng_next(&e->random));
 
     gap_tap_failure(u, GAP_DECISION_UNREADABLE, error, code);
-    switch (gap_shrink_failed(&u->shrink, gap_updater_is_common(u), garbled)) {
+    switch (gap_shrink_failed(&u->shrink, failure)) {
     case GAP_SHRINK_SKIP:
         skip(u);
         return;
@@ -63,7 +71,7 @@ void gap_updater_unreadable(struct gap_updater *u, int error, int32_t code)
     case GAP_SHRINK_TAKE:
         break;
     }
-    gap_updater_fail(u, error, code, GAP_REASON_UNREADABLE, garbled ? 0 : pause_us);
+    gap_updater_fail(u, error, code, GAP_REASON_UNREADABLE, failure.garbled ? 0 : pause_us);
 }
 
 bool gap_updater_readable(struct gap_updater *u)

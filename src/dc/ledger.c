@@ -215,6 +215,7 @@ int dc_ledger_event(dc_ledger_t *l, const dc_event_t *e, int64_t t_us)
     if (e->from != 0) put_field(l, ",\"from\":", e->from);
     put_ids(l, e);
     put_details(l, e);
+    if (e->poison) put(l, ",\"poison\":true");
     put_field(l, ",\"t_us\":", t_us);
     return end(l);
 }

@@ -186,6 +186,8 @@ typedef struct dc_spec {
     bool outbox;        /* read: by the other side */
     bool pinned;        /* pin: pinned or unpinned */
     dc_qts_t qts;       /* qts: which constructor */
+    bool poison;        /* no client can decode it: its update and its message are of an unknown
+                           constructor in pushes, differences and all other answers */
 } dc_spec_t;
 
 /**
@@ -218,6 +220,7 @@ typedef struct dc_event {
     bool out;           /* new_message: sent by an account here */
     bool outbox;        /* read */
     bool pinned;        /* pin */
+    bool poison;        /* no client can decode it */
 } dc_event_t;
 
 /** Events so far: n runs from 1 to this. */

@@ -496,6 +496,7 @@ int dc_model_add(dc_model_t *m, const dc_spec_t *s, int64_t now_us, uint32_t *ou
     }
     if (s->outbox) d.flags |= DC_R_OUTBOX;
     if (s->pinned) d.flags |= DC_R_PINNED;
+    if (s->poison) d.flags |= DC_R_POISON;
     if (s->kind == DC_NEW_MESSAGE && d.from != DC_NONE && d.from >= m->options.users)
         d.flags |= DC_R_OUT;
     r = check_draft(m, &d);
@@ -547,6 +548,7 @@ void dc_model_event(dc_model_t *m, uint32_t n, dc_event_t *out)
     out->out = (rec->flags & DC_R_OUT) != 0;
     out->outbox = (rec->flags & DC_R_OUTBOX) != 0;
     out->pinned = (rec->flags & DC_R_PINNED) != 0;
+    out->poison = (rec->flags & DC_R_POISON) != 0;
     fill_ids(m, rec, out);
     if (rec->kind == DC_NEW_MESSAGE || rec->kind == DC_EDIT_MESSAGE) {
         out->text = dc_text_of(m, n);

@@ -24,8 +24,11 @@
 #define DC_R_OUTBOX 2U
 #define DC_R_PINNED 4U
 #define DC_R_STORED                                                                                \
-    8U /* blob is a struct dc_text; otherwise the text is invented anew each time                  \
-        */
+    8U                  /* blob is a struct dc_text; otherwise the text is invented anew each time \
+                         */
+#define DC_R_POISON 16U /* of an unknown constructor wherever it appears */
+/** That constructor; it is in no layer. */
+#define DC_UNKNOWN_ID 0x0bad0bad
 
 /** Text that a client sent, and the random_id it came with. In the arena. */
 struct dc_text {

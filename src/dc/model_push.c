@@ -13,7 +13,7 @@
 static bool wants_short(dc_model_t *m, const struct dc_rec *rec, uint32_t n)
 {
     if (rec->kind != DC_NEW_MESSAGE || rec->box != DC_BOX_COMMON) return false;
-    if (m->options.short_percent == 0) return false;
+    if (m->options.short_percent == 0 || (rec->flags & DC_R_POISON) != 0) return false;
     const struct dc_store *store = dc_store_of(m, &m->chats[rec->chat]);
     const struct dc_msg *msg = dc_msg_at(store, rec->id);
     if (msg->prev == 0) return false;

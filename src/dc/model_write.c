@@ -330,6 +330,13 @@ void dc_put_peer(dc_writer_t *w, uint32_t index)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
+/** What no client can decode. */
+static void put_unknown(dc_writer_t *w, uint32_t n)
+{
+    dc_put32(w, DC_UNKNOWN_ID);
+    dc_put32(w, n);
+}
+
 void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n, uint32_t pin_n)
 {
     const struct dc_rec *rec = dc_rec_at(w->m, new_n);
@@ -341,6 +348,10 @@ void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n, uint32_t pi
                      (pinned ? GAP_TL_MESSAGE_F_PINNED : 0) |
                      (text_n != new_n ? GAP_TL_MESSAGE_F_EDIT_DATE : 0);
 
+    if (((rec->flags | dc_rec_at(w->m, text_n)->flags) & DC_R_POISON) != 0) {
+        put_unknown(w, new_n);
+        return;
+    }
     dc_put32(w, w->layer->message);
     dc_put32(w, flags);
     if (w->layer->message_flags2) dc_put32(w, 0);
@@ -576,6 +587,10 @@ void dc_put_update(dc_writer_t *w, uint32_t n, int32_t pts, int32_t pts_count)
 {
     const struct dc_rec *rec = dc_rec_at(w->m, n);
 
+    if ((rec->flags & DC_R_POISON) != 0) {
+        put_unknown(w, n);
+        return;
+    }
     switch ((dc_kind_t)rec->kind) {
     case DC_NEW_MESSAGE:
     case DC_EDIT_MESSAGE:

@@ -553,7 +553,7 @@ static const struct {
 
 bool gap_dc_script_knows(const char *word)
 {
-    static const char *const others[] = {"at", "swap", "drop", "late", "twice", "hold"};
+    static const char *const others[] = {"at", "swap", "drop", "late", "twice", "hold", "poison"};
     bool known = false;
 
     for (size_t i = 0; i < GAP_ARRAY_LEN(events); i++) known |= strcmp(events[i].name, word) == 0;
@@ -573,6 +573,7 @@ static int event_line(struct reader *r)
     int result;
 
     if (next_is_number(r, &n)) r->step.times = n;
+    r->step.poison = next_is(r, "poison");
     if ((result = way(r)) != 0) return result;
     const char *name = word(r);
     for (size_t i = 0; i < GAP_ARRAY_LEN(events); i++) {
@@ -584,7 +585,7 @@ static int event_line(struct reader *r)
         return event(r, i);
     }
     r->at = start;
-    if (r->step.times != 1 || r->step.way != GAP_DC_WAY_SENT)
+    if (r->step.times != 1 || r->step.way != GAP_DC_WAY_SENT || r->step.poison)
         return wrong(r, "'%s' is no event", name);
     return 1;
 }

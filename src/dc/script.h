@@ -81,6 +81,7 @@ typedef struct gap_dc_step {
     int32_t id;          /* message; 0: the last one of the chat */
     bool flag;           /* pinned; read by the other side */
     dc_qts_t qts;
+    bool poison;        /* nobody can decode it */
     gap_dc_peer_t peer; /* PEER; DROP_PEER and MOVE: its id */
     int64_t who;        /* MOVE: account or phone; 0: the one that is spoken of */
     /* ANSWER, AWAIT, EXPECT */

@@ -258,7 +258,8 @@ static int make_event(gap_dc_t *dc, const gap_dc_step_t *step, uint32_t *out_n)
                       .ids_count = step->kind == DC_DELETE_MESSAGES,
                       .outbox = step->kind == DC_READ && step->flag,
                       .pinned = step->kind == DC_PIN && step->flag,
-                      .qts = step->qts};
+                      .qts = step->qts,
+                      .poison = step->poison};
     dc_event_t e;
 
     if (step->kind != DC_NEW_MESSAGE && step->kind != DC_DELETE_MESSAGES) spec.id = id;

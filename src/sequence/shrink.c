@@ -23,6 +23,21 @@ static enum gap_shrink_order ask_at(struct gap_shrink *s, int32_t pts, int32_t q
     return GAP_SHRINK_ASK;
 }
 
+static enum gap_shrink_order give_up(struct gap_shrink *s)
+{
+    memset(s, 0, sizeof *s);
+    return GAP_SHRINK_END;
+}
+
+/* The server does not cut: as the sequence is asked ever. */
+static enum gap_shrink_order uncut(struct gap_shrink *s)
+{
+    s->whole = true;
+    s->limit = 0;
+    s->stage = GAP_SHRINK_AGAIN;
+    return ask_at(s, 0, 0);
+}
+
 /* The place to be tried in this step: of two boxes, the nearest of either first; behind that each
  * distance with pts alone, then with both. */
 static enum gap_shrink_order seek(struct gap_shrink *s, bool common)
@@ -33,10 +48,7 @@ static enum gap_shrink_order seek(struct gap_shrink *s, bool common)
     if (common && s->step < 3) return ask_at(s, nearest[s->step][0], nearest[s->step][1]);
     unsigned i = common ? 1 + (s->step - 3U) / 2 : s->step;
     int32_t far = distance(i);
-    if (far > (common ? GAP_SHRINK_SEEK_COMMON : GAP_SHRINK_SEEK_CHANNEL)) {
-        memset(s, 0, sizeof *s);
-        return GAP_SHRINK_END;
-    }
+    if (far > (common ? GAP_SHRINK_SEEK_COMMON : GAP_SHRINK_SEEK_CHANNEL)) return give_up(s);
     s->low = i == 0 ? 0 : distance(i - 1);
     return ask_at(s, far, common && (s->step - 3) % 2 == 1 ? far : 0);
 }
@@ -83,29 +95,27 @@ static enum gap_shrink_order smaller(struct gap_shrink *s, bool common)
     return GAP_SHRINK_ASK;
 }
 
-enum gap_shrink_order gap_shrink_failed(struct gap_shrink *s, bool common, bool garbled)
+enum gap_shrink_order gap_shrink_failed(struct gap_shrink *s, struct gap_shrink_failure f)
 {
     if (s->tries < UINT8_MAX) s->tries++;
-    if (garbled && s->tries >= GAP_SHRINK_GARBLED_MAX) {
-        memset(s, 0, sizeof *s);
-        return GAP_SHRINK_END;
-    }
-    if (garbled) return GAP_SHRINK_ASK;
+    if (f.garbled) return s->tries < GAP_SHRINK_GARBLED_MAX ? GAP_SHRINK_ASK : give_up(s);
+    if (f.too_long && s->limit > 0) return uncut(s);
     switch ((enum gap_shrink_stage)s->stage) {
     case GAP_SHRINK_OFF:
         s->stage = GAP_SHRINK_AGAIN;
         return GAP_SHRINK_ASK;
     case GAP_SHRINK_AGAIN:
-        if (s->whole) return begin_seek(s, common);
+        if (f.too_long) return give_up(s); /* it would not tell in any case */
+        if (s->whole) return begin_seek(s, f.common);
         s->stage = GAP_SHRINK_LIMITED;
         s->limit = GAP_SHRINK_LIMIT;
         s->passed = false;
         return GAP_SHRINK_ASK;
     case GAP_SHRINK_LIMITED:
-        return smaller(s, common);
+        return smaller(s, f.common);
     case GAP_SHRINK_SEEKING:
         s->step++;
-        return seek(s, common);
+        return seek(s, f.common);
     case GAP_SHRINK_PTS:
         s->low = s->pts;
         return halve(s);
@@ -137,15 +147,6 @@ static enum gap_shrink_order larger(struct gap_shrink *s)
     s->limit *= 4;
     if (s->limit > GAP_SHRINK_LIMIT) memset(s, 0, sizeof *s);
     return GAP_SHRINK_TAKE;
-}
-
-/* The server does not cut: as the sequence is asked ever. */
-static enum gap_shrink_order uncut(struct gap_shrink *s)
-{
-    s->whole = true;
-    s->limit = 0;
-    s->stage = GAP_SHRINK_AGAIN;
-    return ask_at(s, 0, 0);
 }
 
 enum gap_shrink_order gap_shrink_read(struct gap_shrink *s, bool too_long)

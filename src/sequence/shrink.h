@@ -71,9 +71,13 @@ enum gap_shrink_order {
     GAP_SHRINK_END,      /* nothing can be read: ask where the server stands */
 };
 
-/** The answer could not be read, or the place that was asked from is refused. @param common The
- * question had a pts and a qts. @param garbled Nothing could be read the last time either. */
-enum gap_shrink_order gap_shrink_failed(struct gap_shrink *s, bool common, bool garbled);
+/** The answer could not be read, or the place that was asked from is refused. */
+struct gap_shrink_failure {
+    bool common;   /* the question had a pts and a qts */
+    bool garbled;  /* nothing could be read the last time either */
+    bool too_long; /* as much can be told: it is a channel's TOO_LONG */
+};
+enum gap_shrink_order gap_shrink_failed(struct gap_shrink *s, struct gap_shrink_failure f);
 /** It could. @param too_long It is a channel's TOO_LONG. */
 enum gap_shrink_order gap_shrink_read(struct gap_shrink *s, bool too_long);
 /** The events are passed over. */

@@ -21,6 +21,8 @@ static const struct {
     {"nothing at all", "", NULL},
     {"comments and empty lines", "# a\n\n   # b\n\twait 1 # c\r\n", NULL},
     {"a text with blanks", "message user:1 two  words", NULL},
+    {"what nobody can decode", "poison message user:1\n2 poison drop edit channel:2 last b", NULL},
+    {"what is no event", "poison wait 1", "'wait' is no event"},
     {"no such command", "jump user:1", "'jump' is no command"},
     {"the line's number", "wait 1\nwait 1\nwait\n", "line 3: "},
     {"a number that is none", "wait 1x", "a number belongs here, not '1x'"},

@@ -20,6 +20,7 @@ struct question {
 };
 
 #define BAD      false, false
+#define BAD_LONG false, true
 #define READ     true, false
 #define TOO_LONG true, true
 #define ASK      GAP_SHRINK_ASK
@@ -114,6 +115,16 @@ static const struct table tables[] = {
       {BAD, ASK, 0, 0, 0}, /* the next event of the kind: the limits are left alone */
       {BAD, ASK, 0, 1, 0}},
      11},
+    {"a server that does not cut, nor can say so readably",
+     false,
+     false,
+     {{BAD, ASK, 0, 0, 0}, {BAD, ASK, 64, 0, 0}, {BAD_LONG, ASK, 0, 0, 0}, {BAD, ASK, 0, 1, 0}},
+     4},
+    {"too long and unreadable: no search",
+     false,
+     false,
+     {{BAD_LONG, ASK, 0, 0, 0}, {BAD_LONG, END, 0, 0, 0}},
+     2},
     {"too long as ever is an answer", false, false, {{TOO_LONG, TAKE, 0, 0, 0}}, 1},
     {"garbled the last time: no search",
      true,
@@ -130,8 +141,10 @@ START_TEST(questions)
     memset(&s, 0, sizeof s);
     for (size_t i = 0; i < t->count; i++) {
         const struct question *q = &t->q[i];
-        enum gap_shrink_order order = q->read ? gap_shrink_read(&s, q->too_long)
-                                              : gap_shrink_failed(&s, t->common, t->garbled);
+        enum gap_shrink_order order =
+            q->read ? gap_shrink_read(&s, q->too_long)
+                    : gap_shrink_failed(
+                          &s, (struct gap_shrink_failure){t->common, t->garbled, q->too_long});
         ck_assert_msg(order == q->order, "%s: order of %zu", t->why, i);
         if (order == GAP_SHRINK_SKIP) gap_shrink_skipped(&s);
         ck_assert_msg(s.limit == q->limit && s.pts == q->pts && s.qts == q->qts,
@@ -147,7 +160,8 @@ START_TEST(garbage_for_ever_ends)
         uint64_t us = 0;
         int asked = 1;
         memset(&s, 0, sizeof s);
-        while (gap_shrink_failed(&s, common, false) == GAP_SHRINK_ASK) {
+        while (gap_shrink_failed(&s, (struct gap_shrink_failure){common, false, false}) ==
+               GAP_SHRINK_ASK) {
             us += gap_shrink_pause_us(&s);
             ck_assert_int_lt(asked++, 50);
         }
@@ -248,7 +262,8 @@ static void search(int seed, int kind)
         bool good = answer(0, at[0] + s.pts, s.limit, false, NULL);
         good &= answer(1, at[1] + s.qts, s.limit, false, NULL);
         int32_t limit = s.limit;
-        order = good ? gap_shrink_read(&s, false) : gap_shrink_failed(&s, common, false);
+        order = good ? gap_shrink_read(&s, false)
+                     : gap_shrink_failed(&s, (struct gap_shrink_failure){common, false, false});
         ck_assert_msg(order != GAP_SHRINK_END, "seed %d: given up", seed);
         if (order == GAP_SHRINK_TAKE) {
             (void)answer(0, at[0], limit, true, &at[0]);
