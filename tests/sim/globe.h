@@ -65,11 +65,12 @@ struct globe_options {
     uint32_t jitter_ms; /* and up to so much more, drawn for each */
 
     /* probabilities of what goes wrong by itself */
-    double loss;   /* a push is never sent */
-    double twice;  /* and is sent again later */
-    double late;   /* takes up to late_ms longer, so that others overtake it */
-    double error;  /* an answer is an error or something else than wanted */
-    double silent; /* an answer never comes */
+    double loss;      /* a push is never sent */
+    double twice;     /* and is sent again later */
+    double late;      /* takes up to late_ms longer, so that others overtake it */
+    double error;     /* an answer is an error or something else than wanted */
+    double silent;    /* an answer never comes */
+    uint32_t answers; /* of `error`: which, bits of 1 << enum globe_answer; 0: errors alone */
     uint32_t late_ms;
     uint32_t timeout_ms; /* an answer that never comes ends as GAP_E_TIMEOUT after this */
     double later;        /* a handler goes on later, up to later_ms */
@@ -288,7 +289,7 @@ struct globe_call {
     int32_t id;         /* GLOBE_EDIT, GLOBE_PIN: the message (of an own one); GLOBE_READ: max_id */
     const int32_t *ids; /* GLOBE_DELETE */
     uint32_t ids_count;
-    gap_bytes_t text; /* NULL data: "e<n>" */
+    gap_bytes_t text; /* NULL data: invented, "own<n>" */
     bool elsewhere;   /* by another session of the account: what it causes is pushed */
     bool echo;        /* by this one, and pushed as well */
     bool lost;        /* by this one, and its result never comes */

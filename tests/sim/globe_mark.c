@@ -1,0 +1,357 @@
+/*
+ * tests/sim/globe_mark.c - the judge of everything but the deliveries:
+ *
+ *   in flight  more than one question of an updater, or too many of channels
+ *   asked      more questions than there was reason for
+ *   stored     a position is stored below which a handler has not finished
+ *   given up   events are said to be lost though the server gave no cause
+ *   lost       an event that was neither delivered, nor folded into something that came later, nor
+ *              named by an event that says it can't be had
+ *   start      the engine does not say that it has begun
+ */
+#include "globe_int.h"
+
+#include <gapless/tl_api.h>
+#include <string.h>
+
+#define QUESTIONS_FREE       32 /* for no reason */
+#define QUESTIONS_PER_REASON 4
+
+/* ---- what is known of the beginning ---- */
+
+static void begin_at(struct judged_box *b, int32_t from, bool soft)
+{
+    b->known = true;
+    b->soft = soft;
+    b->lost = false;
+    b->from = from;
+    b->from_era = b->era;
+}
+
+/* Something of a box is seen for the first time, at or behind `from`. */
+static void first_seen(struct globe *g, int box, int32_t from)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    if (!b->known)
+        begin_at(b, from, true);
+    else if (b->soft && from < b->from)
+        b->from = from;
+}
+
+void judge_fed(struct globe *g, const struct thing *t)
+{
+    for (uint32_t i = 0; i < t->n_count; i++) {
+        struct seen *s = &g->j.seen[t->ns[i]];
+        s->arrived = true;
+        if (s->box >= BOX_CHANNEL) first_seen(g, s->box, s->pts - s->count);
+        if (t->kind == THING_RESULT && (s->kind == DC_DELETE_MESSAGES || s->kind == DC_READ))
+            s->silent = true;
+    }
+}
+
+void judge_process(struct globe *g, bool fresh)
+{
+    struct judge *j = &g->j;
+
+    j->started = false;
+    for (int i = 0; i < GLOBE_BOXES; i++) {
+        struct judged_box *b = &j->boxes[i];
+        b->live = 0;
+        b->too_long = false;
+        if (!fresh) continue;
+        b->known = b->soft = b->muddled = b->lost = false;
+        b->stored = 0;
+        b->checked = b->count;
+    }
+    for (uint32_t n = 1; n <= j->count; n++) {
+        j->seen[n].arrived = false;
+        if (fresh) j->seen[n].excused = true;
+    }
+    if (!fresh) return;
+    j->lineage = g->process;
+    j->ever_started = false;
+}
+
+void judge_reset(struct globe *g, int box)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    b->era++;
+    b->cause = b->muddled = true;
+    b->checked = b->count;
+    g->j.reasons++;
+}
+
+/* ---- questions and answers ---- */
+
+static uint64_t idle_us(const struct globe *g)
+{
+    uint64_t us = g->o.engine.limits.idle_us;
+    return us == 0 ? GAP_ENGINE_IDLE_US : us;
+}
+
+static void judge_traffic(struct globe *g)
+{
+    uint64_t restarts = 1 + g->count.restarts;
+    uint64_t idle = (1 + g->now_us / idle_us(g)) * (2 + g->o.dc.channels);
+    uint64_t most =
+        QUESTIONS_FREE + QUESTIONS_PER_REASON * g->j.reasons + 2 * g->j.count * restarts + 2 * idle;
+
+    if (g->count.questions > most)
+        judge_say(g, "asked", "%llu questions, reason for %llu at most",
+                  (unsigned long long)g->count.questions, (unsigned long long)most);
+}
+
+void judge_question(struct globe *g, const struct call *asked)
+{
+    uint32_t most = g->o.engine.limits.channel_requests;
+    uint32_t channels = 0;
+
+    if (most == 0) most = GAP_ENGINE_CHANNEL_REQUESTS_MAX;
+    for (size_t i = 0; i < GLOBE_CALLS; i++) {
+        const struct call *c = &g->calls[i];
+        if (c != asked && c->number != 0 && c->channel == asked->channel)
+            judge_say(g, "in flight", "a second question about %s%lld",
+                      c->channel == 0 ? "the account " : "channel ", (long long)c->channel);
+        if ((c == asked || c->number != 0) && c->channel != 0) channels++;
+    }
+    if (channels > most)
+        judge_say(g, "in flight", "%u questions about channels", (unsigned)channels);
+    if (asked->question == GLOBE_CHANNEL && judge_channel_box(asked->channel) >= 0)
+        first_seen(g, judge_channel_box(asked->channel), asked->pts);
+    judge_traffic(g);
+}
+
+static void has_cause(struct globe *g, int box)
+{
+    if (box < 0) return;
+    g->j.boxes[box].cause = true;
+    if (box == BOX_COMMON) g->j.boxes[BOX_QTS].cause = true;
+}
+
+static void judge_covered(struct globe *g, const struct call *c, const struct covered *k)
+{
+    struct judge *j = &g->j;
+    bool too_long = k->first == GAP_TL_UPDATES_DIFFERENCE_TOO_LONG ||
+                    k->first == GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG;
+
+    if (c->question == GLOBE_STATE) {
+        if (j->ever_started) return;
+        begin_at(&j->boxes[BOX_COMMON], k->state[0], false);
+        begin_at(&j->boxes[BOX_QTS], k->state[1], false);
+        return;
+    }
+    if (k->box < 0) return;
+    struct judged_box *b = &j->boxes[k->box];
+    if (too_long || c->question == GLOBE_FULL_CHANNEL) {
+        has_cause(g, k->box);
+        b->too_long = true;
+        /* Nothing was known of it: it begins where the server says. */
+        if (b->soft || !b->known) begin_at(b, k->to, true);
+        return;
+    }
+    for (uint32_t i = 0; i < k->count; i++) j->seen[k->folded[i]].folded = true;
+}
+
+void judge_answer(struct globe *g, const struct call *c, const struct thing *a)
+{
+    int box = c->channel == 0 ? BOX_COMMON : judge_channel_box(c->channel);
+
+    if (a->covered != NULL)
+        judge_covered(g, c, a->covered);
+    else if (a->packet != NULL)
+        has_cause(g, box); /* nobody can read it, or it leads nowhere */
+    else if (a->status == GAP_E_RPC && (a->code == 400 || a->code == 403 || a->code == 406))
+        has_cause(g, box);
+}
+
+/* ---- what the engine says ---- */
+
+static int sequence_box(const gap_engine_event_t *ev)
+{
+    switch (ev->sequence) {
+    case GAP_SEQUENCE_COMMON:
+        return BOX_COMMON;
+    case GAP_SEQUENCE_QTS:
+        return BOX_QTS;
+    case GAP_SEQUENCE_CHANNEL:
+        return judge_channel_box(ev->channel_id);
+    default:
+        return BOX_NONE;
+    }
+}
+
+static void excuse(struct globe *g, struct seen *s)
+{
+    if (!s->excused && s->life == 0) g->count.excused++;
+    s->excused = true;
+}
+
+static void given_up(struct globe *g, int box, int32_t from, int32_t to)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    if (!b->cause)
+        judge_say(g, "given up", "%d..%d of box %d, for no cause of the server's", from, to, box);
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct seen *s = &g->j.seen[b->ns[i]];
+        bool before = s->era < b->era; /* the server has begun to count anew since */
+        if (before || (s->pts > from && (to == 0 || s->pts <= to)) || (b->muddled && s->pts <= to))
+            excuse(g, s);
+    }
+    if (!b->known) begin_at(b, to, true);
+    b->muddled = false;
+    b->live = 0;
+}
+
+static void channel_lost(struct globe *g, int box)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    if (!b->cause) judge_say(g, "given up", "box %d, though the account has access", box);
+    for (uint32_t i = 0; i < b->count; i++) excuse(g, &g->j.seen[b->ns[i]]);
+    b->known = b->soft = b->muddled = false;
+    b->lost = true;
+    b->live = 0;
+    b->stored = 0;
+    b->checked = b->count;
+}
+
+static void shed(struct globe *g, const gap_update_t *update)
+{
+    uint32_t content;
+    uint32_t one = update == NULL ? 0 : find_event(g, update, &content);
+
+    for (uint32_t n = 1; n <= g->j.count; n++) {
+        struct seen *s = &g->j.seen[n];
+        if (s->box != BOX_NONE) continue;
+        if (update == NULL || n == one) excuse(g, s);
+    }
+}
+
+void judge_event(struct globe *g, const gap_engine_event_t *ev)
+{
+    struct judge *j = &g->j;
+    int box = sequence_box(ev);
+
+    switch (ev->kind) {
+    case GAP_EVENT_STARTED:
+        if (!j->ever_started) j->started_us = g->now_us;
+        j->started = j->ever_started = true;
+        return;
+    case GAP_EVENT_RESYNCHRONISED:
+        if (box >= 0) given_up(g, box, ev->from, ev->to);
+        return;
+    case GAP_EVENT_CHANNEL_LOST:
+        if (box >= 0) channel_lost(g, box);
+        return;
+    case GAP_EVENT_SHED:
+        shed(g, ev->update);
+        return;
+    default:
+        return;
+    }
+}
+
+/* ---- what is stored ---- */
+
+void judge_finished(struct globe *g, uint32_t n)
+{
+    if (n != 0) g->j.seen[n].finished = true;
+}
+
+static bool matters(const struct globe *g, const struct seen *s)
+{
+    if (!s->received || s->excused || s->kind == DC_STATUS) return false;
+    if (s->box == BOX_NONE) return s->arrived;
+    const struct judged_box *b = &g->j.boxes[s->box];
+    if (!b->known) return !b->lost && g->j.ever_started && s->made_us > g->j.started_us + 1000000;
+    return s->era > b->from_era || (s->era == b->from_era && s->pts > b->from);
+}
+
+static void store_box(struct globe *g, int box, int32_t pts)
+{
+    struct judged_box *b = &g->j.boxes[box];
+    char text[96];
+
+    b->stored = pts;
+    if (b->muddled || !b->known) return;
+    for (; b->checked < b->count; b->checked++) {
+        const struct seen *s = &g->j.seen[b->ns[b->checked]];
+        if (s->era == b->era && s->pts > pts) return;
+        if (s->era < b->era || !matters(g, s)) continue;
+        if (!s->finished && !s->folded && !s->silent)
+            judge_say(g, "stored", "%d, but %s has not been handled", pts,
+                      say_event(g, b->ns[b->checked], text));
+    }
+}
+
+void judge_stored(struct globe *g)
+{
+    if (!g->kept.known) return;
+    store_box(g, BOX_COMMON, g->kept.state.pts);
+    store_box(g, BOX_QTS, g->kept.state.qts);
+    for (size_t i = 0; i < g->kept.count; i++) {
+        int box = judge_channel_box(g->kept.channels[i].id);
+        if (box >= 0) store_box(g, box, g->kept.channels[i].pts);
+    }
+}
+
+/* ---- the end ---- */
+
+/* A later event of the same thing that came: a pin of the message, a read of the chat. */
+static bool came_later(const struct globe *g, uint32_t n)
+{
+    const struct seen *s = &g->j.seen[n];
+
+    for (uint32_t k = n + 1; k <= g->j.count; k++) {
+        const struct seen *l = &g->j.seen[k];
+        if (l->kind != s->kind || l->box != s->box || !l->settled) continue;
+        if (s->kind == DC_PIN && l->message == s->message) return true;
+        if (s->kind == DC_READ && l->chat.id == s->chat.id && l->chat.type == s->chat.type &&
+            l->outbox == s->outbox)
+            return true;
+    }
+    return false;
+}
+
+static bool is_superseded(const struct globe *g, uint32_t n)
+{
+    const struct judge *j = &g->j;
+    const struct seen *s = &j->seen[n];
+    uint32_t message = s->kind == DC_NEW_MESSAGE ? n : s->message;
+
+    if (!s->folded) return false;
+    if (message != 0) {
+        uint32_t gone = j->seen[message].gone;
+        if (gone > n && j->seen[gone].settled) return true;
+        if (s->kind == DC_EDIT_MESSAGE && j->seen[message].best >= n) return true;
+    }
+    return (s->kind == DC_PIN || s->kind == DC_READ) && came_later(g, n);
+}
+
+void judge_end(struct globe *g)
+{
+    struct judge *j = &g->j;
+    char text[96];
+    uint32_t lost = 0;
+    uint32_t count = 0;
+
+    if (!j->started) judge_say(g, "start", "no sign of it");
+    for (uint32_t n = j->count; n > 0; n--) {
+        struct seen *s = &j->seen[n];
+        bool came = s->finished || s->silent || s->life == g->process;
+        s->settled = came || s->excused || !s->received;
+        if (!s->settled && is_superseded(g, n)) {
+            s->settled = true;
+            g->count.superseded++;
+        }
+        if (s->settled || !matters(g, s)) continue;
+        lost = n;
+        count++;
+    }
+    if (count > 0)
+        judge_say(g, "lost", "%u events, the first is %s", (unsigned)count,
+                  say_event(g, lost, text));
+}
