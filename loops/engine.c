@@ -144,7 +144,7 @@ static bool is_idle(const struct gap_active *a)
 
     return a->feed.track->core.mode == GAP_MODE_LIVE && a->feed.held.count == 0 && !a->feed.open &&
            a->feed.loop.state == GAP_LOOP_PAUSED && u->state == UPDATER_IDLE &&
-           u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew && !u->answer.have;
+           u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew && !u->stale && !u->answer.have;
 }
 
 bool gap_engine_is_resting(const struct gap_track *track)
@@ -199,6 +199,10 @@ static uint64_t house_deadline(const gap_engine_t *e, uint64_t now_us)
     uint64_t due = e->quiet_since_us + e->config.limits.idle_us;
 
     if (e->undecodable && e->undecodable_us < due) due = e->undecodable_us;
+    uint64_t poll_us = gap_open_due_us(e);
+    if (poll_us < due) due = poll_us;
+    uint64_t turns_us = gap_turns_due_us(e);
+    if (turns_us > now_us && turns_us < due) due = turns_us;
     if (e->sweep && now_us + GAP_SWEEP_US < due) due = now_us + GAP_SWEEP_US;
     return due;
 }
@@ -218,7 +222,7 @@ static void sweep_track(gap_engine_t *e, struct gap_track *track)
     if (f != NULL) {
         gap_loop_signal(e->rt, &f->loop);
         gap_loop_signal(e->rt, &f->updater->loop);
-    } else if (track->behind && track->queued == 0) {
+    } else if (track->behind > 0 && track->queued == 0) {
         f = gap_engine_activate(e, track);
         if (f != NULL) gap_updater_want(f->updater, 0);
     }
@@ -239,6 +243,8 @@ static void house_due(gap_rt_t *rt, gap_timer_t *timer)
     gap_engine_t *e = GAP_CONTAINER_OF(timer, gap_engine_t, house);
     uint64_t now_us = rt->now_us;
 
+    /* Its place in the heap is free: this can't fail, nor can starting it anew further on. */
+    house_start(e, now_us);
     if (e->sweep) {
         e->sweep = false;
         sweep(e);
@@ -253,15 +259,22 @@ static void house_due(gap_rt_t *rt, gap_timer_t *timer)
         gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_SILENCE);
         if (e->started) gap_updater_want(&e->updater, 0);
     }
-    /* A timer that has just fired left its place free, so this can't fail either. */
+    gap_open_poll(e);
+    gap_turns_go(e);
+    if (e->closing) return;
     house_start(e, now_us);
+}
+
+void gap_engine_house(gap_engine_t *e)
+{
+    if (!e->closing) house_start(e, gap_rt_now_us(e->rt));
 }
 
 void gap_engine_sweep_later(gap_engine_t *e)
 {
     if (e->sweep || e->closing) return;
     e->sweep = true;
-    house_start(e, gap_rt_now_us(e->rt));
+    gap_engine_house(e);
 }
 
 void gap_engine_missed(gap_engine_t *e)
@@ -403,6 +416,9 @@ static void config_defaults(gap_engine_t *e)
     if (l->difference_limit == 0)
         l->difference_limit = c->bot ? GAP_ENGINE_BOT_LIMIT : GAP_ENGINE_USER_LIMIT;
     if (l->idle_us == 0) l->idle_us = GAP_ENGINE_IDLE_US;
+    if (l->start_spread_us == 0) l->start_spread_us = GAP_ENGINE_START_SPREAD_US;
+    if (l->start_spread_us == GAP_ENGINE_NO_JITTER || l->jitter_permille == GAP_ENGINE_NO_JITTER)
+        l->start_spread_us = 0;
     if (l->jitter_permille == 0) l->jitter_permille = JITTER_PERMILLE;
     if (l->jitter_permille == GAP_ENGINE_NO_JITTER) l->jitter_permille = 0;
 }
@@ -460,8 +476,8 @@ static void init_parts(gap_engine_t *e)
     STAILQ_INIT(&e->arrivals);
     STAILQ_INIT(&e->failed);
     STAILQ_INIT(&e->idle);
-    STAILQ_INIT(&e->turns);
-    STAILQ_INIT(&e->hashless);
+    gap_turns_open(e);
+    TAILQ_INIT(&e->hashless);
     gap_map_init(&e->channels, alloc);
     gap_peers_init(&e->peers, alloc);
     gap_watch_init(e);
@@ -521,7 +537,7 @@ static void ask_again(gap_engine_t *e, struct gap_track *track)
 
     track->ask = false;
     if (f == NULL) {
-        track->behind = true;
+        gap_track_behind(track, 1);
         return;
     }
     f->updater->probe = track->core.position == 0;

@@ -47,7 +47,7 @@ static void starved(struct intake *in, struct gap_track *track)
         shed(in->e, 0);
         return;
     }
-    track->behind = true;
+    gap_track_behind(track, 1);
     gap_tap(in->e, track, GAP_DECISION_STARVED);
     gap_mark(in->e, track);
     gap_engine_sweep_later(in->e);
@@ -57,11 +57,11 @@ static bool has_room(struct intake *in, struct gap_track *track)
 {
     gap_engine_t *e = in->e;
 
-    if (!track->behind && track->queued < e->config.limits.inbox &&
+    if (track->behind == 0 && track->queued < e->config.limits.inbox &&
         e->arrival_count < GAP_ARRIVALS_MAX)
         return true;
-    if (!track->behind) {
-        track->behind = true;
+    if (track->behind == 0) {
+        gap_track_behind(track, 1);
         gap_mark(e, track);
         if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
     }
@@ -118,6 +118,10 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
     if (track == NULL) {
         starved(in, NULL);
         gap_engine_missed(e);
+        return;
+    }
+    if (track->untracked) {
+        e->count.untracked++;
         return;
     }
     if (!has_room(in, track)) return;
@@ -213,6 +217,10 @@ static void add_order(struct intake *in, const struct gap_item *item)
     if (!pts_changed && track == NULL) {
         starved(in, NULL);
         gap_engine_missed(e);
+        return;
+    }
+    if (track != NULL && track->untracked) {
+        e->count.untracked++;
         return;
     }
     struct gap_node *n =
@@ -378,10 +386,10 @@ static int affected(gap_engine_t *e, const struct gap_result_view *view)
     struct gap_track *track = view->channel_id == 0 ? &e->common[GAP_SEQUENCE_COMMON]
                                                     : gap_engine_track(e, view->channel_id, false);
 
-    if (track == NULL || view->pts_count == 0) return 0;
+    if (track == NULL || track->untracked || view->pts_count == 0) return 0;
     struct gap_node *n = order(e, NODE_SILENT, track, view->pts, view->pts_count);
     if (n == NULL) {
-        track->behind = true;
+        gap_track_behind(track, 1);
         gap_mark(e, track);
         gap_engine_sweep_later(e);
         return GAP_E_NOMEM;
@@ -426,6 +434,11 @@ bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item, struct gap
     if (track == NULL) {
         gap_node_free(n);
         return false;
+    }
+    if (track->untracked) {
+        e->count.untracked++;
+        gap_node_free(n);
+        return true;
     }
     n->kind = too_long ? NODE_TOO_LONG : NODE_UPDATE;
     n->track = track;

@@ -6,6 +6,8 @@
  *   seq_loop.c      arrivals -> feeders; the order of containers
  *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
  *   update_loop.c   fetches differences until its sequence is whole
+ *   turns.c         which channel asks next
+ *   open_channels.c channels that somebody looks at, and those that are followed no more
  *   update_ask.c    the queries, and what the answers mean
  *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
@@ -28,6 +30,7 @@
 #include "sequence/peers.h"
 #include "sequence/sequence.h"
 #include "sequence/shrink.h"
+#include "sequence/turns.h"
 #include "sequence/update.h"
 #include "sequence/updates.h"
 #include "sequence/wait.h"
@@ -58,7 +61,7 @@ struct gap_track;
 struct gap_feed;
 struct gap_updater;
 STAILQ_HEAD(gap_node_list, gap_node);
-STAILQ_HEAD(gap_updater_list, gap_updater);
+TAILQ_HEAD(gap_updater_list, gap_updater);
 
 /** What a sequence counts besides applied updates. */
 enum gap_watch_what {
@@ -122,9 +125,10 @@ struct gap_track {
     uint32_t queued;            /* nodes in the arrivals and held */
     int32_t read_max_id;        /* last updateReadChannelInbox delivered */
     int32_t handed;             /* position handed over last, 0: none */
+    uint16_t behind;            /* events dropped on purpose since the last question */
     uint8_t sequence;           /* gap_sequence_kind_t */
-    bool changed;               /* since it was handed over */
-    bool behind;                /* updates were dropped on purpose since the last question */
+    bool changed : 1;           /* since it was handed over */
+    bool untracked : 1;         /* not followed: what comes is dropped */
     bool startup : 1;           /* named by the common difference of the start, not yet caught up */
     bool hash_tried : 1;        /* its access hash was looked for in vain */
     bool lost : 1;              /* no access */
@@ -137,6 +141,13 @@ struct gap_track {
     int32_t last_id;            /* highest id of a new message delivered */
 };
 _Static_assert(sizeof(struct gap_track) <= 64, "a sequence costs as little as that");
+
+/** Events of it were dropped on purpose, or for lack of memory: they are fetched. */
+static inline void gap_track_behind(struct gap_track *track, uint32_t events)
+{
+    uint32_t sum = track->behind + events;
+    track->behind = (uint16_t)(sum > UINT16_MAX ? UINT16_MAX : sum);
+}
 
 /** The feeder: what a sequence needs while something is held or waited for. */
 struct gap_feed {
@@ -181,11 +192,15 @@ struct gap_updater_answer {
 struct gap_updater {
     gap_loop_t loop;
     gap_engine_t *engine;
-    struct gap_track *track;        /* NULL: common, qts and seq */
-    struct gap_feed *feed;          /* who delivers */
-    STAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
+    struct gap_track *track;       /* NULL: common, qts and seq */
+    struct gap_feed *feed;         /* who delivers */
+    TAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
     gap_timer_t retry;
     uint8_t state;
+    uint8_t turn;      /* gap_turn_class: of `turns`, if listed there */
+    bool named;        /* the server said that there is more */
+    bool spread;       /* its question of the start was put off a little */
+    bool stale;        /* untracked: what it asks or delivers is of no use */
     bool want;         /* an order came since the last question */
     bool listed;       /* in `turns` or `hashless` */
     bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
@@ -218,6 +233,13 @@ struct gap_active {
     bool listed;
 };
 STAILQ_HEAD(gap_active_list, gap_active);
+
+/** A channel that somebody looks at. */
+struct gap_open {
+    int64_t channel_id;
+    uint32_t count;   /* how many do */
+    uint64_t poll_us; /* when it is asked again; UINT64_MAX: once it has been asked */
+};
 
 struct gap_engine {
     gap_engine_config_t config;
@@ -263,9 +285,13 @@ struct gap_engine {
     gap_copies_t copies; /* of what is held */
     gap_pool_t tracks;
     gap_pool_t actives;
-    struct gap_active_list idle;   /* active records that may have become idle */
-    struct gap_updater_list turns; /* channels that wait for their turn */
+    struct gap_active_list idle;                     /* active records that may have become idle */
+    struct gap_updater_list turns[GAP_TURN_CLASSES]; /* channels that wait for their turn */
+    struct gap_turns turn_order;
+    struct gap_floods floods;
     struct gap_updater_list hashless;
+    struct gap_open open[GAP_ENGINE_OPEN_CHANNELS_MAX]; /* the first open_count of them */
+    uint32_t open_count;
     uint32_t channel_inflight;
     uint32_t starting;          /* channels with `startup` */
     struct gap_track **changed; /* channels with `changed` */
@@ -312,6 +338,8 @@ void gap_engine_rest(gap_engine_t *e, struct gap_track *track);
 /** Can the channel be asked? @p out may be NULL. */
 bool gap_engine_hash(const gap_engine_t *e, int64_t channel_id, int64_t *out);
 void gap_engine_sweep_later(gap_engine_t *e);
+/** The account's timer is needed earlier. */
+void gap_engine_house(gap_engine_t *e);
 /** @return NULL if not known (or out of memory, if @p make). */
 struct gap_track *gap_engine_track(gap_engine_t *e, int64_t channel_id, bool make);
 /** A loop has closed, or something that close waits for is over. */
@@ -409,6 +437,8 @@ void gap_feed_flush(struct gap_feed *f, int32_t from);
 void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_t highest);
 /** Drop everything held. */
 void gap_feed_drop(struct gap_feed *f);
+/** Wait for nothing any more. */
+void gap_feed_stop(struct gap_feed *f);
 
 /* update_loop.c */
 extern const struct gap_loop_class gap_update_loop_class;
@@ -425,13 +455,43 @@ void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why);
 bool gap_updater_is_foreign(const struct gap_updater *u, const struct gap_item *item);
 /** The feeder has delivered the answer. */
 void gap_updater_delivered(struct gap_updater *u);
-/** Let waiting channels ask. */
-void gap_updater_pump(gap_engine_t *e);
+/** Its turn has come: ask. */
+void gap_updater_turn(struct gap_updater *u);
+/** Out of the line that it waits in. */
+void gap_updater_unlist(struct gap_updater *u);
+/** If its pause is over it asks now. */
+void gap_updater_due(struct gap_updater *u);
 /** A common difference is through: channels that waited for a hash try again. */
 void gap_updater_retry_hashless(gap_engine_t *e);
 void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine_reason_t why,
                       uint64_t pause_us);
 void gap_updater_finish(struct gap_updater *u);
+
+/* turns.c */
+void gap_turns_open(gap_engine_t *e);
+/** A channel's updater, QUEUED, gets in line, and asks if it may at once. */
+void gap_turn_wait(struct gap_updater *u);
+/** Out of the line, if it is in it. */
+void gap_turn_leave(struct gap_updater *u);
+/** It may have become more urgent. */
+void gap_turn_better(struct gap_updater *u);
+/** Let waiting channels ask. */
+void gap_turns_go(gap_engine_t *e);
+/** The server told @p u to wait. */
+void gap_turns_flooded(struct gap_updater *u, uint64_t pause_us);
+/** When the line may go on after a block; UINT64_MAX: nobody waits. */
+uint64_t gap_turns_due_us(const gap_engine_t *e);
+
+/* open_channels.c */
+bool gap_open_is(const gap_engine_t *e, int64_t channel_id);
+/** A channel's updater is through: if it is open it asks again after @p u->timeout. */
+void gap_open_finished(struct gap_updater *u);
+/** Ask those that are due. */
+void gap_open_poll(gap_engine_t *e);
+/** When the next one is; UINT64_MAX: none. */
+uint64_t gap_open_due_us(const gap_engine_t *e);
+/** Untracked while an updater was at work: it is idle again. Calls events. */
+void gap_open_unfollowed(struct gap_updater *u);
 
 /* update_ask.c */
 /** @return 0 in flight; negative: not sent. */

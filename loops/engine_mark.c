@@ -134,7 +134,7 @@ int32_t gap_mark_position(const struct gap_track *track)
 
 bool gap_mark_is_unfinished(const struct gap_track *track)
 {
-    return track->queued > 0 || track->behind || track->ask || track->ring != NULL ||
+    return track->queued > 0 || track->behind > 0 || track->ask || track->ring != NULL ||
            (track->feed != NULL && !gap_engine_is_resting(track));
 }
 
@@ -158,7 +158,7 @@ static int hand_channel(gap_engine_t *e, struct gap_track *track, const gap_engi
                               gap_mark_is_unfinished(track)};
     int r = 0;
 
-    if (track->lost || (c.pts == 0 && !c.unfinished)) {
+    if (track->lost || track->untracked || (c.pts == 0 && !c.unfinished)) {
         if (track->handed != 0 || track->handed_unfinished)
             r = to->channel_gone(to->arg, track->channel_id);
         c.pts = 0;

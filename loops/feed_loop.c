@@ -144,7 +144,7 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
  * gone. */
 static void no_room(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
-    track->behind = true;
+    gap_track_behind(track, 1);
     gap_mark(e, track);
     gap_watch_count(e, track, GAP_WATCH_BEHIND);
     gap_tap_node(n, GAP_DECISION_STARVED, track->core.position);
@@ -169,6 +169,7 @@ static bool hold(struct gap_feed *f, struct gap_node *n)
     n->held_us = f->engine->rt->now_us;
     f->track->queued++;
     f->engine->count.held++;
+    if (f->held.count == 1 && f->updater->listed) gap_turn_better(f->updater);
     hurry(f);
     return true;
 }
@@ -186,6 +187,14 @@ void gap_feed_drop(struct gap_feed *f)
 {
     if (f->held.count > 0 && !f->engine->closing) gap_mark(f->engine, f->track);
     while (f->held.count > 0) gap_node_free(take_held(f));
+}
+
+void gap_feed_stop(struct gap_feed *f)
+{
+    f->open = f->asked = f->expired = false;
+    f->until = 0;
+    f->fruitless = 0;
+    gap_timer_stop(f->engine->rt, &f->wait);
 }
 
 /* ---- what becomes of a judged update ---- */
@@ -321,7 +330,7 @@ static void take_overlap(gap_engine_t *e, struct gap_track *track, struct gap_no
     e->count.malformed++;
     gap_node_free(n);
     if (f == NULL) {
-        track->behind = true; /* gap_feed_take has marked it */
+        gap_track_behind(track, 1); /* gap_feed_take has marked it */
         return;
     }
     if (end > f->until) f->until = end;
@@ -527,6 +536,7 @@ static bool deliver_difference(struct gap_feed *f)
     struct gap_item item;
 
     for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0; budget--) {
+        if (u->stale) return true;
         struct gap_node *n = gap_node_new(e, NODE_UPDATE, u->packet);
         if (n == NULL) {
             gap_engine_sweep_later(e);

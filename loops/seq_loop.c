@@ -35,7 +35,7 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     if (in_step) return;
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) {
-        track->behind = true;
+        gap_track_behind(track, 1);
         return;
     }
     if (track->core.position == 0) {
@@ -47,7 +47,9 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->startup = true;
         e->starting++;
     }
+    f->updater->named = true;
     gap_updater_want(f->updater, hint > 0 ? hint : 0);
+    gap_turn_better(f->updater);
 }
 
 /* messages.affected* about a channel. */

@@ -220,7 +220,7 @@ static void no_access(struct gap_updater *u, int32_t code)
     track->core.position = 0;
     gap_mark_fallen(e, track);
     track->read_max_id = 0;
-    track->behind = false;
+    track->behind = 0;
     track->lost = true;
     u->want = u->anew = false;
     u->want_pts = 0;
@@ -237,6 +237,7 @@ static void flooded(struct gap_updater *u, const struct gap_refusal *r)
     gap_wait_flooded(&u->engine->wait, u->engine->rt->now_us);
     u->pause_us = gap_backoff_us(u->pause_us, GAP_ENGINE_RETRY_MIN_US, GAP_ENGINE_RETRY_MAX_US);
     if (pause_us < u->pause_us) pause_us = u->pause_us;
+    gap_turns_flooded(u, pause_us);
     gap_updater_fail(u, GAP_E_RPC, r->code, GAP_REASON_NONE, pause_us);
 }
 
@@ -445,7 +446,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     u->track->core.position = pts;
     gap_mark_fallen(u->engine, u->track);
     if (u->anew_why == GAP_REASON_UNREADABLE) u->useless = GAP_FRUITLESS_MAX;
-    gap_updater_resynced(u, u->track, from, u->anew_why);
+    if (u->anew_why != GAP_REASON_NONE) gap_updater_resynced(u, u->track, from, u->anew_why);
     gap_feed_flush(u->feed, from);
     u->anew_why = GAP_REASON_NONE;
     if (!u->engine->closing) gap_updater_finish(u);
@@ -569,7 +570,7 @@ void gap_updater_answered(struct gap_updater *u)
         answered_channel(u, &a);
     }
     gap_packet_unref(a.packet);
-    if (!gap_updater_is_common(u) && !e->closing) gap_updater_pump(e);
+    if (!gap_updater_is_common(u) && !e->closing) gap_turns_go(e);
 }
 
 bool gap_updater_is_foreign(const struct gap_updater *u, const struct gap_item *item)

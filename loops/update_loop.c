@@ -37,7 +37,7 @@ static void forget_restored(struct gap_feed *f)
 }
 static void forget_behind(struct gap_feed *f)
 {
-    f->track->behind = false;
+    f->track->behind = 0;
 }
 
 static int32_t position_of(const struct gap_updater *u)
@@ -88,20 +88,18 @@ void gap_updater_hurry(struct gap_updater *u)
 
 /* ---- turns ---- */
 
-static void unlist(struct gap_updater *u)
+void gap_updater_unlist(struct gap_updater *u)
 {
-    gap_engine_t *e = u->engine;
-
     if (!u->listed) return;
-    u->listed = false;
     if (u->state == UPDATER_HASH) {
-        STAILQ_REMOVE(&e->hashless, u, gap_updater, next);
+        u->listed = false;
+        TAILQ_REMOVE(&u->engine->hashless, u, next);
     } else {
-        STAILQ_REMOVE(&e->turns, u, gap_updater, next);
+        gap_turn_leave(u);
     }
 }
 
-static void ask(struct gap_updater *u)
+void gap_updater_turn(struct gap_updater *u)
 {
     u->state = UPDATER_ASKING;
     u->want = false;
@@ -114,18 +112,6 @@ static void ask(struct gap_updater *u)
     }
 }
 
-void gap_updater_pump(gap_engine_t *e)
-{
-    struct gap_updater *u;
-
-    while (e->started && !e->unauthorized && !e->closing &&
-           e->channel_inflight < e->config.limits.channel_requests &&
-           (u = STAILQ_FIRST(&e->turns)) != NULL) {
-        unlist(u);
-        ask(u);
-    }
-}
-
 static void wait_for_hash(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
@@ -134,7 +120,7 @@ static void wait_for_hash(struct gap_updater *u)
     u->state = UPDATER_HASH;
     gap_tap(e, u->track, GAP_DECISION_NO_HASH);
     u->listed = true;
-    STAILQ_INSERT_TAIL(&e->hashless, u, next);
+    TAILQ_INSERT_TAIL(&e->hashless, u, next);
     gap_updater_want(&e->updater, 0);
 }
 
@@ -142,8 +128,8 @@ void gap_updater_retry_hashless(gap_engine_t *e)
 {
     struct gap_updater *u;
 
-    while ((u = STAILQ_FIRST(&e->hashless)) != NULL) {
-        unlist(u);
+    while ((u = TAILQ_FIRST(&e->hashless)) != NULL) {
+        gap_updater_unlist(u);
         u->state = UPDATER_QUEUED;
         gap_loop_signal(e->rt, &u->loop);
     }
@@ -168,6 +154,22 @@ static void give_up(struct gap_updater *u)
     if (!e->closing) gap_updater_finish(u);
 }
 
+/* Many channels may be named by the start's difference, and many accounts may start at once: their
+ * questions are spread a little. @return false: ask now. */
+static bool put_off(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    uint64_t span_us = e->config.limits.start_spread_us;
+
+    if (!u->track->startup || u->spread || span_us == 0) return false;
+    u->spread = true;
+    if (gap_open_is(e, u->track->channel_id)) return false;
+    uint64_t due_us = e->rt->now_us + gap_prng_below(&e->random, span_us);
+    if (gap_timer_start(e->rt, &u->retry, due_us) < 0) return false;
+    u->state = UPDATER_BACKOFF;
+    return true;
+}
+
 static void begin_channel(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
@@ -187,11 +189,9 @@ static void begin_channel(struct gap_updater *u)
         gap_updater_finish(u);
     } else if (!hash && !e->config.bot) {
         give_up(u);
-    } else {
+    } else if (!put_off(u)) {
         u->state = UPDATER_QUEUED;
-        u->listed = true;
-        STAILQ_INSERT_TAIL(&e->turns, u, next);
-        gap_updater_pump(e);
+        gap_turn_wait(u);
     }
 }
 
@@ -199,15 +199,27 @@ static void begin(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
 
-    unlist(u);
+    gap_updater_unlist(u);
+    if (u->stale) {
+        gap_open_unfollowed(u);
+        return;
+    }
     u->state = UPDATER_QUEUED;
     if (!e->started || e->unauthorized) return; /* gap_engine_start comes back here */
     if (gap_updater_is_common(u)) {
         gap_engine_tell_started(e);
-        if (!e->closing) ask(u);
+        if (!e->closing) gap_updater_turn(u);
     } else {
         begin_channel(u);
     }
+}
+
+void gap_updater_due(struct gap_updater *u)
+{
+    if (u->state != UPDATER_BACKOFF) return;
+    if (gap_heap_contains(&u->retry.node) && u->retry.node.key > u->engine->rt->now_us) return;
+    gap_timer_stop(u->engine->rt, &u->retry);
+    begin(u);
 }
 
 /* ---- ends ---- */
@@ -248,7 +260,7 @@ void gap_updater_finish(struct gap_updater *u)
     u->pause_us = 0;
     memset(&u->shrink, 0, sizeof u->shrink);
     u->refused = 0;
-    u->probe = false;
+    u->probe = u->stale = false;
     if (has_orders(u)) {
         u->useless = 0;
         begin(u);
@@ -266,9 +278,11 @@ void gap_updater_finish(struct gap_updater *u)
         e->fetched_once = true;
         e->missed = false;
         gap_updater_retry_hashless(e);
-    } else if (u->track->startup) {
+    } else {
+        u->named = false;
+        e->starting -= u->track->startup ? 1 : 0;
         u->track->startup = false;
-        e->starting--;
+        gap_open_finished(u);
     }
     if (!e->closing) gap_engine_check_caught_up(e);
 }
@@ -284,6 +298,10 @@ static void slice_done(struct gap_updater *u)
     gap_engine_t *e = u->engine;
 
     u->delivered = false;
+    if (u->stale) {
+        gap_open_unfollowed(u);
+        return;
+    }
     bool more = gap_updater_take_state(u);
     if (e->closing) return;
     if (more && u->useless > 1) {
@@ -302,7 +320,9 @@ static void update_run(gap_rt_t *rt, gap_loop_t *loop)
 
     (void)rt;
     if (e->closing) return;
-    if (u->answer.have) {
+    if (u->stale && (u->answer.have || u->state < UPDATER_ASKING || u->state == UPDATER_BACKOFF)) {
+        gap_open_unfollowed(u);
+    } else if (u->answer.have) {
         gap_updater_answered(u);
     } else if (u->state == UPDATER_DELIVERING) {
         if (u->delivered) slice_done(u);

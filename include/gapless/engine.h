@@ -48,6 +48,11 @@ typedef struct gap_engine gap_engine_t;
 #define GAP_ENGINE_INBOX_MAX 4096
 /** Default of gap_engine_limits.channel_requests: channel differences in flight. */
 #define GAP_ENGINE_CHANNEL_REQUESTS_MAX 10
+/** Default of gap_engine_limits.start_spread_us: over how long the questions of the start about
+ * single channels are spread. */
+#define GAP_ENGINE_START_SPREAD_US UINT32_C(500000)
+/** Channels that may be open at a time (gap_engine_open_channel). */
+#define GAP_ENGINE_OPEN_CHANNELS_MAX 10
 /** Limit of getChannelDifference, for users and for bots: events. */
 #define GAP_ENGINE_USER_LIMIT 100
 #define GAP_ENGINE_BOT_LIMIT  100000
@@ -189,7 +194,9 @@ typedef struct gap_engine_limits {
     uint32_t channel_requests; /* 0: GAP_ENGINE_CHANNEL_REQUESTS_MAX */
     uint32_t difference_limit; /* events; 0: GAP_ENGINE_USER_LIMIT or _BOT_LIMIT */
     uint64_t idle_us;          /* 0: GAP_ENGINE_IDLE_US */
-    uint32_t jitter_permille;  /* of a back-off, both ways; GAP_ENGINE_NO_JITTER: none; 0: 200 */
+    uint32_t jitter_permille;  /* of a back-off, both ways; 0: 200. GAP_ENGINE_NO_JITTER: no
+                                  jitter of any kind */
+    uint32_t start_spread_us;  /* 0: GAP_ENGINE_START_SPREAD_US; GAP_ENGINE_NO_JITTER: none */
 } gap_engine_limits_t;
 
 #define GAP_ENGINE_NO_JITTER UINT32_MAX
@@ -292,6 +299,8 @@ typedef struct gap_engine_counters {
     uint64_t failed_handler; /* handlers that failed */
     uint64_t abandoned;      /* ranges that could not be had: GAP_ABANDONED and RESYNCHRONISED */
     uint64_t own;            /* of the account itself, kept back (no_own_updates) */
+    uint64_t untracked;      /* updates dropped, and orders to fetch ignored, of channels that are
+                                not tracked */
 } gap_engine_counters_t;
 
 /** Of one sequence, since the engine was opened; `missing` and `lag_us` are of now. */
@@ -513,6 +522,94 @@ GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engi
  */
 GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
                                      gap_engine_channel_t *out);
+
+/* ---- single channels --------------------------------------------------------------------------
+ *
+ * A channel is tracked from the first that is heard of it, and asked about only when something is
+ * missing. What follows is for a program that wants more, or less. */
+
+/**
+ * Somebody looks at a channel: it is asked at once, and again as long as it is open, so many
+ * seconds after each answer as that says (1 if it does not say), whatever came by pushes meanwhile:
+ * the server pushes updates of a channel that the account is no member of only to those that ask,
+ * and those of large ones sooner. An open channel goes before all others where channels wait for
+ * their turn. Counted: it stays open until it was closed as often. Not stored: after a restart it
+ * is to be opened again. A bot's channel goes first, but is asked once only.
+ *
+ * A channel without access is reported (GAP_EVENT_CHANNEL_LOST) and stays open; it is asked again
+ * when something came of it.
+ *
+ * @param engine      Borrowed.
+ * @param channel_id  Of a channel whose access hash is known (gap_engine_learn, gap_engine_know); a
+ *                    bot needs none. If its position is not known the server is asked for it, and
+ *                    what was before is no concern.
+ * @return 0; GAP_E_LIMIT GAP_ENGINE_OPEN_CHANNELS_MAX others are open; GAP_E_STATE the access hash
+ *         is not known, or the channel is untracked: learn or track it first; GAP_E_ARGUMENT no
+ *         channel has this id; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
+ * The thread. Calls nobody back. (core.telegram.org/api/updates, "Subscribing to updates of
+ * channels/supergroups")
+ */
+GAP_API GAP_NODISCARD int gap_engine_open_channel(gap_engine_t *engine, int64_t channel_id);
+/**
+ * Undo one gap_engine_open_channel. After the last one it is not asked any more for looking at it;
+ * an answer that is on its way is still delivered.
+ *
+ * @param engine  Borrowed.
+ * @return 0; GAP_E_ARGUMENT it is not open; GAP_E_CLOSED close has begun.
+ * The thread. Calls nobody back.
+ */
+GAP_API GAP_NODISCARD int gap_engine_close_channel(gap_engine_t *engine, int64_t channel_id);
+
+/**
+ * Track a channel, beginning at a position: one that was untracked, or lost, or is not known yet.
+ * If it is tracked already, its position stays.
+ *
+ * @param engine       Borrowed.
+ * @param access_hash  As of gap_engine_know; 0: as it is known (a bot needs none).
+ * @param pts          Where to begin: what came since is fetched. 0: the server is asked where it
+ *                     stands (channels.getFullChannel), what was before is no concern.
+ * @return 0; GAP_E_STATE the access hash is not known; GAP_E_ARGUMENT no channel has this id, or
+ *         pts < 0; GAP_E_LIMIT too many peers; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
+ * The thread. Calls nobody back.
+ */
+GAP_API GAP_NODISCARD int gap_engine_track_channel(gap_engine_t *engine, int64_t channel_id,
+                                                   int64_t access_hash, int32_t pts);
+/**
+ * Do not track a channel any more: what is held of it and its position are dropped (it goes to
+ * gap_engine_collector.channel_gone), it is closed if it was open, no handler gets updates of it
+ * after this returns, and what comes of it later is counted and dropped without a request, until it
+ * is tracked again. Updates whose handlers said GAP_LATER are finished as usual. Not stored: after
+ * a restart it is to be untracked again. Idempotent.
+ *
+ * @param engine      Borrowed.
+ * @param channel_id  Also of a channel that was never heard of.
+ * @return 0; GAP_E_ARGUMENT no channel has this id; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
+ * The thread. Calls nobody back.
+ */
+GAP_API GAP_NODISCARD int gap_engine_untrack_channel(gap_engine_t *engine, int64_t channel_id);
+
+/** How a channel is doing. */
+typedef struct gap_engine_channel_status {
+    int32_t pts;     /* 0: not known */
+    uint32_t opened; /* how often it has been opened and not closed */
+    uint32_t queued; /* updates that wait in the engine */
+    uint32_t behind; /* events dropped on purpose, to be fetched */
+    bool tracked;    /* false: gap_engine_untrack_channel */
+    bool lost;       /* no access */
+    bool fetching;   /* a difference is under way, or waits for its turn */
+    bool unfinished; /* as gap_engine_channel_t */
+} gap_engine_channel_status_t;
+
+/**
+ * Look at one channel.
+ *
+ * @param engine  Borrowed.
+ * @param out     Set if true is returned.
+ * @return true; false nothing was heard of it.
+ * The thread.
+ */
+GAP_API bool gap_engine_channel_status(const gap_engine_t *engine, int64_t channel_id,
+                                       gap_engine_channel_status_t *out);
 
 /**
  * Hand over the positions that have changed since the last time: the watermarks, below which every
