@@ -82,23 +82,24 @@ struct globe_options {
     void (*line)(void *data, const char *text);
     void *line_data;
 
-    /** Looks on, beside the judge, and decides what a handler does. Each may be NULL. */
+    /** Looks on, beside the judge, and decides what handlers do. Each may be NULL. */
     struct globe_watch {
         /** An update reaches the handler. @param ms Set with GLOBE_LATER and GLOBE_LATER_FAILS.
-         * @return what the handler does with it; negative: as without this function. */
+         * @return what the handler does with it: enum globe_handling; negative: as without this
+         * function. */
         int (*handle)(void *data, gap_update_t *update, uint32_t *ms);
+        /** A handler that went on later ends. */
+        void (*finished)(void *data, const gap_update_t *update, int status);
         void (*event)(void *data, const gap_engine_event_t *event);
+        /** An object is handed to the engine: pushed, or the result of a call. */
+        void (*arrive)(void *data, gap_bytes_t object, bool is_result);
         void (*ask)(void *data, gap_tl_object_t query);
         /** An answer reaches the engine. */
         void (*answer)(void *data, uint32_t method, int64_t channel, const gap_answer_t *answer);
-        /** A state is on the disk (channels NULL), or a channel's. */
+        /** The state of the account is on the disk, or (state NULL) a channel's, or it is gone. */
         void (*store)(void *data, const gap_engine_state_t *state,
-                      const gap_engine_channel_t *channel);
-        /** A process begins: @p engine is open, and not started. */
-        void (*born)(void *data, gap_engine_t *engine);
+                      const gap_engine_channel_t *channel, bool is_gone);
         void *data;
-        /** What the watcher sees it traces itself: the globe writes no lines for it. */
-        bool traces;
     } watch;
 };
 
@@ -301,29 +302,38 @@ struct globe_call {
 GAP_NODISCARD int globe_call(struct globe *g, const struct globe_call *call,
                              const struct globe_push *push);
 
-/* --- by hand: what no honest server would do (globe_hand.c) ------------------------------------
+/* --- by hand: what no honest server would do, and no chance draws (globe_hand.c) ---------------
  */
 
 /**
- * Push bytes where an Updates object should be. They belong to no event. What they may touch is no
- * longer held to completeness: say so by globe_untrusted.
- * @param bytes Copied.
+ * Push bytes where an Updates object should be.
+ * @param bytes  Copied.
+ * @param ns     Events of the server that it holds; may be none.
  */
-void globe_push_bytes(struct globe *g, gap_bytes_t bytes, const struct globe_push *push);
+void globe_push_bytes(struct globe *g, gap_bytes_t bytes, const uint32_t *ns, uint32_t count,
+                      const struct globe_push *push);
 /** The account made a call and this is its result, @p ms from now: gap_engine_result. Copied. */
 void globe_result_bytes(struct globe *g, gap_bytes_t query, gap_bytes_t result, uint32_t ms);
 /** globe_rule for GLOBE_GIVEN: what is answered are these bytes. Copied. @return as globe_rule. */
 GAP_NODISCARD int globe_rule_given(struct globe *g, const struct globe_rule *rule,
                                    gap_bytes_t answer);
-/** A box whose contents no honest server made: it is judged that the engine becomes quiet and keeps
- * the order, not what arrives. @param channel 0: the boxes of the account. */
+/** A box that bytes made by hand may touch: it is no longer judged what arrives from it, only that
+ * all becomes quiet and memory stays bounded. @param channel 0: the boxes of the account. */
 void globe_untrusted(struct globe *g, int64_t channel);
-/** Before anything has happened: server and account stand at these numbers; 0: as it is. */
-void globe_begin(struct globe *g, int32_t pts, int32_t qts, int32_t seq);
-/** Before globe_start: what an earlier process has stored (copied); NULL: nothing. Without this
- * call a world begins with nothing stored. @return 0; GAP_E_NOMEM; GAP_E_ARGUMENT as of
- * gap_engine_open. */
+/** Before anything has happened: the server stands at these numbers; 0: as it is. */
+void globe_number(struct globe *g, int32_t pts, int32_t qts, int32_t seq);
+/** The last seq that the server has used, and containers that are missing behind it. */
+int32_t globe_seq(const struct globe *g);
+void globe_skip_seq(struct globe *g, int32_t count);
+/** Before globe_start: what an earlier process has stored; NULL: nothing, as without this call.
+ * Copied. @return 0; GAP_E_LIMIT too many channels. */
 GAP_NODISCARD int globe_stored(struct globe *g, const gap_engine_state_t *state);
+/** How late what chance makes late is, at most. */
+void globe_late_ms(struct globe *g, uint32_t ms);
+/** Handlers that were never to end do now. */
+void globe_finish_all(struct globe *g);
+/** Nothing is on its way, at work or waited for but the watchdog. */
+bool globe_is_quiet(const struct globe *g);
 
 /* --- what came of it ------------------------------------------------------------------------ */
 

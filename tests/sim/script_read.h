@@ -252,6 +252,8 @@ GAP_NODISCARD int sim_script_read(const gap_alloc_t *alloc, gap_bytes_t text, si
                                   uint32_t *line, char *error, size_t error_cap);
 /** Safe twice, and on zeros. */
 void sim_script_fini(sim_script_t *s);
+/** Where a counter lies in gap_engine_counters_t, by its name; negative: there is none. */
+int sim_counter_at(const char *name);
 /** What may stand in a script, in parts: from 0 on, NULL behind the last. */
 const char *sim_script_help(unsigned part);
 

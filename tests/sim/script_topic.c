@@ -5,6 +5,8 @@
 #include "base/bytes.h"
 #include "script_in.h"
 
+#include <gapless/engine.h>
+#include <stddef.h>
 #include <stdio.h>
 
 static const char *const event_names[] = {
@@ -175,10 +177,41 @@ static int read_position(struct reader *r, sim_step_t *step)
     return result;
 }
 
+#define COUNTER(name)                                                                              \
+    {                                                                                              \
+#name, offsetof(gap_engine_counters_t, name)                                               \
+    }
+
+static const struct {
+    const char *name;
+    size_t at;
+} counters[] = {
+    COUNTER(applied),        COUNTER(duplicates), COUNTER(malformed),
+    COUNTER(gaps),           COUNTER(healed),     COUNTER(fetched),
+    COUNTER(differences),    COUNTER(behind),     COUNTER(channel_differences),
+    COUNTER(shed),           COUNTER(held),       COUNTER(held_bytes),
+    COUNTER(later),          COUNTER(sequences),  COUNTER(active),
+    COUNTER(undecodable),    COUNTER(abandoned),  COUNTER(own),
+    COUNTER(failed_handler),
+};
+
+int sim_counter_at(const char *name)
+{
+    for (size_t i = 0; i < GAP_ARRAY_LEN(counters); i++)
+        if (strcmp(counters[i].name, name) == 0) return (int)counters[i].at;
+    return -1;
+}
+
 static int read_counter(struct reader *r, sim_step_t *step)
 {
     step->topic = SIM_COUNTER;
     (void)snprintf(step->text, sizeof step->text, "%s", sim_word(r));
+    if (sim_counter_at(step->text) < 0)
+        return sim_wrong(r,
+                         "'%s' is no counter: applied, duplicates, malformed, gaps, healed, "
+                         "fetched, differences, channel_differences, behind, shed, held, later, "
+                         "undecodable, failed_handler, abandoned, own",
+                         step->text);
     return read_count(r, step, true);
 }
 
