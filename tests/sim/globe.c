@@ -140,9 +140,13 @@ static void missed(struct globe *g)
 
 static void feed(struct globe *g, const struct thing *t)
 {
+    gap_bytes_t bytes = gap_bytes(t->packet->data, t->packet->len);
+
     judge_fed(g, t);
-    int r = gap_engine_feed(g->engine, t->packet->data, t->packet->len, t->packet);
+    if (g->o.watch.arrive != NULL) g->o.watch.arrive(g->o.watch.data, bytes, false);
+    int r = gap_engine_feed(g->engine, bytes.data, bytes.len, t->packet);
     if (r == GAP_BEHIND) globe_trace(g, "the engine is behind");
+    if (t->by_hand) return;
     if (r < 0 && !t->garbage) judge_say(g, "feed", "the engine refuses it: %s", gap_strerror(r));
     if (r >= 0 && t->garbage) judge_say(g, "feed", "the engine takes garbage");
 }

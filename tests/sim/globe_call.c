@@ -175,10 +175,13 @@ void globe_serve_own(struct globe *g, struct thing *t)
 void globe_result(struct globe *g, struct thing *t)
 {
     if (t->process == g->process && g->engine != NULL) {
+        gap_bytes_t result = gap_bytes(t->packet->data, t->packet->len);
         judge_fed(g, t);
-        int r = gap_engine_result(g->engine, gap_bytes(t->query->data, t->query->len),
-                                  gap_bytes(t->packet->data, t->packet->len), t->packet);
-        if (r < 0) judge_say(g, "result", "the engine refuses it: %s", gap_strerror(r));
+        if (g->o.watch.arrive != NULL) g->o.watch.arrive(g->o.watch.data, result, true);
+        int r = gap_engine_result(g->engine, gap_bytes(t->query->data, t->query->len), result,
+                                  t->packet);
+        if (r < 0 && !t->by_hand)
+            judge_say(g, "result", "the engine refuses it: %s", gap_strerror(r));
     }
     globe_thing_free(t);
 }

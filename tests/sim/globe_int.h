@@ -10,6 +10,7 @@
  *   globe_judge.c  the judge: every delivery against the model's events
  *   globe_find.c   the judge: which event an update is
  *   globe_mark.c   the judge: what is stored, what may be missing, whether all is there
+ *   globe_hand.c   what is done to the world by hand
  *   globe_say.c    what is traced
  */
 #ifndef GAP_TESTS_SIM_GLOBE_INT_H
@@ -71,6 +72,7 @@ struct thing {
     uint32_t call; /* QUERY, ANSWER: its number */
     bool decided;  /* QUERY: its fault has been decided, and is done with */
     bool garbage;  /* PUSH: nobody can read it */
+    bool by_hand;  /* PUSH, RESULT: whether the engine takes it is not judged */
     int status;    /* ANSWER, FINISH */
     int32_t code;  /* ANSWER: rpc_error */
     char text[64];
@@ -285,6 +287,7 @@ struct globe {
     struct globe_counts count;
     uint64_t idle_turns; /* in a row, in which no time passed */
     bool ceased;         /* no faults any more */
+    bool has_raw;        /* something was made by hand: what is in no box is not judged */
 };
 
 /* globe.c */
@@ -293,10 +296,14 @@ struct thing *globe_thing(struct globe *g, enum thing_kind kind);
 void globe_thing_free(struct thing *t);
 bool globe_chance(struct globe *g, double p);
 uint64_t globe_below(struct globe *g, uint64_t n);
-/** Does the world trace what a watcher sees as well? */
 static inline bool globe_tells(const struct globe *g)
 {
-    return g->o.line != NULL && !g->o.watch.traces;
+    return g->o.line != NULL;
+}
+/** A time up to so many milliseconds, drawn; all of them where nothing is left to chance. */
+static inline uint64_t globe_within_us(struct globe *g, uint32_t ms)
+{
+    return g->o.seed == 0 ? ms * MS : globe_below(g, ms * MS + 1);
 }
 uint64_t globe_mono_us(const struct globe *g);
 int64_t globe_wall_us(const struct globe *g);
@@ -324,6 +331,7 @@ void globe_written(struct globe *g, struct thing *t);
 void globe_put(struct globe *g, struct thing *t, uint64_t at_us);
 /** A time on the way, drawn. */
 uint64_t globe_travel_us(struct globe *g, uint32_t least_ms);
+struct thing *globe_thing_of(gap_heap_node_t *node);
 /** When the next thing is due; GLOBE_NEVER. */
 uint64_t globe_due(const struct globe *g);
 /** Let what is due happen: arrive, or reach the server. */
@@ -334,6 +342,8 @@ bool globe_readable(const struct globe *g);
 /** Push bytes that hold these events. */
 void globe_push_events(struct globe *g, const uint32_t *ns, uint32_t count,
                        const struct globe_push *push);
+/** Let a push meet its fate. Taken. */
+void globe_send(struct globe *g, struct thing *t, const char *what, const struct globe_push *push);
 /** What is under way is gone with its connection, or waits for the next. */
 void globe_strand(struct globe *g);
 void globe_forget_all(struct globe *g);
@@ -385,6 +395,8 @@ void judge_answer(struct globe *g, const struct call *c, const struct thing *ans
 /** A process begins. @param fresh With nothing that was stored. */
 void judge_process(struct globe *g, bool fresh);
 void judge_stored(struct globe *g);
+/** The first process begins with what is kept from before the world. */
+void judge_inherits(struct globe *g);
 /** The server counts anew. */
 void judge_reset(struct globe *g, int box);
 /** All is quiet: is everything there? */

@@ -247,6 +247,17 @@ static void judge_delete(struct globe *g, uint32_t n, const gap_update_t *u)
     }
 }
 
+/* From a box that was lied about, or from no box where anything was. */
+static bool is_beyond_judgement(const struct globe *g, const gap_update_t *u)
+{
+    int box = BOX_COMMON;
+
+    if (gap_update_box(u) == GAP_BOX_NONE) return g->has_raw;
+    if (gap_update_box(u) == GAP_BOX_QTS) box = BOX_QTS;
+    if (gap_update_box(u) == GAP_BOX_CHANNEL) box = judge_channel_box(gap_update_channel_id(u));
+    return box < 0 ? g->has_raw : g->j.boxes[box].untrusted;
+}
+
 uint32_t judge_delivery(struct globe *g, const gap_update_t *u)
 {
     struct judge *j = &g->j;
@@ -254,7 +265,7 @@ uint32_t judge_delivery(struct globe *g, const gap_update_t *u)
     uint32_t n = find_event(g, u, &content);
     char text[96];
 
-    if (n == 0) return 0;
+    if (n == 0 || is_beyond_judgement(g, u)) return 0;
     if (n == FIND_UNKNOWN) {
         say_update(u, text);
         judge_say(g, "unknown", "%s is no event of the server's", text);

@@ -128,6 +128,7 @@ static void end_handler(struct globe *g, uint32_t i, int status)
     g->later[i] = g->later[g->later_count];
     g->later_n[i] = g->later_n[g->later_count];
     judge_finished(g, n);
+    if (g->o.watch.finished != NULL) g->o.watch.finished(g->o.watch.data, update, status);
     if (status == 0)
         gap_update_done(update);
     else
@@ -142,6 +143,26 @@ void globe_finish(struct globe *g, const struct thing *t)
                     t->status == 0 ? "ends" : "fails");
         end_handler(g, i, t->status);
         return;
+    }
+}
+
+/* Is it to end by itself? */
+static bool ends(const struct globe *g, const gap_update_t *update)
+{
+    for (size_t i = 0; i < g->way.count; i++) {
+        const struct thing *t = globe_thing_of(g->way.nodes[i]);
+        if (t->kind == THING_FINISH && t->update == update) return true;
+    }
+    return false;
+}
+
+void globe_finish_all(struct globe *g)
+{
+    for (uint32_t i = 0; i < g->later_count;) {
+        if (ends(g, g->later[i]))
+            i++;
+        else
+            end_handler(g, i, 0);
     }
 }
 
@@ -165,7 +186,7 @@ static void plan_collect(struct globe *g)
     g->collecting = true;
     g->changed = false;
     t->process = g->process;
-    globe_put(g, t, g->now_us + globe_below(g, g->o.commit_ms * MS + 1));
+    globe_put(g, t, g->now_us + globe_within_us(g, g->o.commit_ms));
 }
 
 static void on_changed(void *data)
@@ -250,21 +271,41 @@ static void collect(struct globe *g)
     if (g->fail_commits > 0) g->fail_commits--;
 }
 
-static void tell_stored(struct globe *g)
+static const gap_engine_channel_t *find_channel(const struct kept_state *k, int64_t id)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (k->channels[i].id == id) return &k->channels[i];
+    return NULL;
+}
+
+/* What is different on the disk, once what is staged is there. */
+static void tell_stored(const struct globe *g)
 {
     const struct globe_watch *w = &g->o.watch;
+    const gap_engine_state_t *was = &g->kept.state;
+    const gap_engine_state_t *is = &g->staged.state;
 
     if (w->store == NULL) return;
-    for (size_t i = 0; i < g->kept.count; i++) w->store(w->data, NULL, &g->kept.channels[i]);
-    if (g->kept.known) w->store(w->data, &g->kept.state, NULL);
+    for (size_t i = 0; i < g->staged.count; i++) {
+        const gap_engine_channel_t *c = &g->staged.channels[i];
+        const gap_engine_channel_t *old = find_channel(&g->kept, c->id);
+        if (old == NULL || old->pts != c->pts || old->unfinished != c->unfinished)
+            w->store(w->data, NULL, c, false);
+    }
+    for (size_t i = 0; i < g->kept.count; i++)
+        if (find_channel(&g->staged, g->kept.channels[i].id) == NULL)
+            w->store(w->data, NULL, &g->kept.channels[i], true);
+    bool same = g->kept.known && was->pts == is->pts && was->qts == is->qts &&
+                was->seq == is->seq && was->date == is->date;
+    if (g->staged.known && !same) w->store(w->data, is, NULL, false);
 }
 
 /* What is staged is on the disk. */
 static void written(struct globe *g)
 {
+    tell_stored(g);
     g->kept = g->staged;
     if (globe_tells(g)) globe_trace(g, "stored");
-    tell_stored(g);
     judge_stored(g);
 }
 
@@ -284,7 +325,7 @@ void globe_collect(struct globe *g)
     collect(g);
     struct thing *t = globe_thing(g, THING_WRITTEN);
     t->process = g->process;
-    globe_put(g, t, g->now_us + globe_below(g, g->o.write_ms * MS + 1));
+    globe_put(g, t, g->now_us + globe_within_us(g, g->o.write_ms));
 }
 
 void globe_fail_commits(struct globe *g, uint32_t count)
@@ -341,7 +382,6 @@ void globe_birth(struct globe *g)
     g->j.reasons++;
     globe_trace(g, "process %u begins%s", (unsigned)g->process,
                 stored ? " with what is stored" : "");
-    if (g->o.watch.born != NULL) g->o.watch.born(g->o.watch.data, g->engine);
     gap_engine_start(g->engine);
 }
 
@@ -390,7 +430,7 @@ void globe_bury(struct globe *g)
 {
     if (!g->alive) return;
     g->dying = true;
-    if (g->collecting && globe_chance(g, 0.5)) written(g);
+    if (g->collecting && g->o.seed != 0 && globe_chance(g, 0.5)) written(g);
     close_engine(g);
     g->j.reasons++;
 }

@@ -50,6 +50,18 @@ void judge_fed(struct globe *g, const struct thing *t)
     }
 }
 
+void judge_inherits(struct globe *g)
+{
+    begin_at(&g->j.boxes[BOX_COMMON], g->kept.state.pts, false);
+    begin_at(&g->j.boxes[BOX_QTS], g->kept.state.qts, false);
+    for (size_t i = 0; i < g->kept.count; i++) {
+        int box = judge_channel_box(g->kept.channels[i].id);
+        if (box >= 0) begin_at(&g->j.boxes[box], g->kept.channels[i].pts, false);
+    }
+    g->j.lineage = g->process + 1;
+    g->j.ever_started = true;
+}
+
 void judge_process(struct globe *g, bool fresh)
 {
     struct judge *j = &g->j;
@@ -192,7 +204,7 @@ static void given_up(struct globe *g, int box, int32_t from, int32_t to)
 {
     struct judged_box *b = &g->j.boxes[box];
 
-    if (!b->cause)
+    if (!b->cause && !b->untrusted)
         judge_say(g, "given up", "%d..%d of box %d, for no cause of the server's", from, to, box);
     for (uint32_t i = 0; i < b->count; i++) {
         struct seen *s = &g->j.seen[b->ns[i]];
@@ -209,7 +221,8 @@ static void channel_lost(struct globe *g, int box)
 {
     struct judged_box *b = &g->j.boxes[box];
 
-    if (!b->cause) judge_say(g, "given up", "box %d, though the account has access", box);
+    if (!b->cause && !b->untrusted)
+        judge_say(g, "given up", "box %d, though the account has access", box);
     for (uint32_t i = 0; i < b->count; i++) excuse(g, &g->j.seen[b->ns[i]]);
     b->known = b->soft = b->muddled = false;
     b->lost = true;
@@ -264,8 +277,9 @@ void judge_finished(struct globe *g, uint32_t n)
 static bool matters(const struct globe *g, const struct seen *s)
 {
     if (!s->received || s->excused || s->kind == DC_STATUS) return false;
-    if (s->box == BOX_NONE) return s->arrived;
+    if (s->box == BOX_NONE) return s->arrived && !g->has_raw;
     const struct judged_box *b = &g->j.boxes[s->box];
+    if (b->untrusted) return false;
     if (!b->known) return !b->lost && g->j.ever_started && s->made_us > g->j.started_us + 1000000;
     return s->era > b->from_era || (s->era == b->from_era && s->pts > b->from);
 }

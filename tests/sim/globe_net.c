@@ -29,7 +29,7 @@ void globe_put(struct globe *g, struct thing *t, uint64_t at_us)
     if (gap_heap_insert(&g->way, &t->node, key) < 0) (void)globe_must(NULL);
 }
 
-static struct thing *thing_of(gap_heap_node_t *node)
+struct thing *globe_thing_of(gap_heap_node_t *node)
 {
     return (struct thing *)(void *)((char *)node - offsetof(struct thing, node));
 }
@@ -56,6 +56,7 @@ static struct thing *copy_of(struct globe *g, const struct thing *t)
     c->packet = gap_packet_ref(t->packet);
     c->n_count = t->n_count;
     c->garbage = t->garbage;
+    c->by_hand = t->by_hand;
     memcpy(c->ns, t->ns, sizeof c->ns);
     return c;
 }
@@ -135,8 +136,7 @@ static void hold(struct globe *g, struct thing *t, const char *name)
 }
 
 /* Let a push meet its fate. Taken. */
-static void send_fated(struct globe *g, struct thing *t, const char *what,
-                       const struct globe_push *push)
+void globe_send(struct globe *g, struct thing *t, const char *what, const struct globe_push *push)
 {
     struct globe_push p = push == NULL || push->fate == GLOBE_DRAWN ? drawn_fate(g) : *push;
 
@@ -167,7 +167,7 @@ static void send_bytes(struct globe *g, const char *what, const struct globe_pus
     struct thing *t = globe_thing(g, THING_PUSH);
 
     t->packet = globe_packet(gap_buf_view(&g->bytes));
-    send_fated(g, t, what, push);
+    globe_send(g, t, what, push);
 }
 
 void globe_push_events(struct globe *g, const uint32_t *ns, uint32_t count,
@@ -183,7 +183,7 @@ void globe_push_events(struct globe *g, const uint32_t *ns, uint32_t count,
     t->packet = globe_packet(gap_buf_view(&g->bytes));
     t->n_count = count;
     memcpy(t->ns, ns, count * sizeof *ns);
-    send_fated(g, t, "", push);
+    globe_send(g, t, "", push);
 }
 
 void globe_container(struct globe *g, bool swapped, const struct globe_push *push)
@@ -271,7 +271,7 @@ void globe_push_garbage(struct globe *g)
     t->packet = globe_packet(gap_bytes(bytes, sizeof bytes));
     t->garbage = true;
     g->j.reasons++;
-    send_fated(g, t, "garbage", &sent);
+    globe_send(g, t, "garbage", &sent);
 }
 
 /* ---- arriving ---- */
@@ -336,7 +336,7 @@ void globe_happen(struct globe *g)
     while (globe_due(g) <= g->now_us) {
         gap_heap_node_t *first = gap_heap_min(&g->way);
         gap_heap_remove(&g->way, first);
-        arrive(g, thing_of(first));
+        arrive(g, globe_thing_of(first));
     }
 }
 
@@ -393,7 +393,7 @@ void globe_strand(struct globe *g)
         globe_thing_free(t);
     }
     for (size_t i = 0; i < g->way.count;) {
-        t = thing_of(g->way.nodes[i]);
+        t = globe_thing_of(g->way.nodes[i]);
         if (!rides(t)) {
             i++;
             continue;
@@ -464,7 +464,7 @@ void globe_forget_all(struct globe *g)
 
     while ((node = gap_heap_min(&g->way)) != NULL) {
         gap_heap_remove(&g->way, node);
-        globe_thing_free(thing_of(node));
+        globe_thing_free(globe_thing_of(node));
     }
     struct thing_list *lists[] = {&g->socket, &g->host, &g->backlog};
     for (size_t i = 0; i < GAP_ARRAY_LEN(lists); i++) {
