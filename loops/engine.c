@@ -234,6 +234,7 @@ static void sweep(gap_engine_t *e)
     uint64_t key;
     void *value;
 
+    gap_loop_signal(e->rt, &e->backfill.loop);
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) sweep_track(e, &e->common[i]);
     while (gap_map_next(&e->channels, &it, &key, &value)) sweep_track(e, value);
 }
@@ -326,6 +327,7 @@ static void engine_free(gap_engine_t *e)
     gap_node_forget_copy(e);
     gap_free(e->alloc, e->changed);
     gap_watch_fini(e);
+    gap_backfill_fini(e);
     gap_peers_fini(&e->peers);
     gap_map_fini(&e->channels);
     gap_pool_fini(&e->nodes);
@@ -390,6 +392,7 @@ void gap_engine_close(gap_engine_t *e, void (*cb)(void *arg), void *arg)
     gap_loop_hold(&e->keeper);
     gap_loop_close(e->rt, &e->keeper);
     gap_loop_close(e->rt, &e->seq);
+    gap_backfill_close(e);
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->feeds); i++) close_pair(e, &e->feeds[i]);
     while (gap_map_next(&e->channels, &it, &key, &value)) {
         struct gap_track *track = value;
@@ -481,6 +484,7 @@ static void init_parts(gap_engine_t *e)
     gap_map_init(&e->channels, alloc);
     gap_peers_init(&e->peers, alloc);
     gap_watch_init(e);
+    gap_backfill_init(e);
     gap_copies_init(&e->copies, alloc);
     gap_pool_init(&e->nodes, alloc, sizeof(struct gap_node), GAP_NODE_SLAB);
     gap_pool_init(&e->tracks, alloc, sizeof(struct gap_track), TRACK_SLAB);
@@ -493,7 +497,7 @@ static void init_parts(gap_engine_t *e)
     gap_updater_init(&e->updater, e, NULL, &e->feeds[GAP_SEQUENCE_COMMON]);
     e->random.state = e->config.jitter_seed;
     e->house.fn = house_due;
-    e->loops_open = 1 + GAP_ARRAY_LEN(e->feeds) + 1;
+    e->loops_open = 1 + GAP_ARRAY_LEN(e->feeds) + 1 + 1;
 }
 
 int gap_engine_open_on(gap_rt_t *rt, const gap_engine_config_t *config, gap_engine_t **out)
@@ -562,6 +566,7 @@ void gap_engine_start(gap_engine_t *e)
         if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->updater->loop);
     }
     gap_loop_signal(e->rt, &e->seq);
+    gap_loop_signal(e->rt, &e->backfill.loop);
 }
 
 /* ---- on its own ---- */

@@ -11,6 +11,7 @@
  *   update_ask.c    the queries, and what the answers mean
  *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
+ *   backfill.c      messages of a range that a difference skipped, by order of the program
  *   engine_watch.c  the tap, the counters, the events of lost ranges
  *
  * A sequence costs a `gap_track` for ever (64 bytes and its place in the map) and a `gap_active`
@@ -22,6 +23,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/prng.h"
+#include "loops/backfill.h"
 #include "loops/copies.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
@@ -292,7 +294,8 @@ struct gap_engine {
     struct gap_updater_list hashless;
     struct gap_open open[GAP_ENGINE_OPEN_CHANNELS_MAX]; /* the first open_count of them */
     uint32_t open_count;
-    uint32_t channel_inflight;
+    uint32_t channel_inflight; /* the back-fill's included */
+    struct gap_backfill backfill;
     uint32_t starting;          /* channels with `startup` */
     struct gap_track **changed; /* channels with `changed` */
     size_t changed_count;
@@ -477,6 +480,8 @@ void gap_turn_leave(struct gap_updater *u);
 void gap_turn_better(struct gap_updater *u);
 /** Let waiting channels ask. */
 void gap_turns_go(gap_engine_t *e);
+/** May something ask that comes after all of them? */
+bool gap_turns_are_over(const gap_engine_t *e);
 /** The server told @p u to wait. */
 void gap_turns_flooded(struct gap_updater *u, uint64_t pause_us);
 /** When the line may go on after a block; UINT64_MAX: nobody waits. */

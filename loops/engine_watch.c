@@ -48,6 +48,7 @@ void gap_tap_update(const struct gap_node *n, gap_decision_t kind, int32_t posit
     gap_engine_decision_t d = {.kind = kind,
                                .position = position,
                                .via = (gap_via_t)n->update.via,
+                               .channel_id = n->update.channel_id,
                                .pts = n->update.pts,
                                .count = n->update.pts_count,
                                .update = n->update.id};

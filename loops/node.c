@@ -197,6 +197,7 @@ static void put_later(struct gap_node *n)
     e->count.later--;
     gap_mark_done(n);
     node_put(n);
+    gap_backfill_wake(e);
     gap_engine_check_closed(e);
 }
 

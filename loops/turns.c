@@ -58,7 +58,7 @@ static unsigned waiting(const gap_engine_t *e)
 
 uint64_t gap_turns_due_us(const gap_engine_t *e)
 {
-    return waiting(e) == 0 ? UINT64_MAX : gap_floods_channel_us(&e->floods);
+    return waiting(e) == 0 && !e->backfill.waits ? UINT64_MAX : gap_floods_channel_us(&e->floods);
 }
 
 void gap_turn_wait(struct gap_updater *u)
@@ -91,6 +91,13 @@ void gap_turns_go(gap_engine_t *e)
         gap_turn_leave(u);
         gap_updater_turn(u);
     }
+    gap_backfill_wake(e);
+}
+
+bool gap_turns_are_over(const gap_engine_t *e)
+{
+    return may_ask(e) && gap_floods_channel_us(&e->floods) <= e->rt->now_us && waiting(e) == 0 &&
+           e->channel_inflight < e->config.limits.channel_requests;
 }
 
 void gap_turns_flooded(struct gap_updater *u, uint64_t pause_us)

@@ -226,6 +226,7 @@ static void no_access(struct gap_updater *u, int32_t code)
     u->want_pts = 0;
     u->resynced = true;
     gap_engine_tell(e, &ev);
+    if (!e->closing) gap_backfill_lost(e, track->channel_id, code);
     if (!e->closing) gap_updater_finish(u);
 }
 

@@ -58,6 +58,8 @@ typedef struct gap_engine gap_engine_t;
 #define GAP_ENGINE_BOT_LIMIT  100000
 /** Default of gap_engine_limits.idle_us: silence after which the account asks for a difference. */
 #define GAP_ENGINE_IDLE_US (UINT64_C(15) * 60 * 1000000)
+/** Back-fills that wait or are at work. */
+#define GAP_ENGINE_BACKFILLS_MAX 64
 /** Back-off after a failed difference: first pause and the cap it doubles up to. */
 #define GAP_ENGINE_RETRY_MIN_US UINT64_C(1000000)
 #define GAP_ENGINE_RETRY_MAX_US UINT64_C(60000000)
@@ -89,7 +91,8 @@ typedef void (*gap_answer_cb)(void *answer_arg, const gap_answer_t *answer);
 
 /**
  * How the engine calls the server: updates.getState, updates.getDifference,
- * updates.getChannelDifference, channels.getFullChannel. Called from ticks. The program sends the
+ * updates.getChannelDifference, channels.getFullChannel; for a back-fill messages.getHistory,
+ * messages.getMessages, channels.getMessages. Called from ticks. The program sends the
  * query as it sends its own; the connection must have announced a layer whose objects this library
  * knows (invokeWithLayer with the one <gapless/tl_api.h> was made from).
  *
@@ -132,6 +135,11 @@ typedef enum gap_engine_event_kind {
     GAP_EVENT_SHED,
     /** The account is signed out: nothing is asked any more. */
     GAP_EVENT_UNAUTHORIZED,
+    /** A back-fill is through: messages with ids behind `from`, up to `to`; `count` were delivered.
+     * `error` 0: that is all of it. GAP_E_RPC: the server refused (`error_code`), or the channel
+     * was lost; GAP_E_UNAUTHORIZED; GAP_E_TL and its like: the answer behind `to` can't be decoded.
+     */
+    GAP_EVENT_BACKFILLED,
     /** A handler failed; `error` is what it returned or was told. */
     GAP_EVENT_HANDLER_FAILED
 } gap_engine_event_kind_t;
@@ -163,6 +171,7 @@ typedef struct gap_engine_event {
     int32_t error_code; /* rpc_error's code if error is GAP_E_RPC */
     gap_engine_reason_t reason;
     bool fetched;
+    uint64_t count;             /* BACKFILLED: messages */
     uint64_t us;                /* microseconds */
     const gap_update_t *update; /* GAP_EVENT_HANDLER_FAILED, GAP_EVENT_SHED: which one; or NULL */
 } gap_engine_event_t;
@@ -416,6 +425,34 @@ GAP_API bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained
  * The thread.
  */
 GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+
+/**
+ * Fetch the messages of a range of ids: what a difference that was too long has skipped (see
+ * GAP_EVENT_RESYNCHRONISED), or any other range. They are delivered to the handler as new messages,
+ * by ascending id, each id once, flagged as maybe repeated and with GAP_VIA_BACKFILL; after what is
+ * delivered already, and with what comes meanwhile in between. A message comes as it is now, edits
+ * included; deleted ones don't come.
+ *
+ * Users read a channel's history, 100 ids a call; bots, and the common box, are asked by id, 200 a
+ * call. One call is in flight at a time, after the channels that wait for a difference; the next
+ * one waits while more handlers are at work (GAP_LATER) than limits.inbox. Failures are tried again
+ * with the pauses of a difference, but a refusal with code 4xx (FLOOD_WAIT is waited for) or three
+ * answers that can't be decoded end it. Back-fills run one after the other.
+ *
+ * It is no part of the sequence's position: gap_engine_collect neither waits for it nor tells of
+ * it, and a restart forgets it. A channel that is lost ends it, and so does gap_engine_close,
+ * untold.
+ *
+ * @param engine      Borrowed. Before gap_engine_start it waits for that.
+ * @param channel_id  0: the common box.
+ * @param after_id    >= 0; the first id wanted is one more.
+ * @param up_to_id    The last id wanted; more than @p after_id.
+ * @return 0: GAP_EVENT_BACKFILLED follows; GAP_E_ARGUMENT; GAP_E_NOT_FOUND the channel's access
+ * hash is not known; GAP_E_LIMIT there are GAP_ENGINE_BACKFILLS_MAX; GAP_E_NOMEM; GAP_E_CLOSED. The
+ * thread. Calls nobody back. (messages.getHistory, messages.getMessages, channels.getMessages)
+ */
+GAP_API GAP_NODISCARD int gap_engine_backfill(gap_engine_t *engine, int64_t channel_id,
+                                              int32_t after_id, int32_t up_to_id);
 
 /** What is known about a peer. */
 typedef struct gap_engine_peer {

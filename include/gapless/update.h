@@ -45,7 +45,8 @@ typedef enum gap_via {
     GAP_VIA_PUSH = 0,       /* sent by the server on its own */
     GAP_VIA_DIFFERENCE = 1, /* fetched: it had been missed */
     GAP_VIA_RESULT = 2,     /* the answer to a call of this account */
-    GAP_VIA_JOURNAL = 3     /* kept from before a restart */
+    GAP_VIA_JOURNAL = 3,    /* kept from before a restart */
+    GAP_VIA_BACKFILL = 4    /* fetched by gap_engine_backfill, out of the order of its sequence */
 } gap_via_t;
 
 /** Kinds of peers. */
@@ -71,14 +72,14 @@ GAP_API gap_box_t gap_update_box(const gap_update_t *update);
 /** The channel whose sequence it belongs to; 0 outside GAP_BOX_CHANNEL. */
 GAP_API int64_t gap_update_channel_id(const gap_update_t *update);
 /** pts (or qts) of its sequence after this update; -1 if it has none: box none, or brought by a
- * difference. */
+ * difference or a back-fill. */
 GAP_API int32_t gap_update_pts(const gap_update_t *update);
 /** Number of events it stands for (1 for qts); 0 where gap_update_pts() is -1. */
 GAP_API int32_t gap_update_pts_count(const gap_update_t *update);
 /** How it came. */
 GAP_API gap_via_t gap_update_via(const gap_update_t *update);
 /** True if it may have been delivered already: before a restart, or because it came with the newest
- * messages of a channel whose difference was too long. */
+ * messages of a channel whose difference was too long, or with a back-fill. */
 GAP_API bool gap_update_maybe_repeated(const gap_update_t *update);
 
 /**

@@ -281,7 +281,7 @@ static void put_box(FILE *out, const gap_update_t *update, int64_t account)
 
 int output_update(FILE *out, const gap_update_t *update, int64_t account, int64_t t_us)
 {
-    static const char *const via[] = {"push", "difference", "result", "journal"};
+    static const char *const via[] = {"push", "difference", "result", "journal", "backfill"};
     int r = put_kind_fields(out, update);
 
     put_box(out, update, account);

@@ -189,6 +189,11 @@ static void on_event(void *data, const gap_engine_event_t *ev)
     case GAP_EVENT_GAP_ABANDONED:
         world_trace(w, "%s abandoned %d..%d: %s", who, ev->from, ev->to, reason_text(ev->reason));
         break;
+    case GAP_EVENT_BACKFILLED:
+        world_trace(w, "%s backfilled %d..%d: %llu, %d", who, ev->from, ev->to,
+                    (unsigned long long)ev->count,
+                    ev->error == GAP_E_RPC ? ev->error_code : ev->error);
+        break;
     case GAP_EVENT_RESYNCHRONISED:
         world_trace(w, "%s resynchronised %d..%d: %s", who, ev->from, ev->to,
                     reason_text(ev->reason));
