@@ -248,7 +248,7 @@ static void open_page(struct gap_backfill *b)
     }
     gap_packet_unref(b->packet);
     b->packet = NULL;
-    if (++b->unreadable < GAP_UNREADABLE_MAX) {
+    if (++b->unreadable < GAP_BACKFILL_UNREADABLE_MAX) {
         later(b, 0);
     } else {
         finish(b, r, 0);

@@ -10,6 +10,9 @@
 #include "sequence/ask.h"
 #include "sequence/history.h"
 
+/** Answers in a row that can't be decoded, after which a job ends. */
+#define GAP_BACKFILL_UNREADABLE_MAX 3
+
 struct gap_backfill_job;
 STAILQ_HEAD(gap_backfill_jobs, gap_backfill_job);
 

@@ -116,7 +116,7 @@ static gap_tl_object_t message(const struct pack *p, struct built *b, int64_t ch
     b->from.user_id = from;
     b->user.user_id = from;
     b->channel.channel_id = channel;
-    b->m.flags = GAP_TL_MESSAGE_F_FROM_ID;
+    b->m.flags = GAP_TL_MESSAGE_F_FROM_ID | (p->out ? GAP_TL_MESSAGE_F_OUT : 0);
     b->m.id = id;
     b->m.from_id = gap_tl_of(GAP_TL_PEER_USER, &b->from);
     b->m.peer_id = channel == 0 ? gap_tl_of(GAP_TL_PEER_USER, &b->user)
@@ -198,6 +198,13 @@ void pack_channel_new(struct pack *p, int64_t channel, int32_t id)
     (void)message(p, &b, channel, id, PACK_USER);
     come_along(p, channel);
     ADD(p->messages, GAP_TL_MESSAGE, &b.m);
+}
+
+void pack_new_empty(struct pack *p, int32_t id)
+{
+    gap_tl_message_empty_t m = NONE(gap_tl_message_empty_t);
+    m.id = id;
+    ADD(p->messages, GAP_TL_MESSAGE_EMPTY, &m);
 }
 
 /* ---- other updates ---- */
@@ -378,6 +385,22 @@ gap_packet_t *pack_channel_difference(struct pack *p, int32_t pts, bool final)
     return packet;
 }
 
+gap_packet_t *pack_history(struct pack *p, int64_t channel)
+{
+    gap_tl_messages_channel_messages_t c = NONE(gap_tl_messages_channel_messages_t);
+    gap_tl_messages_messages_t m = NONE(gap_tl_messages_messages_t);
+
+    m.messages = c.messages = VECTOR(p->messages);
+    m.topics = c.topics = gap_tl_array(NULL, 0);
+    m.chats = c.chats = VECTOR(p->chats);
+    m.users = c.users = VECTOR(p->users);
+    c.count = (int32_t)p->messages.count;
+    gap_packet_t *packet = channel != 0 ? packet_of(GAP_TL_MESSAGES_CHANNEL_MESSAGES, &c)
+                                        : packet_of(GAP_TL_MESSAGES_MESSAGES, &m);
+    clear(p);
+    return packet;
+}
+
 gap_packet_t *pack_channel_empty(int32_t pts)
 {
     gap_tl_updates_channel_difference_empty_t d = {GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL,
@@ -396,6 +419,7 @@ gap_packet_t *pack_channel_too_long(struct pack *p, int64_t channel, int32_t pts
     dialog.peer = gap_tl_of(GAP_TL_PEER_CHANNEL, &peer);
     dialog.notify_settings = gap_tl_of(GAP_TL_PEER_NOTIFY_SETTINGS, &notify);
     dialog.pts = pts;
+    dialog.top_message = p->top;
     d.flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_TOO_LONG_F_FINAL;
     d.dialog = gap_tl_of(GAP_TL_DIALOG, &dialog);
     d.messages = VECTOR(p->messages);

@@ -21,6 +21,8 @@ struct pack {
         uint32_t count;
     } updates, messages, users, chats;
     bool lonely;      /* nobody comes along */
+    bool out;         /* messages are sent by the account */
+    int32_t top;      /* top_message of a channel's TOO_LONG */
     const char *text; /* of messages; NULL: "hello" */
     int32_t later;    /* seconds after PACK_DATE at which containers and differences are made */
 };
@@ -45,6 +47,7 @@ void pack_unknown(struct pack *p); /* of a constructor that nobody knows */
 /* messages of a difference */
 void pack_new(struct pack *p, int32_t id);
 void pack_channel_new(struct pack *p, int64_t channel, int32_t id);
+void pack_new_empty(struct pack *p, int32_t id);
 /* who comes along */
 void pack_user(struct pack *p, int64_t id, bool min);
 void pack_channel(struct pack *p, int64_t id);
@@ -66,6 +69,9 @@ gap_packet_t *pack_channel_difference(struct pack *p, int32_t pts, bool final);
 gap_packet_t *pack_channel_empty(int32_t pts);
 gap_packet_t *pack_channel_too_long(struct pack *p, int64_t channel, int32_t pts);
 gap_packet_t *pack_channel_full(int64_t channel, int32_t pts);
+/** Answer of messages.getHistory and channels.getMessages, or with channel 0 of
+ * messages.getMessages: the messages of a difference. */
+gap_packet_t *pack_history(struct pack *p, int64_t channel);
 gap_packet_t *pack_affected(int32_t pts, int32_t count);
 gap_packet_t *pack_garbage(void); /* of an unknown constructor */
 /* queries, for gap_engine_result */

@@ -128,6 +128,12 @@ void world_label(const gap_update_t *u, char out[64])
 
 /* ---- what the engine calls ---- */
 
+static const char *via_text(gap_via_t via)
+{
+    if (via == GAP_VIA_BACKFILL) return "backfill";
+    return via == GAP_VIA_RESULT ? "result" : "difference";
+}
+
 static int on_update(gap_update_t *update, void *data)
 {
     struct world *w = data;
@@ -136,8 +142,7 @@ static int on_update(gap_update_t *update, void *data)
     world_label(update, label);
     if (w->again && gap_update_maybe_repeated(update)) (void)strcat(label, " again");
     if (w->via && gap_update_via(update) != GAP_VIA_PUSH)
-        world_trace(w, "%s via %s", label,
-                    gap_update_via(update) == GAP_VIA_RESULT ? "result" : "difference");
+        world_trace(w, "%s via %s", label, via_text(gap_update_via(update)));
     else
         world_trace(w, "%s", label);
     if (w->handled != NULL) w->handled(w, update);
@@ -228,6 +233,55 @@ static struct world_call *free_call(struct world *w)
     return NULL;
 }
 
+/* How many ids, and the first. */
+static int32_t ids_of(gap_tl_vector_t v, int32_t *first)
+{
+    const gap_tl_object_t *objects = v.items;
+
+    for (uint32_t i = 0; i < v.count; i++) {
+        const gap_tl_input_message_id_t *id = objects[i].value;
+        ck_assert_uint_eq(objects[i].id, GAP_TL_INPUT_MESSAGE_ID);
+        if (i == 0) *first = id->id;
+        ck_assert_int_eq(id->id, *first + (int32_t)i);
+    }
+    return *first + (int32_t)v.count - 1;
+}
+
+/* The range asked for: pts the first id, qts the last one. */
+static int64_t read_backfill(struct world *w, gap_tl_object_t q, struct world_call *call)
+{
+    const gap_tl_messages_get_history_t *h = q.value;
+    const gap_tl_channels_get_messages_t *c = q.value;
+    const gap_tl_messages_get_messages_t *m = q.value;
+
+    switch (q.id) {
+    case GAP_TL_MESSAGES_GET_HISTORY: {
+        const gap_tl_input_peer_channel_t *peer = h->peer.value;
+        call->pts = h->min_id + 1;
+        call->qts = h->offset_id == 0 ? INT32_MAX : h->offset_id - 1;
+        ck_assert_int_le(call->qts - call->pts + 1, h->limit);
+        ck_assert_int_eq(peer->access_hash, pack_hash(peer->channel_id));
+        world_trace(w, "channel %lld history %d..%d", (long long)peer->channel_id, call->pts,
+                    call->qts);
+        return -2;
+    }
+    case GAP_TL_CHANNELS_GET_MESSAGES: {
+        const gap_tl_input_channel_t *channel = c->channel.value;
+        call->qts = ids_of(c->id, &call->pts);
+        world_trace(w, "channel %lld messages %d..%d", (long long)channel->channel_id, call->pts,
+                    call->qts);
+        return -2;
+    }
+    case GAP_TL_MESSAGES_GET_MESSAGES:
+        call->qts = ids_of(m->id, &call->pts);
+        world_trace(w, "messages %d..%d", call->pts, call->qts);
+        return -2;
+    default:
+        ck_abort_msg("unexpected query");
+        return 0;
+    }
+}
+
 /* Which difference; 0 common, -1 state. Traces the question. */
 static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call *call)
 {
@@ -268,8 +322,7 @@ static int64_t read_query(struct world *w, gap_tl_object_t q, struct world_call 
         return c->channel_id;
     }
     default:
-        ck_abort_msg("unexpected query");
-        return 0;
+        return read_backfill(w, q, call);
     }
 }
 

@@ -35,7 +35,7 @@ struct world_script {
 struct world_call {
     bool used;
     uint64_t due_us;
-    int64_t channel; /* 0: common; -1: state */
+    int64_t channel; /* 0: common; -1: state; -2: a back-fill */
     int32_t pts;     /* asked from */
     int32_t qts;
     int32_t date;      /* of the common difference */
@@ -65,7 +65,7 @@ struct world {
     uint64_t close_at; /* close before that batch; 0: never */
     bool refuse;       /* invoke fails */
     int verdict;       /* what the handler returns */
-    gap_update_t *later[64];
+    gap_update_t *later[256];
     size_t later_count;
     uint64_t steps; /* ticks so far */
     struct world_script script[WORLD_CALLS];
