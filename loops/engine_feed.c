@@ -237,8 +237,20 @@ static bool is_early(const struct gap_item *item)
     return item->box == GAP_BOX_NONE && (item->flags & (GAP_ITEM_EARLY | GAP_ITEM_AT_ONCE)) != 0;
 }
 
+/* Of a channel that can't be: it is dropped, and looked for in a difference. */
+static bool is_nobodys(gap_engine_t *e, const struct gap_item *item)
+{
+    bool of_channel = item->box == GAP_BOX_CHANNEL || (item->flags & GAP_ITEM_TOO_LONG) != 0;
+
+    if (!of_channel || item->channel_id > 0) return false;
+    e->count.malformed++;
+    gap_engine_undecodable(e);
+    return true;
+}
+
 static void add_item(struct intake *in, const struct gap_item *item)
 {
+    if (is_nobodys(in->e, item)) return;
     if ((item->flags & (GAP_ITEM_SHORT | GAP_ITEM_SENT)) != 0) {
         add_short(in, item);
     } else if ((item->flags & (GAP_ITEM_TOO_LONG | GAP_ITEM_PTS_CHANGED)) != 0) {
@@ -292,7 +304,7 @@ static void learn(struct intake *in)
 
 static bool seq_is_sane(const struct gap_updates *u)
 {
-    return u->seq_start > 0 && u->seq >= u->seq_start;
+    return u->seq_start > 0 && u->seq >= u->seq_start && u->seq - u->seq_start < GAP_COUNT_MAX;
 }
 
 static void take_in(struct intake *in)
@@ -428,6 +440,10 @@ int gap_engine_result(gap_engine_t *e, gap_bytes_t query, gap_bytes_t result, ga
 bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item, struct gap_node *n)
 {
     bool too_long = (item->flags & GAP_ITEM_TOO_LONG) != 0;
+    if (is_nobodys(e, item)) {
+        gap_node_free(n);
+        return true;
+    }
     struct gap_track *track =
         too_long ? gap_engine_track(e, item->channel_id, true) : track_of(e, item);
 

@@ -463,12 +463,28 @@ static bool replay(struct gap_feed *f)
 }
 
 /* The server does not say what the hole was: go on behind it, and tell. */
+/* So large that what is held is a lie, or the server's answers are: it says where it stands. */
+static bool is_leap(const struct gap_feed *f)
+{
+    const struct gap_node *first = gap_held_first(&f->held);
+    int64_t position = f->track->core.position;
+
+    if (first == NULL || f->track->sequence == GAP_SEQUENCE_SEQ) return false;
+    return (int64_t)first->update.pts - first->update.pts_count - position > GAP_LEAP_MAX;
+}
+
 static void give_up(struct gap_feed *f)
 {
     gap_sequence_t *core = &f->track->core;
     const struct gap_node *first = gap_held_first(&f->held);
     int32_t from = core->position;
+    bool leap = is_leap(f);
 
+    if (leap) {
+        f->engine->count.malformed += f->held.count;
+        gap_feed_drop(f);
+        first = NULL;
+    }
     if (first != NULL && first->update.pts - first->update.pts_count > core->position)
         core->position = first->update.pts - first->update.pts_count;
     gap_mark(f->engine, f->track);
@@ -477,6 +493,7 @@ static void give_up(struct gap_feed *f)
     close_episode(f, true, true);
     core->mode = GAP_MODE_REPLAYING;
     gap_loop_signal(f->engine->rt, &f->loop);
+    if (leap) gap_updater_want_anew(f->updater, GAP_REASON_NO_PROGRESS);
     if (core->position == from) return;
     gap_watch_lost(f->engine, f->track, from, core->position, GAP_REASON_NO_PROGRESS, 0);
 }

@@ -376,6 +376,13 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     }
 }
 
+/* Would the sequence move? */
+static bool leads_on(const gap_sequence_t *s, int32_t position)
+{
+    gap_sequence_t to = *s;
+    return gap_sequence_move(&to, position) != GAP_MOVED_NOT;
+}
+
 static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
 {
     gap_engine_t *e = u->engine;
@@ -420,7 +427,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         if (!e->closing) too_long_again(u);
         return;
     case GAP_DIFFERENCE_SLICE:
-        if (d->pts == pts->position && d->qts == qts->position && d->date <= e->date) {
+        if (!leads_on(pts, d->pts) && !leads_on(qts, d->qts) && d->date <= e->date) {
             no_progress(u, a);
             return;
         }

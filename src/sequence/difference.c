@@ -112,6 +112,9 @@ static int walk_dialog(struct gap_walk *w, struct gap_difference *d)
     gap_tl_dialog_t dialog;
     int64_t used = gap_tl_read(object, GAP_TL_DIALOG, &dialog, sizeof dialog);
     if (used < 0) return (int)used;
+    gap_tl_peer_channel_t peer;
+    if (GAP_TL_READ(dialog.peer, GAP_TL_PEER_CHANNEL, &peer) < 0) return GAP_E_TL;
+    if (peer.channel_id != d->channel_id) return GAP_E_TL;
     d->has_pts = (dialog.flags & GAP_TL_DIALOG_F_PTS) != 0;
     d->pts = dialog.pts;
     d->top_message = dialog.top_message;

@@ -15,7 +15,7 @@ static int32_t reset_drop(const gap_sequence_t *s)
 
 static bool well_formed(int32_t position, int32_t count, unsigned flags)
 {
-    if (position < 0 || count < 0) return false;
+    if (position < 0 || count < 0 || count > GAP_COUNT_MAX) return false;
     /* A container may lead from 0 to 1; an event of a box never does: boxes begin at 1. */
     if ((flags & GAP_STEP_CONTAINER) != 0) return position >= count;
     return position > count || (position == 1 && count == 1);

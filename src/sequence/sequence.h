@@ -29,6 +29,12 @@ enum gap_sequence_mode {
     GAP_MODE_FETCHING,  /* frozen until a difference has been dispatched */
 };
 
+/** Events that one update may count, and containers that one may stand for: more is nonsense. */
+#define GAP_COUNT_MAX 1000000
+/** A hole larger than this is not passed over because the server keeps silent about it: then what
+ * is behind it is the lie. */
+#define GAP_LEAP_MAX 1000
+
 /** Where one sequence stands. */
 typedef struct gap_sequence {
     int32_t position; /* pts, qts or seq of the last applied update; 0: unset */

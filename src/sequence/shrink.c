@@ -105,7 +105,8 @@ enum gap_shrink_order gap_shrink_failed(struct gap_shrink *s, struct gap_shrink_
         s->stage = GAP_SHRINK_AGAIN;
         return GAP_SHRINK_ASK;
     case GAP_SHRINK_AGAIN:
-        if (f.too_long) return give_up(s); /* it would not tell in any case */
+        if (f.too_long) /* it would not tell in any case */
+            return s->tries < GAP_SHRINK_LONG_MAX ? GAP_SHRINK_ASK : give_up(s);
         if (s->whole) return begin_seek(s, f.common);
         s->stage = GAP_SHRINK_LIMITED;
         s->limit = GAP_SHRINK_LIMIT;

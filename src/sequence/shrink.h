@@ -32,6 +32,8 @@
 /** Unreadable answers after which the sequence counts as garbled, until one can be read: then the
  * server is asked where it stands without a search. */
 #define GAP_SHRINK_GARBLED_MAX 3
+/** Unreadable answers, the last of them "too long", after which no search is begun. */
+#define GAP_SHRINK_LONG_MAX 6
 /** Pause after an unreadable answer; after that many it doubles. */
 #define GAP_SHRINK_PAUSE_MIN_US UINT64_C(100000)
 #define GAP_SHRINK_PAUSE_MAX_US UINT64_C(2000000)
