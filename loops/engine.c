@@ -415,6 +415,7 @@ static void config_defaults(gap_engine_t *e)
     };
     gap_wait_init(&e->wait, &wait);
     if (l->inbox == 0) l->inbox = GAP_ENGINE_INBOX_MAX;
+    if (l->overflow == 0) l->overflow = GAP_ENGINE_OVERFLOW_MAX;
     if (l->channel_requests == 0) l->channel_requests = GAP_ENGINE_CHANNEL_REQUESTS_MAX;
     if (l->difference_limit == 0)
         l->difference_limit = c->bot ? GAP_ENGINE_BOT_LIMIT : GAP_ENGINE_USER_LIMIT;

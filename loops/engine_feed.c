@@ -53,28 +53,56 @@ static void starved(struct intake *in, struct gap_track *track)
     gap_engine_sweep_later(in->e);
 }
 
-static bool has_room(struct intake *in, struct gap_track *track)
+uint32_t gap_track_limit(const gap_engine_t *e, const struct gap_track *track)
+{
+    return track->channel_id == 0 ? 0 : e->config.limits.difference_limit;
+}
+
+static uint32_t waiting(const gap_engine_t *e)
+{
+    return e->arrival_count + (uint32_t)e->count.held;
+}
+
+/* @param events  In what has come: they are dropped if there is no room. */
+static bool make_room(struct intake *in, struct gap_track *track, int32_t events)
 {
     gap_engine_t *e = in->e;
+    const gap_engine_limits_t *l = &e->config.limits;
+    struct gap_room room = {
+        .queued = track->queued,
+        .inbox = l->inbox,
+        .waiting = waiting(e),
+        .overflow = l->overflow,
+        .most = GAP_ARRIVALS_MAX,
+        .behind = track->behind,
+        .limit = gap_track_limit(e, track),
+        .tight = track->channel_id != 0 && !e->config.bot,
+    };
 
-    if (track->behind == 0 && track->queued < e->config.limits.inbox &&
-        e->arrival_count < GAP_ARRIVALS_MAX)
-        return true;
-    if (track->behind == 0) {
-        gap_track_behind(track, 1);
-        gap_mark(e, track);
-        if (track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
-    }
+    if (events < 1) events = 1;
+    if (gap_room_keep(&room, (uint32_t)events)) return true;
+    bool first = track->behind == 0;
+    gap_track_behind(track, (uint32_t)events);
+    if (first) gap_mark(e, track);
+    if (first && track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
     gap_watch_count(e, track, GAP_WATCH_BEHIND);
     gap_tap(e, track, GAP_DECISION_BEHIND);
     if (in->result == 0) in->result = GAP_BEHIND;
     return false;
 }
 
+static inline bool has_room(struct intake *in, struct gap_track *track, int32_t events)
+{
+    if (track->behind == 0 && track->queued < in->e->config.limits.inbox &&
+        in->e->arrival_count < GAP_ARRIVALS_MAX)
+        return true;
+    return make_room(in, track, events);
+}
+
 static struct gap_node *order(gap_engine_t *e, enum gap_node_kind kind, struct gap_track *track,
                               int32_t pts, int32_t count)
 {
-    struct gap_node *n = gap_node_new(e, kind, NULL);
+    struct gap_node *n = e->arrival_count < GAP_ARRIVALS_MAX ? gap_node_new(e, kind, NULL) : NULL;
 
     if (n == NULL) return NULL;
     memset(&n->update, 0, sizeof n->update);
@@ -124,7 +152,11 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
         e->count.untracked++;
         return;
     }
-    if (!has_room(in, track)) return;
+    if (!has_room(in, track, item->pts_count)) {
+        /* No difference brings a read mark back. */
+        if ((item->flags & GAP_ITEM_NO_COUNT) != 0) shed(e, item->flags);
+        return;
+    }
     struct gap_node *n = gap_node_new(e, NODE_UPDATE, packet);
     if (n == NULL) {
         starved(in, track);
@@ -188,7 +220,7 @@ static void add_plain(struct intake *in, const struct gap_item *item, bool at_on
         return;
     }
     if ((item->flags & GAP_ITEM_TYPING) != 0) limit /= 2;
-    if (e->plain_count + in->rest_count >= limit) {
+    if (e->plain_count + e->rest_count + in->rest_count >= limit) {
         shed(e, item->flags);
         return;
     }
@@ -270,13 +302,14 @@ static void add_container(struct intake *in)
     const struct gap_updates *u = &in->updates;
     struct gap_node *n = NULL;
 
-    if (has_room(in, track)) {
+    if (has_room(in, track, 1)) {
         n = order(e, NODE_CONTAINER, track, u->seq, u->seq - u->seq_start + 1);
         if (n == NULL) starved(in, track);
     }
     if (n != NULL) {
         n->date = u->date;
         STAILQ_CONCAT(&n->u.rest, &in->rest);
+        e->rest_count += in->rest_count;
         arrive(e, n);
         return;
     }

@@ -30,6 +30,7 @@
 #include "sequence/ask.h"
 #include "sequence/held.h"
 #include "sequence/peers.h"
+#include "sequence/room.h"
 #include "sequence/sequence.h"
 #include "sequence/shrink.h"
 #include "sequence/turns.h"
@@ -44,6 +45,9 @@
 #define GAP_NODE_SLAB 128
 /** Nodes in the arrivals, of all sequences: beyond it everything counts as behind. */
 #define GAP_ARRIVALS_MAX (1U << 20)
+/** Bytes pinned by updates in handlers that said GAP_LATER: above it the next ones are copied out
+ * of their packets before their handlers see them. */
+#define GAP_PINNED_MAX ((uint64_t)4 << 20)
 /** Least time between a difference that did not bring an unknown peer and the next one asked for
  * because of an unknown peer. */
 #define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
@@ -151,6 +155,9 @@ static inline void gap_track_behind(struct gap_track *track, uint32_t events)
     track->behind = (uint16_t)(sum > UINT16_MAX ? UINT16_MAX : sum);
 }
 
+/** How many events the server tells about a sequence in one difference; 0: as many as it takes. */
+uint32_t gap_track_limit(const gap_engine_t *e, const struct gap_track *track);
+
 /** The feeder: what a sequence needs while something is held or waited for. */
 struct gap_feed {
     gap_loop_t loop;
@@ -162,6 +169,7 @@ struct gap_feed {
     uint64_t opened_us;  /* when the episode began */
     uint32_t wait_us;    /* and how long it waits */
     int32_t opened_from; /* position before the hole */
+    int32_t held_to;     /* where the last of what is held ends */
     int32_t frozen_at;   /* position when the question was ordered */
     uint64_t frozen_us;  /* and when that was */
     uint8_t fruitless;   /* differences in a row that did not move the position */
@@ -266,6 +274,7 @@ struct gap_engine {
     struct gap_node_list arrivals;
     uint32_t arrival_count;
     uint32_t plain_count; /* of these without a sequence */
+    uint32_t rest_count;  /* in containers that are queued or held */
     struct gap_node_list failed;
     uint64_t shed_untold;
     gap_map_t records; /* what sequences have counted */

@@ -61,10 +61,21 @@ static uint32_t wait_of(struct gap_feed *f)
     return c->gap_wait(c->gap_wait_data, &hole);
 }
 
+/* A channel's hole must not wait until the server would not tell any more what it was. */
+static bool is_pressing(const struct gap_feed *f)
+{
+    int64_t span = (int64_t)f->held_to - f->track->core.position;
+
+    return f->held.count > 0 && gap_room_is_pressing(span, gap_track_limit(f->engine, f->track));
+}
+
 /* @return false: no memory for a timer. */
 static bool arm(struct gap_feed *f)
 {
+    uint64_t open_us = f->engine->rt->now_us - f->opened_us;
+
     f->wait_us = wait_of(f);
+    if (f->wait_us > open_us && is_pressing(f)) f->wait_us = (uint32_t)open_us;
     gap_tap_at(f->engine, f->track, GAP_DECISION_WAIT, -1, f->wait_us);
     return gap_timer_start(f->engine->rt, &f->wait, f->opened_us + f->wait_us) == 0;
 }
@@ -75,6 +86,11 @@ static void hurry(struct gap_feed *f)
     const gap_engine_config_t *c = &f->engine->config;
 
     if (!f->open || f->asked || f->expired || f->track->core.mode != GAP_MODE_WAITING) return;
+    bool due = f->opened_us + f->wait_us <= f->engine->rt->now_us;
+    if (!due && is_pressing(f)) {
+        (void)arm(f);
+        return;
+    }
     if (c->gap_wait == NULL && (!is_learned(c) || f->held.count > GAP_WAIT_WEIGHTS)) return;
     (void)arm(f); /* out of memory: it waits as before */
 }
@@ -167,6 +183,7 @@ static bool hold(struct gap_feed *f, struct gap_node *n)
     }
     gap_node_detach(n);
     n->held_us = f->engine->rt->now_us;
+    if (f->held.count == 1 || position > f->held_to) f->held_to = position;
     f->track->queued++;
     f->engine->count.held++;
     if (f->held.count == 1 && f->updater->listed) gap_turn_better(f->updater);
@@ -380,12 +397,16 @@ static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_nod
 static void look_behind(gap_engine_t *e, struct gap_track *track)
 {
     uint32_t held = track->feed == NULL ? 0 : track->feed->held.count;
+    uint16_t behind = track->behind;
 
-    if (!track->behind || track->queued > held || track->core.mode >= GAP_MODE_REPLAYING) return;
+    if (behind == 0 || track->queued > held || track->core.mode >= GAP_MODE_REPLAYING) return;
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) return;
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_BEHIND, track);
     ev.from = track->core.position;
+    int64_t to = (int64_t)(held > 0 ? f->held_to : ev.from) + behind;
+    if (behind < UINT16_MAX && to <= INT32_MAX) ev.to = (int32_t)to;
+    if (gap_room_is_late(behind, gap_track_limit(e, track))) ev.reason = GAP_REASON_TOO_LONG;
     gap_updater_want(f->updater, 0);
     gap_engine_tell(e, &ev);
 }

@@ -63,6 +63,7 @@ void gap_node_free(struct gap_node *node)
 
     while ((n = STAILQ_FIRST(&node->u.rest)) != NULL) {
         STAILQ_REMOVE_HEAD(&node->u.rest, next);
+        node->engine->rest_count--;
         node_put(n);
     }
     node_put(node);
@@ -190,11 +191,17 @@ static void tell_failed(struct gap_node *n, int error)
     gap_engine_tell(n->engine, &ev);
 }
 
+static uint64_t pinned_by(const struct gap_node *n)
+{
+    return n->packet == NULL ? 0 : n->packet->cap;
+}
+
 static void put_later(struct gap_node *n)
 {
     gap_engine_t *e = n->engine;
 
     e->count.later--;
+    e->count.pinned_bytes -= pinned_by(n);
     gap_mark_done(n);
     node_put(n);
     gap_backfill_wake(e);
@@ -251,6 +258,9 @@ void gap_node_deliver(struct gap_node *n)
         node_put(n);
         return;
     }
+    /* A handler that takes its time would pin the whole packet. What it was handed stays where it
+     * is, so it is copied before, once much is pinned. */
+    if (e->count.pinned_bytes > GAP_PINNED_MAX) detach(n);
     n->state = NODE_HANDLING;
     if (!e->caught_up && n->track != NULL && n->track->restored) n->update.maybe_repeated = true;
     gap_watch_applied(e, n);
@@ -262,6 +272,7 @@ void gap_node_deliver(struct gap_node *n)
     if (r > 0 && n->state == NODE_HANDLING) {
         n->state = NODE_LATER;
         e->count.later++;
+        e->count.pinned_bytes += pinned_by(n);
         gap_mark_later(n);
         return;
     }
@@ -279,6 +290,7 @@ void gap_node_deliver_rest(struct gap_node *node)
     if (before == node->update.pts) before -= node->update.pts_count;
     while ((n = STAILQ_FIRST(&node->u.rest)) != NULL) {
         STAILQ_REMOVE_HEAD(&node->u.rest, next);
+        node->engine->rest_count--;
         n->track = track;
         n->before = before;
         gap_node_deliver(n);

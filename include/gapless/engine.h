@@ -46,6 +46,9 @@ typedef struct gap_engine gap_engine_t;
 #define GAP_ENGINE_GAP_WAIT_LAMBDA_US UINT32_C(100000)
 /** Default of gap_engine_limits.inbox: updates held and queued of one sequence. */
 #define GAP_ENGINE_INBOX_MAX 4096
+/** Default of gap_engine_limits.overflow: updates waiting in the engine, of all sequences, up to
+ * which a channel of a user's account may go beyond its inbox. */
+#define GAP_ENGINE_OVERFLOW_MAX 65536
 /** Default of gap_engine_limits.channel_requests: channel differences in flight. */
 #define GAP_ENGINE_CHANNEL_REQUESTS_MAX 10
 /** Default of gap_engine_limits.start_spread_us: over how long the questions of the start about
@@ -129,7 +132,9 @@ typedef enum gap_engine_event_kind {
     GAP_EVENT_CHANNEL_LOST,
     /** A difference failed or was of no use; tried again in `us`. */
     GAP_EVENT_DIFFERENCE_FAILED,
-    /** The inbox of the sequence is full: what comes now is fetched later. */
+    /** There was no room for what came of the sequence: the events behind `from`, up to `to` (0:
+     * not known), are fetched now. `reason` GAP_REASON_TOO_LONG: in a channel these are more than
+     * half of what a difference may have, and the server may refuse to tell them. */
     GAP_EVENT_BEHIND,
     /** An update that no difference brings back was dropped (out of memory, overload). */
     GAP_EVENT_SHED,
@@ -200,6 +205,7 @@ typedef struct gap_engine_state {
 /** Limits of one engine; 0 takes the default. */
 typedef struct gap_engine_limits {
     uint32_t inbox;            /* updates queued and held per sequence; 0: GAP_ENGINE_INBOX_MAX */
+    uint32_t overflow;         /* updates; 0: GAP_ENGINE_OVERFLOW_MAX */
     uint32_t channel_requests; /* 0: GAP_ENGINE_CHANNEL_REQUESTS_MAX */
     uint32_t difference_limit; /* events; 0: GAP_ENGINE_USER_LIMIT or _BOT_LIMIT */
     uint64_t idle_us;          /* 0: GAP_ENGINE_IDLE_US */
@@ -302,6 +308,7 @@ typedef struct gap_engine_counters {
     uint64_t held;           /* updates waiting behind a gap or a difference now */
     uint64_t held_bytes;     /* copied for them now */
     uint64_t later;          /* updates in handlers that said GAP_LATER now */
+    uint64_t pinned_bytes;   /* of the packets that these lie in; counted for each */
     uint64_t sequences;      /* known now */
     uint64_t active;         /* of these: with a record for activity now */
     uint64_t undecodable;    /* objects that could not be read */

@@ -509,7 +509,7 @@ START_TEST(s83_dropped_on_purpose)
 
     setup_world(_i, "|apply 7:51|");
     memset(&c, 0, sizeof c);
-    c.limits.inbox = 1;
+    c.limits.inbox = c.limits.overflow = 1;
     kept_channel(&k, 7, 50, false);
     kept_open(&k, &c);
     gap_engine_start(w.engine);
