@@ -330,6 +330,8 @@ void globe_skip_seq(struct globe *g, int32_t count);
 GAP_NODISCARD int globe_stored(struct globe *g, const gap_engine_state_t *state);
 /** How late what chance makes late is, at most. */
 void globe_late_ms(struct globe *g, uint32_t ms);
+/** Questions in any number are to be expected from now on: the account looks at channels. */
+void globe_allow(struct globe *g);
 /** Handlers that were never to end do now. */
 void globe_finish_all(struct globe *g);
 /** Nothing is on its way, at work or waited for but the watchdog. */

@@ -88,6 +88,11 @@ int globe_stored(struct globe *g, const gap_engine_state_t *state)
     return 0;
 }
 
+void globe_allow(struct globe *g)
+{
+    g->j.reasons += 1U << 30;
+}
+
 void globe_late_ms(struct globe *g, uint32_t ms)
 {
     g->o.late_ms = ms;
@@ -97,7 +102,10 @@ bool globe_is_quiet(const struct globe *g)
 {
     if (!g->alive || !g->connected || !STAILQ_EMPTY(&g->socket) || !STAILQ_EMPTY(&g->host))
         return false;
-    if (g->way.count > 0 || g->later_count > 0) return false;
+    if (g->later_count > 0) return false;
+    /* What is collected, later on, changes nothing. */
+    for (size_t i = 0; i < g->way.count; i++)
+        if (globe_thing_of(g->way.nodes[i])->kind != THING_COLLECT) return false;
     uint64_t due = gap_rt_deadline_us(&g->rt);
     uint64_t idle = g->o.engine.limits.idle_us;
     if (idle == 0) idle = GAP_ENGINE_IDLE_US;

@@ -4,6 +4,7 @@
  * Owns: the command line. What a world is stands in globe_draw.c.
  */
 #include "base/bytes.h"
+#include "script_run.h"
 #include "sim_range.h"
 
 #include <errno.h>
@@ -32,6 +33,11 @@ static const char help[] =
     "the\n"
     "      same command goes on from there. Remove the file to begin again.\n"
     "      --jobs N runs N processes (1 to 64, default 1).\n"
+    "\n"
+    "  gapless-sim --script FILE [--json]\n"
+    "      Run one world written by hand; - is the standard input. Prints what happens. The "
+    "language\n"
+    "      is at the end of this text. --json prints an object a line instead.\n"
     "\n"
     "A world has no sockets and no clock. Virtual time goes from one thing that is due to the "
     "next;\n"
@@ -69,7 +75,9 @@ struct options {
     const char *seeds;
     const char *progress;
     const char *jobs;
+    const char *script;
     bool trace;
+    bool json;
 };
 
 static int wrong(const char *what, const char *value)
@@ -169,6 +177,7 @@ static int read_options(int argc, char **argv, struct options *o)
         const char **value;
     } known[] = {{"--seed", &o->seed},
                  {"--seeds", &o->seeds},
+                 {"--script", &o->script},
                  {"--progress", &o->progress},
                  {"--jobs", &o->jobs}};
 
@@ -178,12 +187,18 @@ static int read_options(int argc, char **argv, struct options *o)
             o->trace = true;
             continue;
         }
+        if (strcmp(argv[i], "--json") == 0) {
+            o->json = true;
+            continue;
+        }
         while (k < GAP_ARRAY_LEN(known) && strcmp(argv[i], known[k].name) != 0) k++;
         if (k == GAP_ARRAY_LEN(known)) return wrong("not known", argv[i]);
         if (i + 1 == argc) return wrong("a value is missing", argv[i]);
         *known[k].value = argv[++i];
     }
-    if ((o->seed != NULL) == (o->seeds != NULL)) return wrong("give --seed or --seeds", NULL);
+    if ((o->seed != NULL) + (o->seeds != NULL) + (o->script != NULL) != 1)
+        return wrong("give one of --seed, --seeds and --script", NULL);
+    if (o->json && o->script == NULL) return wrong("--json goes with --script", NULL);
     if (o->trace && o->seed == NULL) return wrong("--trace goes with --seed", NULL);
     if (o->seeds == NULL && (o->progress != NULL || o->jobs != NULL))
         return wrong("--progress and --jobs go with --seeds", NULL);
@@ -198,9 +213,14 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
         (void)fputs(help, stdout);
+        (void)fputs("\nScripts\n\n", stdout);
+        for (unsigned part = 0; sim_script_help(part) != NULL; part++)
+            (void)fputs(sim_script_help(part), stdout);
         return finish_output(0);
     }
     int r = read_options(argc, argv, &o);
     if (r != 0) return r;
+    if (o.script != NULL)
+        return finish_output(sim_script_program(o.script, o.json, stdout, stderr));
     return o.seed != NULL ? run_seed(&o) : run_seeds(&o, argv[0]);
 }
