@@ -11,6 +11,7 @@
 struct bench {
     FILE *json;      /* NULL: none */
     const char *svg; /* file for a plot; NULL: none */
+    bool wide;       /* further sweeps of recover */
     bool quick;      /* small inputs: a smoke test, not a measurement */
     uint64_t hash;
 };

@@ -108,13 +108,14 @@ static void print_machine(void)
 
 static void usage(FILE *out)
 {
-    (void)fputs("Usage: gapless-bench NAME... [--json FILE] [--svg FILE] [--quick]\n"
+    (void)fputs("Usage: gapless-bench NAME... [--json FILE] [--svg FILE] [--wide] [--quick]\n"
                 "  all        every benchmark\n",
                 out);
     for (size_t i = 0; i < GAP_ARRAY_LEN(benches); i++)
         (void)fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     (void)fputs("  --json F   one JSON object per figure\n"
                 "  --svg F    the plot of recover\n"
+                "  --wide     further sweeps of recover, without targets\n"
                 "  --quick    small inputs, to see that it works\n",
                 out);
 }
@@ -156,7 +157,7 @@ static int run_all(struct bench *b, unsigned chosen, const char *json)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {NULL, NULL, false, 0};
+    struct bench b = {0};
     unsigned chosen = 0;
     const char *json = NULL;
 
@@ -167,6 +168,8 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--quick") == 0) {
             b.quick = true;
+        } else if (strcmp(argv[i], "--wide") == 0) {
+            b.wide = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
         } else if (strcmp(argv[i], "--svg") == 0 && i + 1 < argc) {

@@ -94,7 +94,8 @@ static void push(const struct trace *t, const uint32_t *which, uint32_t count, g
     chat.date = RECOVER_DATE;
     gap_tl_object_t chats[] = {GAP_TL_OF(GAP_TL_CHANNEL, &chat)};
     gap_tl_updates_t container = {gap_tl_array(updates, count), gap_tl_array(users, 1),
-                                  gap_tl_array(chats, sequence == 0 ? 0 : 1), RECOVER_DATE, 0};
+                                  gap_tl_array(chats, sequence == 0 ? 0 : 1),
+                                  recover_date(t->updates[which[0]].sent_us), 0};
     (void)append(out, GAP_TL_OF(GAP_TL_UPDATES, &container));
 }
 
@@ -130,39 +131,64 @@ void recover_pushes_free(struct recover_pushes *p)
     memset(p, 0, sizeof *p);
 }
 
-gap_bytes_t recover_difference(const struct trace *t, uint16_t sequence, int32_t pts,
-                               const uint32_t *which, uint32_t count, gap_buf_t *out)
+static gap_bytes_t common_difference(const struct recover_answer *a, gap_tl_object_t *messages,
+                                     gap_tl_object_t *named, int32_t pts, gap_buf_t *out)
 {
-    static struct message messages[RECOVER_BATCH];
-    static gap_tl_object_t objects[RECOVER_BATCH];
     gap_tl_user_t user = sender();
     gap_tl_object_t users[] = {GAP_TL_OF(GAP_TL_USER, &user)};
+    gap_tl_updates_state_t state = {pts, 0, a->date, 0, 0};
+    gap_tl_updates_difference_t d = {.new_messages = gap_tl_array(messages, a->count),
+                                     .other_updates = gap_tl_array(named, a->named_count),
+                                     .users = gap_tl_array(users, 1),
+                                     .state = GAP_TL_OF(GAP_TL_UPDATES_STATE, &state)};
+    gap_tl_updates_difference_empty_t none = {a->date, 0};
 
-    for (size_t k = 0; k < count; k++) {
-        fill(t, which[k], &messages[k]);
-        objects[k] = GAP_TL_OF(GAP_TL_MESSAGE, &messages[k].m);
-    }
-    if (count > 0) pts = t->updates[which[count - 1]].pts;
-    out->len = 0;
-    if (sequence == 0) {
-        gap_tl_updates_state_t state = {pts, 0, RECOVER_DATE, 0, 0};
-        gap_tl_updates_difference_t d = {.new_messages = gap_tl_array(objects, count),
-                                         .users = gap_tl_array(users, 1),
-                                         .state = GAP_TL_OF(GAP_TL_UPDATES_STATE, &state)};
-        gap_tl_updates_difference_empty_t none = {RECOVER_DATE, 0};
-        return append(out, count > 0 ? GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE, &d)
-                                     : GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE_EMPTY, &none));
-    }
+    return append(out, a->count + a->named_count > 0
+                           ? GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE, &d)
+                           : GAP_TL_OF(GAP_TL_UPDATES_DIFFERENCE_EMPTY, &none));
+}
+
+static gap_bytes_t channel_difference(const struct recover_answer *a, gap_tl_object_t *messages,
+                                      int32_t pts, gap_buf_t *out)
+{
+    gap_tl_user_t user = sender();
+    gap_tl_object_t users[] = {GAP_TL_OF(GAP_TL_USER, &user)};
     gap_tl_updates_channel_difference_t d = {
         .flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_F_FINAL,
         .pts = pts,
-        .new_messages = gap_tl_array(objects, count),
+        .new_messages = gap_tl_array(messages, a->count),
         .users = gap_tl_array(users, 1),
     };
     gap_tl_updates_channel_difference_empty_t none = {
         .flags = GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY_F_FINAL, .pts = pts};
-    return append(out, count > 0 ? GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE, &d)
-                                 : GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY, &none));
+
+    return append(out, a->count > 0 ? GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE, &d)
+                                    : GAP_TL_OF(GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY, &none));
+}
+
+gap_bytes_t recover_difference(const struct trace *t, const struct recover_answer *a,
+                               gap_buf_t *out)
+{
+    static struct message messages[RECOVER_BATCH];
+    static gap_tl_object_t objects[RECOVER_BATCH];
+    gap_tl_update_channel_too_long_t hints[TRACE_SEQUENCES_MAX];
+    gap_tl_object_t named[TRACE_SEQUENCES_MAX];
+    int32_t pts = a->count == 0 ? a->pts : t->updates[a->which[a->count - 1]].pts;
+
+    for (size_t k = 0; k < a->count; k++) {
+        fill(t, a->which[k], &messages[k]);
+        objects[k] = GAP_TL_OF(GAP_TL_MESSAGE, &messages[k].m);
+    }
+    out->len = 0;
+    if (a->sequence != 0) return channel_difference(a, objects, pts, out);
+    for (size_t k = 0; k < a->named_count; k++) {
+        const struct trace_update *u = &t->updates[a->named[k]];
+        hints[k] = (gap_tl_update_channel_too_long_t){.flags = GAP_TL_UPDATE_CHANNEL_TOO_LONG_F_PTS,
+                                                      .channel_id = recover_channel_id(u->sequence),
+                                                      .pts = u->pts};
+        named[k] = GAP_TL_OF(GAP_TL_UPDATE_CHANNEL_TOO_LONG, &hints[k]);
+    }
+    return common_difference(a, objects, named, pts, out);
 }
 
 uint32_t recover_number(const gap_update_t *update)

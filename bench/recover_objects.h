@@ -29,10 +29,27 @@ struct recover_pushes {
 void recover_pushes_make(struct recover_pushes *p, const struct trace *t);
 void recover_pushes_free(struct recover_pushes *p);
 
-/** What updates.getDifference (sequence 0) or getChannelDifference from @p pts brings: these
- * updates. @p out Scratch; the result lies in it. */
-gap_bytes_t recover_difference(const struct trace *t, uint16_t sequence, int32_t pts,
-                               const uint32_t *which, uint32_t count, gap_buf_t *out);
+/** What a difference brings. */
+struct recover_answer {
+    uint16_t sequence; /* 0: updates.getDifference, else getChannelDifference */
+    int32_t pts;       /* asked from */
+    int32_t date;      /* the server's */
+    uint32_t which[RECOVER_BATCH];
+    uint32_t count;
+    uint32_t named[TRACE_SEQUENCES_MAX]; /* of channels with news: the last update. Sequence 0 only
+                                          */
+    uint32_t named_count;
+};
+
+/** @p out Scratch; the result lies in it. */
+gap_bytes_t recover_difference(const struct trace *t, const struct recover_answer *a,
+                               gap_buf_t *out);
+
+/** The server's clock. */
+static inline int32_t recover_date(uint64_t at_us)
+{
+    return RECOVER_DATE + (int32_t)(at_us / 1000000);
+}
 
 /** The number in the trace of what a handler got. */
 uint32_t recover_number(const gap_update_t *update);

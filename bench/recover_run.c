@@ -41,6 +41,7 @@ struct question {
     uint64_t asked_us;  /* when the server looks */
     uint64_t answer_us; /* when the answer is there */
     int32_t pts;
+    int32_t date;
     uint32_t flood_s; /* refused: for so long; 0: not */
     uint16_t sequence;
     bool single; /* only the first update behind pts is wanted */
@@ -92,6 +93,7 @@ static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answ
     if (query.id == GAP_TL_UPDATES_GET_DIFFERENCE) {
         const gap_tl_updates_get_difference_t *d = query.value;
         q->pts = d->pts;
+        q->date = d->date;
     } else if (query.id == GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE) {
         const gap_tl_updates_get_channel_difference_t *d = query.value;
         const gap_tl_input_channel_t *channel = d->channel.value;
@@ -119,24 +121,39 @@ static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answ
 }
 
 /* What had been sent when the server looked. */
-static uint32_t sent_since(const struct run *r, const struct question *q, uint32_t *which)
+static void add_sent(const struct run *r, const struct question *q, struct recover_answer *a)
 {
     const struct trace *t = r->t;
-    uint32_t n = 0;
 
     for (uint32_t k = trace_after(t, q->sequence, q->pts); k < t->first_of[q->sequence + 1]; k++) {
         uint32_t i = t->in_sequence[k];
-        if (t->updates[i].sent_us > q->asked_us || (q->single && n == 1)) break;
-        if (n == RECOVER_BATCH) bench_fail(GAP_E_LIMIT, "messages of one difference");
-        which[n++] = i;
+        if (t->updates[i].sent_us > q->asked_us || (q->single && a->count == 1)) break;
+        if (a->count == RECOVER_BATCH) bench_fail(GAP_E_LIMIT, "messages of one difference");
+        a->which[a->count++] = i;
     }
-    return n;
 }
 
-static bool is_wasted(const struct run *r, const uint32_t *which, size_t count)
+/* The channels with something new since the date that was asked from. */
+static void name_channels(const struct run *r, const struct question *q, struct recover_answer *a)
 {
-    for (size_t k = 0; k < count; k++) {
-        const struct trace_update *u = &r->t->updates[which[k]];
+    const struct trace *t = r->t;
+
+    for (uint16_t s = 1; s < t->sequences; s++) {
+        uint32_t last = UINT32_MAX;
+        for (uint32_t k = t->first_of[s]; k < t->first_of[s + 1]; k++) {
+            uint32_t i = t->in_sequence[k];
+            if (t->updates[i].sent_us > q->asked_us) break;
+            last = i;
+        }
+        if (last == UINT32_MAX || recover_date(t->updates[last].sent_us) < q->date) continue;
+        a->named[a->named_count++] = last;
+    }
+}
+
+static bool is_wasted(const struct run *r, const struct recover_answer *a)
+{
+    for (size_t k = 0; k < a->count; k++) {
+        const struct trace_update *u = &r->t->updates[a->which[k]];
         if (u->arrives_us == TRACE_NEVER || u->arrives_us > r->now_us) return false;
     }
     return true;
@@ -154,7 +171,7 @@ static void refuse(const struct question *q)
 
 static void answer(struct run *r, size_t at)
 {
-    static uint32_t which[RECOVER_BATCH];
+    static struct recover_answer a;
     struct question q = r->questions[at];
 
     r->questions[at] = r->questions[--r->question_count];
@@ -162,12 +179,16 @@ static void answer(struct run *r, size_t at)
         refuse(&q);
         return;
     }
-    uint32_t count = sent_since(r, &q, which);
-    if (r->counting && is_wasted(r, which, count)) r->wasted++;
-    r->bytes += (uint64_t)UPDATE_BYTES * count;
-    gap_answer_t a = {.value =
-                          recover_difference(r->t, q.sequence, q.pts, which, count, &r->scratch)};
-    q.cb(q.arg, &a);
+    a.sequence = q.sequence;
+    a.pts = q.pts;
+    a.date = recover_date(q.asked_us);
+    a.count = 0;
+    a.named_count = 0;
+    add_sent(r, &q, &a);
+    if (r->c->naming && q.sequence == 0) name_channels(r, &q, &a);
+    if (r->counting && is_wasted(r, &a)) r->wasted++;
+    r->bytes += (uint64_t)UPDATE_BYTES * a.count;
+    q.cb(q.arg, &(gap_answer_t){.value = recover_difference(r->t, &a, &r->scratch)});
 }
 
 static uint64_t next_answer(const struct run *r, size_t *at)
@@ -247,6 +268,8 @@ static void ready(struct run *r, uint64_t seed)
                                   .gap_wait_lambda_us = p->lambda_us,
                                   .gap_wait = own ? wait_by_policy : NULL,
                                   .gap_wait_data = r,
+                                  .gap_continue = p->continues,
+                                  .tail_sweep = p->tail_sweep,
                                   .limits = {.channel_requests = 100},
                                   .jitter_seed = seed,
                                   .invoke = invoke,

@@ -16,13 +16,16 @@ enum recover_how {
     RECOVER_FATE     /* knows what the network will do: asks at once if something is lost, or comes
                         later than a round trip and lambda from now; else waits for it */
 };
-#define RECOVER_PROBE_US 50000
+#define RECOVER_PROBE_US   50000
+#define RECOVER_AT_ONCE_US 1 /* 0 would mean learned */
 
 /** A waiting policy: all that differs between two runs over a trace. */
 struct recover_policy {
     const char *name;
     enum recover_how how;
     uint32_t wait_us;
+    bool continues;     /* what fits is applied while a difference is on its way */
+    bool tail_sweep;    /* see gap_engine_config.tail_sweep */
     uint32_t lambda_us; /* what a request costs; 0: GAP_WAIT_LAMBDA_US */
 };
 

@@ -35,6 +35,14 @@ void recover_conditions(struct recover_sweep *s, size_t step)
                 }
 }
 
+void recover_thin(struct recover_sweep *s, size_t step)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < s->condition_count; n += step) s->conditions[count++] = s->conditions[n];
+    s->condition_count = count;
+}
+
 void recover_name(const struct trace_condition *c, char *out, size_t size)
 {
     (void)snprintf(out, size, "%s late %s lost %s rtt %u%s%s%s", trace_arrival_names[c->arrival],
@@ -120,6 +128,7 @@ size_t recover_better(const struct recover_sweep *s, size_t condition, size_t po
     for (size_t i = 0; i < s->policy_count; i++) {
         const struct recover_result *x = recover_at(s, condition, i);
         if (i == policy || !is_fixed(&s->policies[i])) continue;
+        if (s->policies[i].continues != p->continues) continue;
         if (x->mean_ms >= r->mean_ms * BETTER || x->requests >= r->requests * BETTER) continue;
         if (best == SIZE_MAX ||
             recover_cost(p, x) < recover_cost(p, recover_at(s, condition, best)))
@@ -132,7 +141,8 @@ static size_t clairvoyant_of(const struct recover_sweep *s, size_t policy)
 {
     for (size_t i = 0; i < s->policy_count; i++) {
         const struct recover_policy *p = &s->policies[i];
-        if (p->how == RECOVER_FATE && lambda_ms(p) == lambda_ms(&s->policies[policy])) return i;
+        if (p->how != RECOVER_FATE || p->continues != s->policies[policy].continues) continue;
+        if (lambda_ms(p) == lambda_ms(&s->policies[policy])) return i;
     }
     return SIZE_MAX;
 }

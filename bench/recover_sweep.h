@@ -27,6 +27,8 @@ struct recover_sweep {
 
 /** All conditions, or every @p step th in an order in which each axis is spread evenly. */
 void recover_conditions(struct recover_sweep *s, size_t step);
+/** Keep every @p step th of them. */
+void recover_thin(struct recover_sweep *s, size_t step);
 /** Fill in the results. An update that is lost ends the program. */
 void recover_sweep_run(struct recover_sweep *s);
 void recover_sweep_free(struct recover_sweep *s);

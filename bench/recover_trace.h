@@ -46,6 +46,7 @@ struct trace_condition {
     uint32_t late_percent; /* of updates, where the law says how late but not how many; 0: 10 */
     bool changing;         /* the law changes every quarter: exp5, exp120, exp5, exp120 */
     bool pausing;          /* host suspended for 2 to 10 s, connection stalled for 0.3 to 1.5 s */
+    bool naming;           /* common differences name the channels with something new */
     bool flooding;         /* the server allows 10 requests at once, then one in 2 s */
 };
 
