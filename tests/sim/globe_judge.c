@@ -141,9 +141,11 @@ void judge_made(struct globe *g, uint32_t n)
 
 /* ---- deliveries ---- */
 
-/* It may come out of order and again: the newest messages of a channel that was too far behind. */
+/* It may come out of order and again: the newest messages of a channel that was too far behind, and
+ * what was asked for. */
 static bool is_newest(const struct globe *g, const struct seen *s, const gap_update_t *u)
 {
+    if (gap_update_via(u) == GAP_VIA_BACKFILL) return true;
     return s->kind == DC_NEW_MESSAGE && s->box >= BOX_CHANNEL && gap_update_maybe_repeated(u) &&
            g->j.boxes[s->box].too_long;
 }

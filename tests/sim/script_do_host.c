@@ -159,8 +159,9 @@ static void do_channel(struct sim_run *r, const sim_step_t *step)
         globe_untrusted(r->globe, id);
         break;
     default:
-        sim_refuse(r, step, "this engine has no back-fill yet");
-        return;
+        result = gap_engine_backfill(engine, step->chat == DC_CHANNEL ? id : 0, step->number - 1,
+                                     step->most);
+        break;
     }
     if (result != 0) sim_trace(r, "refused:", "%s", gap_strerror(result));
 }
@@ -168,7 +169,8 @@ static void do_channel(struct sim_run *r, const sim_step_t *step)
 void sim_do_host(struct sim_run *r, const sim_step_t *step)
 {
     if (do_surroundings(r, step)) return;
-    if (step->chat == DC_CHANNEL && step->what != SIM_DO_HANDLER)
+    bool is_channel = step->chat == DC_CHANNEL && step->what != SIM_DO_HANDLER;
+    if (is_channel || step->what == SIM_DO_BACKFILL)
         do_channel(r, step);
     else
         do_process(r, step);

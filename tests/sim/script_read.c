@@ -94,7 +94,7 @@ static int do_backfill(struct reader *r, sim_step_t *step)
 {
     int64_t from;
     int64_t to;
-    int result = do_channel(r, step);
+    int result = sim_next_is(r, "common") ? 0 : do_channel(r, step);
 
     if (result != 0) return result;
     if (!sim_range(sim_word(r), &from, &to) || from < 1 || to > INT32_MAX)

@@ -254,6 +254,7 @@ static void play(struct sim_run *r)
     }
     if (r->refused || r->failure != 0) return;
     sim_trace(r, "end", "%s", "");
+    r->ended = true;
     r->handlers.count = 0;
     globe_finish_all(r->globe);
     globe_settle(r->globe);
@@ -310,6 +311,7 @@ int sim_script_play(const char *name, gap_bytes_t text, bool json, FILE *out, FI
     r.err = err;
     r.together = NO_STEP;
     gap_buf_init(&r.trace, r.alloc);
+    gap_buf_init(&r.routine, r.alloc);
     gap_buf_init(&r.bytes, r.alloc);
     gap_buf_init(&r.query, r.alloc);
     sim_pack_init(&r.pack, r.alloc);

@@ -102,7 +102,9 @@ struct sim_run {
     bool violated;
 
     /* what has been seen */
-    gap_buf_t trace; /* lines, each with its newline */
+    gap_buf_t trace;   /* lines, each with its newline */
+    bool ended;        /* the last step is through */
+    gap_buf_t routine; /* lines since then that may not be worth telling */
     SIM_LIST(struct sim_call) calls;
     SIM_LIST(struct sim_happening) events;
     SIM_LIST(struct sim_stored) stored; /* channels */

@@ -10,6 +10,7 @@
 
 #include <gapless/tl_api.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 uint64_t sim_now_ms(const struct sim_run *r)
 {
@@ -31,6 +32,55 @@ static void print_json(FILE *out, const char *text)
     }
 }
 
+static void emit_json(struct sim_run *r, const char *line, size_t len)
+{
+    char text[832];
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)(len - 1), line);
+    const char *rest = strchr(text, ']') + 2;
+    size_t word = strcspn(rest, " "); /* what: the first word */
+    (void)fprintf(r->out, "{\"t_ms\":%llu,\"what\":\"", strtoull(text + 1, NULL, 10));
+    if (rest[0] == '>')
+        (void)fputs("script", r->out);
+    else
+        (void)fprintf(r->out, "%.*s", (int)word, rest);
+    (void)fputs("\",\"text\":\"", r->out);
+    print_json(r->out, rest[word] == ' ' ? rest + word + 1 : "");
+    (void)fputs("\"}\n", r->out);
+}
+
+/* Lines, each with its newline. */
+static void emit(struct sim_run *r, const char *lines, size_t len)
+{
+    const char *end = lines + len;
+
+    if (gap_buf_append(&r->trace, lines, len) < 0) r->failure = GAP_E_NOMEM;
+    while (lines < end) {
+        const char *next = (const char *)memchr(lines, '\n', (size_t)(end - lines)) + 1;
+        if (r->json)
+            emit_json(r, lines, (size_t)(next - lines));
+        else
+            (void)fwrite(lines, 1, (size_t)(next - lines), r->out);
+        lines = next;
+    }
+}
+
+/* Behind the end the watchdog asks from time to time: told only if something comes of it. */
+static bool is_routine(struct sim_run *r, const char *what, const char *line, size_t len)
+{
+    bool asks = strcmp(what, "difference") == 0 || strcmp(what, "state") == 0;
+
+    if (!r->ended) return false;
+    if (asks) gap_buf_clear(&r->routine);
+    if (asks || strcmp(what, "answer") == 0 || strcmp(what, "store") == 0) {
+        if (gap_buf_append(&r->routine, line, len) < 0) r->failure = GAP_E_NOMEM;
+        return true;
+    }
+    emit(r, (const char *)r->routine.data, r->routine.len);
+    gap_buf_clear(&r->routine);
+    return false;
+}
+
 void sim_trace(struct sim_run *r, const char *what, const char *format, ...)
 {
     char text[768];
@@ -41,27 +91,10 @@ void sim_trace(struct sim_run *r, const char *what, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    unsigned long long ms = sim_now_ms(r);
-    int n = snprintf(line, sizeof line, "[%4llu] %s%s%s\n", ms, what,
+    int n = snprintf(line, sizeof line, "[%4llu] %s%s%s\n", (unsigned long long)sim_now_ms(r), what,
                      text[0] != '\0' && what[0] != '\0' ? " " : "", text);
-    if (gap_buf_append(&r->trace, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
-        r->failure = GAP_E_NOMEM;
-    if (!r->json) {
-        (void)fputs(line, r->out);
-        return;
-    }
-    /* what: the first word */
-    char *rest = strchr(line, ']') + 2;
-    size_t word = strcspn(rest, " \n");
-    rest[strcspn(rest, "\n")] = '\0';
-    (void)fprintf(r->out, "{\"t_ms\":%llu,\"what\":\"", ms);
-    if (rest[0] == '>')
-        (void)fputs("script", r->out);
-    else
-        (void)fprintf(r->out, "%.*s", (int)word, rest);
-    (void)fputs("\",\"text\":\"", r->out);
-    print_json(r->out, rest[word] == ' ' ? rest + word + 1 : "");
-    (void)fputs("\"}\n", r->out);
+    size_t len = (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
+    if (!is_routine(r, what, line, len)) emit(r, line, len);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -110,6 +143,7 @@ void sim_see_fini(struct sim_run *r)
     gap_free(r->alloc, r->handlers.items);
     gap_free(r->alloc, r->expected);
     gap_buf_fini(&r->trace);
+    gap_buf_fini(&r->routine);
 }
 
 /* --- handlers --------------------------------------------------------------------------------- */
@@ -158,16 +192,27 @@ static int decide(struct sim_run *r, const gap_update_t *u, uint32_t *ms)
     return GLOBE_DONE;
 }
 
+static const char *via_text(gap_via_t via)
+{
+    switch (via) {
+    case GAP_VIA_DIFFERENCE:
+        return " via difference";
+    case GAP_VIA_RESULT:
+        return " via result";
+    case GAP_VIA_BACKFILL:
+        return " via backfill";
+    default:
+        return "";
+    }
+}
+
 static int on_handle(void *data, gap_update_t *update, uint32_t *ms)
 {
     struct sim_run *r = data;
     char label[SIM_LABEL];
 
     sim_label(update, label);
-    sim_trace(r, "apply", "%s%s%s", label,
-              gap_update_via(update) == GAP_VIA_DIFFERENCE ? " via difference"
-              : gap_update_via(update) == GAP_VIA_RESULT   ? " via result"
-                                                           : "",
+    sim_trace(r, "apply", "%s%s%s", label, via_text(gap_update_via(update)),
               gap_update_maybe_repeated(update) ? " again" : "");
     if (!r->silent) note_applied(r, label);
     return decide(r, update, ms);
@@ -338,6 +383,8 @@ static int event_of(const gap_engine_event_t *ev)
         return 11;
     case GAP_EVENT_HANDLER_FAILED:
         return 12;
+    case GAP_EVENT_BACKFILLED:
+        return 13;
     }
     return -1;
 }
@@ -380,6 +427,10 @@ static void trace_event(struct sim_run *r, const gap_engine_event_t *ev, const c
         return;
     case GAP_EVENT_UNAUTHORIZED:
         sim_trace(r, "signed", "out");
+        return;
+    case GAP_EVENT_BACKFILLED:
+        sim_trace(r, who, "backfilled %d..%d: %llu messages%s", ev->from, ev->to,
+                  (unsigned long long)ev->count, ev->error == 0 ? "" : ", not all");
         return;
     case GAP_EVENT_HANDLER_FAILED:
         if (ev->update != NULL) on_finished(r, ev->update, -1);

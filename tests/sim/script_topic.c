@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 static const char *const event_names[] = {
-    "started", "caught-up", "gap",    "healed", "fetched",    "abandoned",     "resynchronised",
-    "lost",    "failed",    "behind", "shed",   "signed-out", "handler-failed"};
+    "started", "caught-up", "gap",    "healed", "fetched",    "abandoned",      "resynchronised",
+    "lost",    "failed",    "behind", "shed",   "signed-out", "handler-failed", "backfilled"};
 
 /* --- labels --------------------------------------------------------------------------------- */
 
@@ -155,10 +155,11 @@ static int read_event(struct reader *r, sim_step_t *step)
     step->box = SIM_ANY_BOX;
     step->event = sim_find(event_names, GAP_ARRAY_LEN(event_names), sim_word(r));
     if (step->event < 0)
-        return sim_wrong(r,
-                         "'%s' is no event: started, caught-up, gap, healed, fetched, abandoned, "
-                         "resynchronised, lost, failed, behind, shed, signed-out, handler-failed",
-                         r->word);
+        return sim_wrong(
+            r,
+            "'%s' is no event: started, caught-up, gap, healed, fetched, abandoned, "
+            "resynchronised, lost, failed, behind, shed, signed-out, handler-failed, backfilled",
+            r->word);
     if (sim_at_end(r)) return 0;
     bool is_number = *r->at >= '0' && *r->at <= '9';
     if (!is_number) result = read_sequence(r, step);
