@@ -155,13 +155,14 @@ struct judged_box {
     uint32_t id_count;
     uint32_t id_cap;
     uint32_t era;
-    bool known;     /* there is a position from which on events matter */
-    bool soft;      /* nothing has been delivered from it: it may still begin earlier */
-    bool cause;     /* the server has given a reason to give events up */
-    bool too_long;  /* answered as too long in this process */
-    bool muddled;   /* the server counts anew, and the engine has not said that it knows */
-    bool lost;      /* the engine has said that there is no access */
-    bool untrusted; /* no honest server's: what arrives is not judged */
+    uint32_t told_era;   /* which the engine has said that it knows */
+    uint32_t staged_era; /* the same when it was collected from last */
+    bool known;          /* there is a position from which on events matter */
+    bool soft;           /* nothing has been delivered from it: it may still begin earlier */
+    bool cause;          /* the server has given a reason to give events up */
+    bool too_long;       /* answered as too long in this process */
+    bool lost;           /* the engine has said that there is no access */
+    bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
     int32_t from;     /* that position */
     int32_t live;     /* pts of the last live delivery of this process */
@@ -189,7 +190,8 @@ struct judge {
     uint32_t lineage;    /* the first process that this one has its state from */
     bool started;        /* GAP_EVENT_STARTED in this process */
     bool ever_started;   /* in one of the lineage */
-    uint64_t started_us; /* when it came first in it */
+    uint64_t started_us; /* when it had caught up first in it */
+    bool caught_up;      /* one of the lineage has */
     uint64_t reasons;    /* that questions may have been asked for */
     char verdict[GLOBE_VERDICT_MAX];
 };
@@ -397,6 +399,7 @@ void judge_process(struct globe *g, bool fresh);
 void judge_stored(struct globe *g);
 /** The first process begins with what is kept from before the world. */
 void judge_inherits(struct globe *g);
+void judge_collected(struct globe *g);
 /** The server counts anew. */
 void judge_reset(struct globe *g, int box);
 /** All is quiet: is everything there? */

@@ -165,7 +165,7 @@ static void judge_again(struct globe *g, uint32_t n, const gap_update_t *u)
         judge_say(g, "twice", "%s comes again after a restart, and is not marked",
                   say_event(g, n, text));
     const struct judged_box *b = &g->j.boxes[s->box];
-    if (s->finished && s->era == b->era && !b->muddled && s->pts <= b->stored)
+    if (s->finished && s->era == b->era && b->told_era == b->era && s->pts <= b->stored)
         judge_say(g, "twice", "%s comes again though %d is stored", say_event(g, n, text),
                   b->stored);
 }

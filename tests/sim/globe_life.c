@@ -262,6 +262,7 @@ static void collect(struct globe *g)
     gap_engine_collector_t to = {take_channel, take_gone, take_state, g};
 
     g->changed = false;
+    judge_collected(g);
     g->failing_left = g->fail_commits > 0 ? (uint32_t)globe_below(g, 3) : 0;
     int r = gap_engine_collect(g->engine, &to);
     if (r < 0) {

@@ -72,7 +72,8 @@ void judge_process(struct globe *g, bool fresh)
         b->live = 0;
         b->too_long = false;
         if (!fresh) continue;
-        b->known = b->soft = b->muddled = b->lost = false;
+        b->known = b->soft = b->lost = false;
+        b->told_era = b->staged_era = b->era;
         b->stored = 0;
         b->checked = b->count;
     }
@@ -82,7 +83,7 @@ void judge_process(struct globe *g, bool fresh)
     }
     if (!fresh) return;
     j->lineage = g->process;
-    j->ever_started = false;
+    j->ever_started = j->caught_up = false;
 }
 
 void judge_reset(struct globe *g, int box)
@@ -90,7 +91,7 @@ void judge_reset(struct globe *g, int box)
     struct judged_box *b = &g->j.boxes[box];
 
     b->era++;
-    b->cause = b->muddled = true;
+    b->cause = true;
     b->checked = b->count;
     g->j.reasons++;
 }
@@ -166,13 +167,43 @@ static void judge_covered(struct globe *g, const struct call *c, const struct co
     for (uint32_t i = 0; i < k->count; i++) j->seen[k->folded[i]].folded = true;
 }
 
+/* An account that begins takes from its first difference where the channels stand that it names. */
+static void judge_named(struct globe *g, gap_tl_object_t update)
+{
+    gap_tl_update_channel_too_long_t u;
+
+    if (update.id != GAP_TL_UPDATE_CHANNEL_TOO_LONG) return;
+    if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
+    int box = judge_channel_box(u.channel_id);
+    if (box >= 0 && !g->j.boxes[box].known) begin_at(&g->j.boxes[box], u.pts, false);
+}
+
+static void judge_first_difference(struct globe *g, const struct thing *a)
+{
+    gap_tl_updates_difference_t d;
+    gap_tl_updates_difference_slice_t slice;
+    gap_tl_vector_t others = {NULL, 0, NULL, 0};
+    gap_bytes_t body = gap_bytes(a->packet->data, a->packet->len);
+    gap_tl_object_t one;
+
+    if (a->covered->first == GAP_TL_UPDATES_DIFFERENCE &&
+        gap_tl_read(body, GAP_TL_UPDATES_DIFFERENCE, &d, sizeof d) > 0)
+        others = d.other_updates;
+    if (a->covered->first == GAP_TL_UPDATES_DIFFERENCE_SLICE &&
+        gap_tl_read(body, GAP_TL_UPDATES_DIFFERENCE_SLICE, &slice, sizeof slice) > 0)
+        others = slice.other_updates;
+    gap_tl_iter_t it = gap_tl_iter(others);
+    while (gap_tl_next(&it, &one) == 1) judge_named(g, one);
+}
+
 void judge_answer(struct globe *g, const struct call *c, const struct thing *a)
 {
     int box = c->channel == 0 ? BOX_COMMON : judge_channel_box(c->channel);
 
-    if (a->covered != NULL)
+    if (a->covered != NULL) {
         judge_covered(g, c, a->covered);
-    else if (a->packet != NULL)
+        if (c->question == GLOBE_DIFFERENCE && !g->j.caught_up) judge_first_difference(g, a);
+    } else if (a->packet != NULL)
         has_cause(g, box); /* nobody can read it, or it leads nowhere */
     else if (a->status == GAP_E_RPC && (a->code == 400 || a->code == 403 || a->code == 406))
         has_cause(g, box);
@@ -209,11 +240,12 @@ static void given_up(struct globe *g, int box, int32_t from, int32_t to)
     for (uint32_t i = 0; i < b->count; i++) {
         struct seen *s = &g->j.seen[b->ns[i]];
         bool before = s->era < b->era; /* the server has begun to count anew since */
-        if (before || (s->pts > from && (to == 0 || s->pts <= to)) || (b->muddled && s->pts <= to))
+        if (before || (s->pts > from && (to == 0 || s->pts <= to)) ||
+            (b->told_era != b->era && s->pts <= to))
             excuse(g, s);
     }
     if (!b->known) begin_at(b, to, true);
-    b->muddled = false;
+    b->told_era = b->era;
     b->live = 0;
 }
 
@@ -224,7 +256,8 @@ static void channel_lost(struct globe *g, int box)
     if (!b->cause && !b->untrusted)
         judge_say(g, "given up", "box %d, though the account has access", box);
     for (uint32_t i = 0; i < b->count; i++) excuse(g, &g->j.seen[b->ns[i]]);
-    b->known = b->soft = b->muddled = false;
+    b->known = b->soft = false;
+    b->told_era = b->staged_era = b->era;
     b->lost = true;
     b->live = 0;
     b->stored = 0;
@@ -250,8 +283,11 @@ void judge_event(struct globe *g, const gap_engine_event_t *ev)
 
     switch (ev->kind) {
     case GAP_EVENT_STARTED:
-        if (!j->ever_started) j->started_us = g->now_us;
         j->started = j->ever_started = true;
+        return;
+    case GAP_EVENT_CAUGHT_UP:
+        if (!j->caught_up) j->started_us = g->now_us;
+        j->caught_up = true;
         return;
     case GAP_EVENT_RESYNCHRONISED:
         if (box >= 0) given_up(g, box, ev->from, ev->to);
@@ -280,7 +316,7 @@ static bool matters(const struct globe *g, const struct seen *s)
     if (s->box == BOX_NONE) return s->arrived && !g->has_raw;
     const struct judged_box *b = &g->j.boxes[s->box];
     if (b->untrusted) return false;
-    if (!b->known) return !b->lost && g->j.ever_started && s->made_us > g->j.started_us + 1000000;
+    if (!b->known) return !b->lost && g->j.caught_up && s->made_us > g->j.started_us + 1000000;
     return s->era > b->from_era || (s->era == b->from_era && s->pts > b->from);
 }
 
@@ -290,7 +326,7 @@ static void store_box(struct globe *g, int box, int32_t pts)
     char text[96];
 
     b->stored = pts;
-    if (b->muddled || !b->known) return;
+    if (b->staged_era != b->era || !b->known) return;
     for (; b->checked < b->count; b->checked++) {
         const struct seen *s = &g->j.seen[b->ns[b->checked]];
         if (s->era == b->era && s->pts > pts) return;
@@ -299,6 +335,11 @@ static void store_box(struct globe *g, int box, int32_t pts)
             judge_say(g, "stored", "%d, but %s has not been handled", pts,
                       say_event(g, b->ns[b->checked], text));
     }
+}
+
+void judge_collected(struct globe *g)
+{
+    for (int i = 0; i < GLOBE_BOXES; i++) g->j.boxes[i].staged_era = g->j.boxes[i].told_era;
 }
 
 void judge_stored(struct globe *g)
