@@ -233,7 +233,7 @@ int globe_leave(struct globe *g, int64_t channel)
 
     if (r < 0) return r;
     globe_trace(g, "the account leaves channel %lld", (long long)channel);
-    g->j.boxes[judge_channel_box(channel)].cause = true;
+    judge_left(g, judge_channel_box(channel));
     globe_push_channel(g, channel, NULL);
     return 0;
 }

@@ -164,8 +164,9 @@ struct judged_box {
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
-    int32_t from;     /* that position */
-    int32_t live;     /* pts of the last live delivery of this process */
+    int32_t from; /* that position */
+    int32_t live; /* pts of the last live delivery of this process */
+    uint32_t live_era;
     int32_t stored;   /* pts, 0 never */
     uint32_t checked; /* index up to which all was finished when it was stored */
 };
@@ -402,6 +403,10 @@ void judge_inherits(struct globe *g);
 void judge_collected(struct globe *g);
 /** The server counts anew. */
 void judge_reset(struct globe *g, int box);
+/** The account leaves a channel. */
+void judge_left(struct globe *g, int box);
+/** The server gives a reason to give events up: of the account's own boxes, both. */
+void judge_cause(struct globe *g, int box);
 /** All is quiet: is everything there? */
 void judge_end(struct globe *g);
 

@@ -181,6 +181,8 @@ static void judge_live(struct globe *g, uint32_t n, const gap_update_t *u)
     if (pts != s->pts && gap_update_via(u) != GAP_VIA_RESULT)
         judge_say(g, "unknown", "%s is said to be at %d", say_event(g, n, text), pts);
     struct judged_box *b = &g->j.boxes[s->box];
+    if (s->era != b->live_era) b->live = 0; /* the server counts anew */
+    b->live_era = s->era;
     if (pts <= b->live) judge_say(g, "order", "%s after %d", say_event(g, n, text), b->live);
     b->live = pts;
 }

@@ -91,7 +91,7 @@ void judge_reset(struct globe *g, int box)
     struct judged_box *b = &g->j.boxes[box];
 
     b->era++;
-    b->cause = true;
+    judge_cause(g, box);
     b->checked = b->count;
     g->j.reasons++;
 }
@@ -136,7 +136,7 @@ void judge_question(struct globe *g, const struct call *asked)
     judge_traffic(g);
 }
 
-static void has_cause(struct globe *g, int box)
+void judge_cause(struct globe *g, int box)
 {
     if (box < 0) return;
     g->j.boxes[box].cause = true;
@@ -158,7 +158,7 @@ static void judge_covered(struct globe *g, const struct call *c, const struct co
     if (k->box < 0) return;
     struct judged_box *b = &j->boxes[k->box];
     if (too_long || c->question == GLOBE_FULL_CHANNEL) {
-        has_cause(g, k->box);
+        judge_cause(g, k->box);
         b->too_long = true;
         /* Nothing was known of it: it begins where the server says. */
         if (b->soft || !b->known) begin_at(b, k->to, true);
@@ -204,9 +204,9 @@ void judge_answer(struct globe *g, const struct call *c, const struct thing *a)
         judge_covered(g, c, a->covered);
         if (c->question == GLOBE_DIFFERENCE && !g->j.caught_up) judge_first_difference(g, a);
     } else if (a->packet != NULL)
-        has_cause(g, box); /* nobody can read it, or it leads nowhere */
+        judge_cause(g, box); /* nobody can read it, or it leads nowhere */
     else if (a->status == GAP_E_RPC && (a->code == 400 || a->code == 403 || a->code == 406))
-        has_cause(g, box);
+        judge_cause(g, box);
 }
 
 /* ---- what the engine says ---- */
@@ -264,6 +264,15 @@ static void channel_lost(struct globe *g, int box)
     b->checked = b->count;
 }
 
+void judge_left(struct globe *g, int box)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    judge_cause(g, box);
+    /* From now on nobody tells the account what it has missed. */
+    for (uint32_t i = 0; i < b->count; i++) excuse(g, &g->j.seen[b->ns[i]]);
+}
+
 static void shed(struct globe *g, const gap_update_t *update)
 {
     uint32_t content;
@@ -289,6 +298,10 @@ void judge_event(struct globe *g, const gap_engine_event_t *ev)
         if (!j->caught_up) j->started_us = g->now_us;
         j->caught_up = true;
         return;
+    case GAP_EVENT_GAP_ABANDONED:
+        /* It was never seen but in part: there is nothing to ask with. */
+        if (ev->reason == GAP_REASON_NO_HASH && g->o.dc.min_percent > 0) judge_cause(g, box);
+        GAP_FALLTHROUGH;
     case GAP_EVENT_RESYNCHRONISED:
         if (box >= 0) given_up(g, box, ev->from, ev->to);
         return;

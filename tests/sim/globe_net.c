@@ -249,7 +249,7 @@ void globe_push_reset(struct globe *g, const struct globe_push *push)
     gap_buf_clear(&g->bytes);
     if (dc_model_push_reset(g->model, &view, globe_wall_us(g), &g->bytes) < 0) return;
     g->j.reasons++;
-    g->j.boxes[BOX_COMMON].cause = true;
+    judge_cause(g, BOX_COMMON);
     send_bytes(g, "updatePtsChanged", push);
 }
 

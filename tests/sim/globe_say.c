@@ -85,6 +85,7 @@ void say_engine_event(struct globe *g, const gap_engine_event_t *ev)
         globe_trace(g, "event: gap in %s %s after %llu ms", who, ev->fetched ? "fetched" : "healed",
                     (unsigned long long)(ev->us / MS));
         return;
+    case GAP_EVENT_GAP_ABANDONED:
     case GAP_EVENT_RESYNCHRONISED:
         globe_trace(g, "event: %s given up %d..%d, reason %d", who, ev->from, ev->to,
                     (int)ev->reason);
@@ -96,8 +97,17 @@ void say_engine_event(struct globe *g, const gap_engine_event_t *ev)
         globe_trace(g, "event: %s failed, again in %llu ms", who,
                     (unsigned long long)(ev->us / MS));
         return;
-    default:
-        globe_trace(g, "event: %s, %d", who, (int)ev->kind);
+    case GAP_EVENT_BEHIND:
+        globe_trace(g, "event: %s behind", who);
+        return;
+    case GAP_EVENT_SHED:
+        globe_trace(g, "event: shed");
+        return;
+    case GAP_EVENT_UNAUTHORIZED:
+        globe_trace(g, "event: signed out");
+        return;
+    case GAP_EVENT_HANDLER_FAILED:
+        globe_trace(g, "event: handler failed, error %d", ev->error);
         return;
     }
 }
