@@ -54,9 +54,12 @@ int dc_get_state(dc_call_t *c)
 
 /* --- folding ------------------------------------------------------------------------------- */
 
-static bool in_window(const struct window *win, int32_t pts)
+/** Does the answer bring this event's message? What was before a reset is in no log any more. */
+static bool brings(const dc_model_t *m, const struct window *win, uint32_t n)
 {
-    return pts > win->from && pts <= win->to;
+    int32_t pts = dc_rec_at(m, n)->pts;
+
+    return pts > win->from && pts <= win->to && n >= win->log->ns[win->first];
 }
 
 /** Is the event's own update left out of an answer over this window? */
@@ -72,7 +75,7 @@ static bool folds(dc_model_t *m, const struct window *win, uint32_t n)
         return dc_msg_at(dc_store_of(m, chat), rec->id)->del_n != 0;
     case DC_EDIT_MESSAGE:
         msg = dc_msg_at(dc_store_of(m, chat), rec->id);
-        return msg->del_n != 0 || msg->edit_n != n || in_window(win, dc_rec_at(m, msg->new_n)->pts);
+        return msg->del_n != 0 || msg->edit_n != n || brings(m, win, msg->new_n);
     case DC_PIN:
         msg = dc_msg_at(dc_store_of(m, chat), rec->id);
         return msg->del_n != 0 || msg->pin_n != n;

@@ -71,6 +71,7 @@ struct thing {
     uint32_t n_count;
     uint32_t call; /* QUERY, ANSWER: its number */
     bool decided;  /* QUERY: its fault has been decided, and is done with */
+    bool resets;   /* PUSH: it says that the server counts anew */
     bool garbage;  /* PUSH: nobody can read it */
     bool by_hand;  /* PUSH, RESULT: whether the engine takes it is not judged */
     int status;    /* ANSWER, FINISH */
@@ -161,6 +162,7 @@ struct judged_box {
     bool soft;           /* nothing has been delivered from it: it may still begin earlier */
     bool cause;          /* the server has given a reason to give events up */
     bool too_long;       /* answered as too long in this process */
+    bool unheard;        /* the server counts anew, and nobody has told the engine */
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;

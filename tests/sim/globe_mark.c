@@ -41,6 +41,7 @@ static void first_seen(struct globe *g, int box, int32_t from)
 
 void judge_fed(struct globe *g, const struct thing *t)
 {
+    if (t->resets) g->j.boxes[BOX_COMMON].unheard = false;
     for (uint32_t i = 0; i < t->n_count; i++) {
         struct seen *s = &g->j.seen[t->ns[i]];
         s->arrived = true;
@@ -92,6 +93,7 @@ void judge_reset(struct globe *g, int box)
 
     b->era++;
     judge_cause(g, box);
+    b->unheard = true;
     b->checked = b->count;
     g->j.reasons++;
 }
@@ -328,7 +330,7 @@ static bool matters(const struct globe *g, const struct seen *s)
     if (!s->received || s->excused || s->kind == DC_STATUS) return false;
     if (s->box == BOX_NONE) return s->arrived && !g->has_raw;
     const struct judged_box *b = &g->j.boxes[s->box];
-    if (b->untrusted) return false;
+    if (b->unheard || b->untrusted) return false;
     if (!b->known) return !b->lost && g->j.caught_up && s->made_us > g->j.started_us + 1000000;
     return s->era > b->from_era || (s->era == b->from_era && s->pts > b->from);
 }

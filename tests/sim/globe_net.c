@@ -57,6 +57,7 @@ static struct thing *copy_of(struct globe *g, const struct thing *t)
     c->n_count = t->n_count;
     c->garbage = t->garbage;
     c->by_hand = t->by_hand;
+    c->resets = t->resets;
     memcpy(c->ns, t->ns, sizeof c->ns);
     return c;
 }
@@ -250,7 +251,10 @@ void globe_push_reset(struct globe *g, const struct globe_push *push)
     if (dc_model_push_reset(g->model, &view, globe_wall_us(g), &g->bytes) < 0) return;
     g->j.reasons++;
     judge_cause(g, BOX_COMMON);
-    send_bytes(g, "updatePtsChanged", push);
+    struct thing *t = globe_thing(g, THING_PUSH);
+    t->packet = globe_packet(gap_buf_view(&g->bytes));
+    t->resets = true;
+    send_fated(g, t, "updatePtsChanged", push);
 }
 
 void globe_push_updates_too_long(struct globe *g, const struct globe_push *push)
