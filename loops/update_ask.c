@@ -353,7 +353,8 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
-    if (s->date > 0) e->date = s->date;
+    /* Since the date before channels may have changed unseen. */
+    if (s->date > 0 && (e->date == 0 || (!e->told && s->date < e->date))) e->date = s->date;
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) gap_mark_fallen(e, &e->common[i]);
     if (why != GAP_REASON_NONE) {
         gap_window_clear(&e->window);

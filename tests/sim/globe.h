@@ -81,6 +81,7 @@ struct globe_options {
     /** Takes the lines of the trace, each without its newline. NULL: no trace. */
     void (*line)(void *data, const char *text);
     void *line_data;
+    bool decisions; /* and every decision of the engine */
 
     /** Looks on, beside the judge, and decides what handlers do. Each may be NULL. */
     struct globe_watch {

@@ -528,8 +528,8 @@ static double cpu_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-int globe_run_seed(uint64_t seed, void (*line)(void *data, const char *text), void *data,
-                   struct globe_outcome *out)
+int globe_run_seed(uint64_t seed, bool decisions, void (*line)(void *data, const char *text),
+                   void *data, struct globe_outcome *out)
 {
     double from = cpu_ms();
     struct globe_options o;
@@ -542,6 +542,7 @@ int globe_run_seed(uint64_t seed, void (*line)(void *data, const char *text), vo
     draw_options(seed, &s.r, &o);
     o.line = line;
     o.line_data = data;
+    o.decisions = decisions;
     int r = globe_open(&o, &g);
     if (r < 0) return r;
     s.g = g;

@@ -16,10 +16,12 @@ struct globe_outcome {
 
 /**
  * Run a world from its beginning to its end.
+ * @param decisions The trace tells the decisions of the engine too.
  * @param line  Takes the trace; NULL: none.
  * @return 0; GAP_E_NOMEM, GAP_E_ARGUMENT it could not be made.
  */
-GAP_NODISCARD int globe_run_seed(uint64_t seed, void (*line)(void *data, const char *text),
-                                 void *data, struct globe_outcome *out);
+GAP_NODISCARD int globe_run_seed(uint64_t seed, bool decisions,
+                                 void (*line)(void *data, const char *text), void *data,
+                                 struct globe_outcome *out);
 
 #endif

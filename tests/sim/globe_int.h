@@ -415,6 +415,7 @@ void judge_end(struct globe *g);
 /* globe_say.c */
 const char *say_event(const struct globe *g, uint32_t n, char out[96]);
 void say_update(const gap_update_t *update, char out[96]);
+void say_decision(void *data, const gap_engine_decision_t *d);
 void say_engine_event(struct globe *g, const gap_engine_event_t *ev);
 const char *say_question(enum globe_question q);
 

@@ -354,6 +354,10 @@ void globe_birth(struct globe *g)
     c.invoke = globe_invoke;
     c.handler = on_update;
     c.event = on_event;
+    if (g->o.decisions && g->o.line != NULL) {
+        c.tap = say_decision;
+        c.tap_data = g;
+    }
     c.changed = on_changed;
     c.invoke_arg = c.handler_data = c.event_data = c.changed_data = g;
     g->staged = g->kept;

@@ -254,7 +254,7 @@ void globe_push_reset(struct globe *g, const struct globe_push *push)
     struct thing *t = globe_thing(g, THING_PUSH);
     t->packet = globe_packet(gap_buf_view(&g->bytes));
     t->resets = true;
-    send_fated(g, t, "updatePtsChanged", push);
+    globe_send(g, t, "updatePtsChanged", push);
 }
 
 void globe_push_updates_too_long(struct globe *g, const struct globe_push *push)

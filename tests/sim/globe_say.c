@@ -100,6 +100,9 @@ void say_engine_event(struct globe *g, const gap_engine_event_t *ev)
     case GAP_EVENT_BEHIND:
         globe_trace(g, "event: %s behind", who);
         return;
+    case GAP_EVENT_BACKFILLED:
+        globe_trace(g, "event: %s back-filled", who);
+        return;
     case GAP_EVENT_SHED:
         globe_trace(g, "event: shed");
         return;
@@ -110,6 +113,19 @@ void say_engine_event(struct globe *g, const gap_engine_event_t *ev)
         globe_trace(g, "event: handler failed, error %d", ev->error);
         return;
     }
+}
+
+void say_decision(void *data, const gap_engine_decision_t *d)
+{
+    static const char *const words[] = {"common", "qts", "seq", "channel"};
+    struct globe *g = data;
+    const char *name = d->update == 0 ? NULL : gap_tl_name(d->update);
+
+    if (g->dying) return;
+    globe_trace(g, "  engine: %s %lld at %d, pts %d: %s%s%s",
+                d->sequenced ? words[d->sequence] : "account", (long long)d->channel_id,
+                d->position, d->pts, gap_engine_decision_text(d->kind), name == NULL ? "" : ": ",
+                name == NULL ? "" : name);
 }
 
 const char *globe_verdict(const struct globe *g)

@@ -17,12 +17,14 @@
 static const char help[] =
     "gapless-sim: the gap engine in virtual worlds\n"
     "\n"
-    "  gapless-sim --seed N [--trace]\n"
+    "  gapless-sim --seed N [--trace [--decisions]]\n"
     "      Run the world of one seed. Everything is drawn from it: the account, its channels, "
     "what\n"
     "      happens at the server, what the network, the host, the disk and the handlers do to it.\n"
     "      Prints one line of verdict. The same seed is always the same world, byte for byte.\n"
-    "      --trace prints what happens first: lines of \"[milliseconds] what\".\n"
+    "      --trace prints what happens first: lines of \"[milliseconds] what\"; with --decisions "
+    "also\n"
+    "      every decision of the engine, with its reason.\n"
     "\n"
     "  gapless-sim --seeds FROM..TO [--progress FILE] [--jobs N]\n"
     "      Run all worlds from one seed to another, both included. At the end: those that failed,\n"
@@ -78,6 +80,7 @@ struct options {
     const char *script;
     bool trace;
     bool json;
+    bool decisions;
 };
 
 static int wrong(const char *what, const char *value)
@@ -124,7 +127,7 @@ static int run_seed(const struct options *o)
     uint64_t seed;
 
     if (!read_number(o->seed, end_of(o->seed), &seed)) return wrong("no seed", o->seed);
-    int r = globe_run_seed(seed, o->trace ? print_line : NULL, stdout, &out);
+    int r = globe_run_seed(seed, o->decisions, o->trace ? print_line : NULL, stdout, &out);
     if (r < 0) {
         (void)fprintf(stderr, "gapless-sim: seed %s: %s\n", o->seed, gap_strerror(r));
         return 1;
@@ -189,6 +192,10 @@ static int read_options(int argc, char **argv, struct options *o)
         }
         if (strcmp(argv[i], "--json") == 0) {
             o->json = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--decisions") == 0) {
+            o->trace = o->decisions = true;
             continue;
         }
         while (k < GAP_ARRAY_LEN(known) && strcmp(argv[i], known[k].name) != 0) k++;

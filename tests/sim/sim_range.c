@@ -187,7 +187,7 @@ static int load(struct run *r)
 
 static int run_one(const struct run *r, uint64_t seed, struct globe_outcome *out)
 {
-    int s = globe_run_seed(seed, NULL, NULL, out);
+    int s = globe_run_seed(seed, false, NULL, NULL, out);
 
     if (s < 0)
         (void)fprintf(r->range->err, "gapless-sim: seed %" PRIu64 ": %s\n", seed, gap_strerror(s));
