@@ -87,6 +87,14 @@ static void retry_due(gap_rt_t *rt, gap_timer_t *timer)
     gap_loop_signal(rt, &GAP_CONTAINER_OF(timer, struct gap_backfill, retry)->loop);
 }
 
+/* Not to be followed any more: no handler gets anything of it. */
+static bool is_unwanted(const gap_engine_t *e, int64_t channel_id)
+{
+    if (channel_id == 0) return false;
+    const struct gap_track *track = gap_map_get(&e->channels, (uint64_t)channel_id);
+    return track != NULL && track->untracked;
+}
+
 /* ---- questions ---- */
 
 static void on_answer(void *arg, const gap_answer_t *answer)
@@ -192,10 +200,16 @@ static void next_page(struct gap_backfill *b)
     gap_engine_t *e = engine_of(b);
 
     b->state = BACKFILL_IDLE;
-    b->waits = !STAILQ_EMPTY(&b->jobs) && !may_ask(e);
+    b->waits = false;
+    if (STAILQ_EMPTY(&b->jobs)) return;
+    if (is_unwanted(e, STAILQ_FIRST(&b->jobs)->channel_id)) {
+        finish(b, GAP_E_STATE, 0);
+        return;
+    }
+    b->waits = !may_ask(e);
     if (b->waits) {
         gap_engine_house(e); /* the end of a FLOOD_WAIT */
-    } else if (!STAILQ_EMPTY(&b->jobs)) {
+    } else {
         ask(b);
     }
 }
@@ -301,6 +315,11 @@ static void deliver(struct gap_backfill *b)
         struct gap_node *n = gap_node_new(e, NODE_UPDATE, b->packet);
         if (n == NULL) {
             gap_engine_sweep_later(e);
+            return;
+        }
+        if (is_unwanted(e, STAILQ_FIRST(&b->jobs)->channel_id)) {
+            gap_node_free(n);
+            finish(b, GAP_E_STATE, 0);
             return;
         }
         if (!gap_history_next(&b->page, &item)) {
@@ -415,6 +434,7 @@ int gap_engine_backfill(gap_engine_t *e, int64_t channel_id, int32_t after_id, i
     if (channel_id < 0 || after_id < 0 || up_to_id <= after_id) return GAP_E_ARGUMENT;
     if (channel_id > 0 && !e->config.bot && !gap_engine_hash(e, channel_id, NULL))
         return GAP_E_NOT_FOUND;
+    if (is_unwanted(e, channel_id)) return GAP_E_STATE;
     if (b->job_count >= GAP_ENGINE_BACKFILLS_MAX) return GAP_E_LIMIT;
     struct gap_backfill_job *job = gap_calloc(e->alloc, 1, sizeof *job);
     if (job == NULL) return GAP_E_NOMEM;

@@ -427,48 +427,6 @@ static void config_defaults(gap_engine_t *e)
     if (l->jitter_permille == GAP_ENGINE_NO_JITTER) l->jitter_permille = 0;
 }
 
-static int import_channel(gap_engine_t *e, const gap_engine_channel_t *c)
-{
-    gap_peer_t peer = {c->id, GAP_PEER_CHANNEL};
-    struct gap_peer_info info = {.access_hash = c->access_hash, .has_hash = true};
-
-    if (c->id <= 0 || c->pts < 0) return GAP_E_ARGUMENT;
-    if (gap_map_get(&e->channels, (uint64_t)c->id) != NULL) return GAP_E_ARGUMENT;
-    struct gap_track *track = gap_engine_track(e, c->id, true);
-    if (track == NULL) return GAP_E_NOMEM;
-    track->core.position = track->handed = c->pts;
-    track->ask = track->handed_unfinished = c->unfinished;
-    track->restored = true;
-    return c->access_hash == 0 ? 0 : gap_peers_set(&e->peers, peer, &info);
-}
-
-static int import_state(gap_engine_t *e, const gap_engine_state_t *s)
-{
-    int r = 0;
-
-    if (s == NULL) {
-        e->fresh = true;
-        e->updater.anew = true;
-        return 0;
-    }
-    if (s->pts < 0 || s->qts < 0 || s->seq < 0 || s->date < 0) return GAP_E_ARGUMENT;
-    /* Without pts it is no state: ask where the server stands. The channels are good for all that.
-     */
-    e->known = s->pts > 0;
-    e->fresh = e->updater.anew = !e->known;
-    e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
-    e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
-    e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
-    e->date = s->date;
-    e->handed.pts = s->pts;
-    e->handed.qts = s->qts;
-    e->handed.seq = s->seq;
-    e->handed.date = s->date;
-    for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) e->common[i].restored = e->known;
-    for (size_t i = 0; i < s->channel_count && r == 0; i++) r = import_channel(e, &s->channels[i]);
-    return r;
-}
-
 static void init_parts(gap_engine_t *e)
 {
     const gap_alloc_t *alloc = e->alloc;
@@ -516,7 +474,7 @@ int gap_engine_open_on(gap_rt_t *rt, const gap_engine_config_t *config, gap_engi
     e->changed_all = config->changed == NULL; /* nobody may ever ask: keep no list */
     config_defaults(e);
     init_parts(e);
-    int r = import_state(e, config->state);
+    int r = gap_engine_take_state(e, config->state, true);
     if (r < 0) goto fail;
     e->quiet_since_us = gap_rt_now_us(e->rt);
     r = gap_timer_start(e->rt, &e->house, house_deadline(e, e->quiet_since_us));
@@ -598,34 +556,4 @@ void gap_engine_counters(const gap_engine_t *e, gap_engine_counters_t *out)
     *out = e->count;
     out->sequences = e->channels.count + GAP_ARRAY_LEN(e->common);
     out->active = e->actives.in_use;
-}
-
-int gap_engine_export(const gap_engine_t *e, gap_engine_state_t *out)
-{
-    if (!e->known) return GAP_E_STATE;
-    memset(out, 0, sizeof *out);
-    out->pts = e->common[GAP_SEQUENCE_COMMON].core.position;
-    out->qts = e->common[GAP_SEQUENCE_QTS].core.position;
-    out->seq = e->common[GAP_SEQUENCE_SEQ].core.position;
-    out->date = e->date;
-    out->channel_count = e->channels.count;
-    return 0;
-}
-
-bool gap_engine_next_channel(const gap_engine_t *e, size_t *it, gap_engine_channel_t *out)
-{
-    uint64_t key;
-    void *value;
-
-    while (gap_map_next(&e->channels, it, &key, &value)) {
-        const struct gap_track *track = value;
-        if (track->core.position == 0) continue;
-        out->id = track->channel_id;
-        out->pts = track->core.position;
-        out->access_hash = 0;
-        out->unfinished = gap_mark_is_unfinished(track);
-        (void)gap_engine_hash(e, track->channel_id, &out->access_hash);
-        return true;
-    }
-    return false;
 }

@@ -371,6 +371,11 @@ bool gap_engine_is_resting(const struct gap_track *track);
 /** A channel without access, for which nothing is to be done: nothing is kept of it. */
 void gap_engine_drop_lost(gap_engine_t *e, struct gap_track *track);
 
+/* engine_state.c */
+/** Begin with a state; NULL: with none. @p stored: what it says has been handed over already.
+ * @return 0; GAP_E_ARGUMENT, GAP_E_NOMEM, GAP_E_LIMIT: a part of it may have been taken. */
+GAP_NODISCARD int gap_engine_take_state(gap_engine_t *e, const gap_engine_state_t *s, bool stored);
+
 /* engine_mark.c */
 void gap_mark_changed(gap_engine_t *e, struct gap_track *track);
 /** What would be handed over of @p track may have changed. */
@@ -386,6 +391,8 @@ void gap_mark_later(struct gap_node *node);
 void gap_mark_done(struct gap_node *node);
 /** Call config.changed if it is due. */
 void gap_mark_notify(gap_engine_t *e);
+/** The account's date that may be stored. */
+int32_t gap_mark_date(const gap_engine_t *e);
 /** The position that may be stored. */
 int32_t gap_mark_position(const struct gap_track *track);
 bool gap_mark_is_unfinished(const struct gap_track *track);

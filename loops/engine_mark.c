@@ -139,7 +139,7 @@ bool gap_mark_is_unfinished(const struct gap_track *track)
 }
 
 /* The account's date before the oldest of what is in the handlers of its own sequences. */
-static int32_t finished_date(const gap_engine_t *e)
+int32_t gap_mark_date(const gap_engine_t *e)
 {
     int32_t date = e->date;
 
@@ -209,7 +209,7 @@ static int hand_state(gap_engine_t *e, const gap_engine_collector_t *to)
     s.pts = gap_mark_position(&e->common[GAP_SEQUENCE_COMMON]);
     s.qts = gap_mark_position(&e->common[GAP_SEQUENCE_QTS]);
     s.seq = gap_mark_position(&e->common[GAP_SEQUENCE_SEQ]);
-    s.date = finished_date(e);
+    s.date = gap_mark_date(e);
     if (s.pts == e->handed.pts && s.qts == e->handed.qts && s.seq == e->handed.seq &&
         s.date == e->handed.date)
         return 0;

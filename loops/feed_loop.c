@@ -285,6 +285,7 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     gap_sequence_t probe = track->core;
 
     if (e->rt->now_us < e->unknown_us) return false;
+    if (e->config.no_own_updates && gap_watch_is_own(e, &n->update)) return false;
     enum gap_verdict v = gap_sequence_step(&probe, n->update.pts, n->update.pts_count, 0);
     bool first = track->core.position == 0 && track->core.mode == GAP_MODE_LIVE;
     if (v != GAP_VERDICT_APPLY && (!first || v == GAP_VERDICT_MALFORMED)) return false;

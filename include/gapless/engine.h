@@ -142,8 +142,8 @@ typedef enum gap_engine_event_kind {
     GAP_EVENT_UNAUTHORIZED,
     /** A back-fill is through: messages with ids behind `from`, up to `to`; `count` were delivered.
      * `error` 0: that is all of it. GAP_E_RPC: the server refused (`error_code`), or the channel
-     * was lost; GAP_E_UNAUTHORIZED; GAP_E_TL and its like: the answer behind `to` can't be decoded.
-     */
+     * was lost; GAP_E_UNAUTHORIZED; GAP_E_TL and its like: the answer behind `to` can't be decoded;
+     * GAP_E_STATE: the channel was untracked. */
     GAP_EVENT_BACKFILLED,
     /** A handler failed; `error` is what it returned or was told. */
     GAP_EVENT_HANDLER_FAILED
@@ -332,7 +332,8 @@ typedef struct gap_engine_sequence {
     uint32_t behind;     /* updates dropped on purpose, to be fetched */
     uint32_t held;       /* updates that wait behind a gap or a difference now */
     uint32_t missing;    /* events known to have happened that are neither applied nor held */
-    uint64_t lag_us;     /* for how long it has known that something is missing; 0: it is whole */
+    uint64_t lag_us; /* how long it had known, at the last tick, that something is missing; 0: it
+                        is whole */
 } gap_engine_sequence_t;
 
 /**
@@ -455,8 +456,9 @@ GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
  * @param after_id    >= 0; the first id wanted is one more.
  * @param up_to_id    The last id wanted; more than @p after_id.
  * @return 0: GAP_EVENT_BACKFILLED follows; GAP_E_ARGUMENT; GAP_E_NOT_FOUND the channel's access
- * hash is not known; GAP_E_LIMIT there are GAP_ENGINE_BACKFILLS_MAX; GAP_E_NOMEM; GAP_E_CLOSED. The
- * thread. Calls nobody back. (messages.getHistory, messages.getMessages, channels.getMessages)
+ *         hash is not known; GAP_E_STATE the channel is untracked; GAP_E_LIMIT there are
+ *         GAP_ENGINE_BACKFILLS_MAX; GAP_E_NOMEM; GAP_E_CLOSED.
+ * The thread. Calls nobody back. (messages.getHistory, messages.getMessages, channels.getMessages)
  */
 GAP_API GAP_NODISCARD int gap_engine_backfill(gap_engine_t *engine, int64_t channel_id,
                                               int32_t after_id, int32_t up_to_id);
@@ -546,17 +548,21 @@ GAP_API bool gap_engine_sequence(const gap_engine_t *engine, gap_sequence_kind_t
 GAP_API uint64_t gap_engine_lag(const gap_engine_t *engine, uint64_t *missing);
 
 /**
- * Positions now, handlers that are still at work included: to look at. What may be stored is handed
- * over by gap_engine_collect.
+ * The positions that may be stored now, as gap_engine_collect hands them over, but all of them at
+ * any time. With the channels and peers, all of one moment, they are the whole state of an account:
+ * an engine elsewhere that is given it (gap_engine_import, gap_engine_know) goes on with it, and
+ * has delivered again what was in handlers.
  *
  * @param engine  Borrowed.
- * @param out     Set on 0. `channels` is NULL: they come by gap_engine_next_channel.
+ * @param out     Set on 0. `channels` is NULL: they come by gap_engine_next_channel, of which there
+ *                are no more than channel_count.
  * @return 0; GAP_E_STATE the state is not known yet (before GAP_EVENT_STARTED).
  * The thread.
  */
 GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engine_state_t *out);
 /**
- * Iterate over the channels with a known pts, in no order.
+ * Iterate over the channels with a known pts, or with something unfinished (then pts may be 0), in
+ * no order. Those that are lost or untracked are left out.
  *
  * @param engine  Borrowed; no other call of it in between.
  * @param it      Starts with *it = 0.
@@ -566,11 +572,30 @@ GAP_API GAP_NODISCARD int gap_engine_export(const gap_engine_t *engine, gap_engi
  */
 GAP_API bool gap_engine_next_channel(const gap_engine_t *engine, size_t *it,
                                      gap_engine_channel_t *out);
-
-/* ---- single channels --------------------------------------------------------------------------
+/**
+ * Iterate over the peers, in no order.
  *
- * A channel is tracked from the first that is heard of it, and asked about only when something is
- * missing. What follows is for a program that wants more, or less. */
+ * @param engine  Borrowed; no other call of it in between.
+ * @param it      Starts with *it = 0.
+ * @param peer    Set if true is returned, as is @p out.
+ * @return true; false at the end.
+ * The thread.
+ */
+GAP_API bool gap_engine_next_peer(const gap_engine_t *engine, size_t *it, gap_peer_t *peer,
+                                  gap_engine_peer_t *out);
+/**
+ * Begin with a state that comes from elsewhere, in place of the one the engine was opened with;
+ * channels that it does not name stay. Other than gap_engine_config.state it counts as not stored:
+ * gap_engine_collect hands all of it over.
+ *
+ * @param engine  Borrowed. Not started, and nothing has been fed.
+ * @param state   Borrowed.
+ * @return 0; GAP_E_STATE it was started, or fed; GAP_E_ARGUMENT a number is negative, or a channel
+ *         is listed twice or has an id <= 0: nothing was taken; GAP_E_NOMEM, GAP_E_LIMIT too many
+ *         peers: a part was taken, import it again or close; GAP_E_CLOSED close has begun.
+ * The thread. Calls nobody back.
+ */
+GAP_API GAP_NODISCARD int gap_engine_import(gap_engine_t *engine, const gap_engine_state_t *state);
 
 /**
  * Somebody looks at a channel: it is asked at once, and again as long as it is open, so many

@@ -62,6 +62,17 @@ static uint64_t scramble(gap_peer_t peer)
     return x ^ x >> 28;
 }
 
+/* The factors' inverses, modulo 2^56. */
+static gap_peer_t unscramble(uint64_t x)
+{
+    x ^= x >> 28;
+    x = (x * 0xde1b173f119089U) & KEY_MASK;
+    x ^= x >> 29;
+    x = (x * 0xde83e19937733dU) & KEY_MASK;
+    x ^= x >> 28;
+    return (gap_peer_t){(int64_t)(x >> 2), (gap_peer_kind_t)(x & 3)};
+}
+
 static size_t home(const gap_peers_t *p, uint64_t key)
 {
     return (size_t)(((gap_u128_t)key * p->cap) >> KEY_BITS);
@@ -197,21 +208,37 @@ int gap_peers_set(gap_peers_t *p, gap_peer_t peer, const struct gap_peer_info *i
     return put(p, peer, flags, info->has_hash ? info->access_hash : 0);
 }
 
+static struct gap_peer_info info_of(const struct gap_peer_slot *slot)
+{
+    return (struct gap_peer_info){
+        .access_hash = slot->access_hash,
+        .min = (slot->tag & SLOT_MIN) != 0,
+        .forbidden = (slot->tag & SLOT_FORBIDDEN) != 0,
+        .has_hash = (slot->tag & SLOT_HASH) != 0,
+    };
+}
+
+bool gap_peers_next(const gap_peers_t *p, size_t *it, gap_peer_t *peer, struct gap_peer_info *out)
+{
+    size_t end = p->slots == NULL ? 0 : room(p->cap);
+
+    while (*it < end) {
+        const struct gap_peer_slot *slot = &p->slots[(*it)++];
+        if (slot->tag == 0) continue;
+        *peer = unscramble(slot->tag >> 8);
+        *out = info_of(slot);
+        return true;
+    }
+    return false;
+}
+
 bool gap_peers_find(const gap_peers_t *p, gap_peer_t peer, struct gap_peer_info *out)
 {
     if (p->count == 0 || peer.id <= 0 || peer.id > ID_MAX) return false;
     uint64_t key = scramble(peer);
     size_t at = seek(p, key);
     if (!matches(p, at, key)) return false;
-    if (out != NULL) {
-        uint64_t tag = p->slots[at].tag;
-        *out = (struct gap_peer_info){
-            .access_hash = p->slots[at].access_hash,
-            .min = (tag & SLOT_MIN) != 0,
-            .forbidden = (tag & SLOT_FORBIDDEN) != 0,
-            .has_hash = (tag & SLOT_HASH) != 0,
-        };
-    }
+    if (out != NULL) *out = info_of(&p->slots[at]);
     return true;
 }
 

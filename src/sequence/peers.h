@@ -55,6 +55,10 @@ GAP_NODISCARD int gap_peers_set(gap_peers_t *p, gap_peer_t peer, const struct ga
 /** @return true with *out set (out may be NULL) if the peer is known, be it as a partial one. */
 bool gap_peers_find(const gap_peers_t *p, gap_peer_t peer, struct gap_peer_info *out);
 
+/** Iterate over all of them, in no order: *it starts with 0; nothing is learned in between.
+ * @return false at the end. */
+bool gap_peers_next(const gap_peers_t *p, size_t *it, gap_peer_t *peer, struct gap_peer_info *out);
+
 enum gap_peers_verdict {
     GAP_PEERS_KNOWN = 0,   /* everybody it names */
     GAP_PEERS_MIN = 1,     /* everybody, but some only from partial objects */

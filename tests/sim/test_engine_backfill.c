@@ -322,6 +322,27 @@ START_TEST(before_the_start)
 }
 END_TEST
 
+/* Untracked: no handler gets another one, and the rest is not asked for. */
+START_TEST(untracked_channel_ends_it)
+{
+    begin_channel(_i);
+    backfill(7, 0, 3);
+    backfill(7, 5, 6);
+    world_answer(&w, 10, history(7, 1, 3));
+    world_run(&w, 5);
+    ck_assert_int_eq(gap_engine_untrack_channel(w.engine, 7), 0);
+    ck_assert_int_eq(gap_engine_backfill(w.engine, 7, 0, 1), GAP_E_STATE);
+    world_run(&w, 10000);
+    char expect[256];
+    (void)snprintf(expect, sizeof expect,
+                   "[   0] channel 7 history 1..3\n[  10] channel 7 backfilled 0..0: 0, %d\n"
+                   "[  10] channel 7 backfilled 5..5: 0, %d\n",
+                   GAP_E_STATE, GAP_E_STATE);
+    world_expect(&w, expect);
+    world_fini(&w);
+}
+END_TEST
+
 /* ---- close, and no memory ---- */
 
 static uint64_t back_story(uint64_t seed, uint64_t turns)
@@ -428,6 +449,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, failures_are_tried_again, 0, SEEDS);
     tcase_add_loop_test(t, refusals_end_it, 0, SEEDS);
     tcase_add_loop_test(t, lost_channel_ends_it, 0, SEEDS);
+    tcase_add_loop_test(t, untracked_channel_ends_it, 0, SEEDS);
     tcase_add_loop_test(t, channels_go_first, 0, SEEDS);
     tcase_add_loop_test(t, handlers_hold_it_up, 0, SEEDS);
     tcase_add_loop_test(t, positions_are_no_concern, 0, SEEDS);
