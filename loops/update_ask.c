@@ -134,6 +134,8 @@ void gap_updater_resynced(struct gap_updater *u, struct gap_track *track, int32_
                           gap_engine_reason_t why)
 {
     u->resynced = true;
+    /* What was held was the lie: nothing is lost. */
+    if (why == GAP_REASON_NO_PROGRESS && from == track->core.position) return;
     gap_watch_lost(u->engine, track, from, track->core.position, why, u->top_id);
     u->top_id = 0;
 }

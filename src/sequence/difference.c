@@ -19,6 +19,7 @@ enum stage { EARLY = 0, MESSAGES, ENCRYPTED, OTHERS, LAST, END };
 /* Classify every update once, so that a difference with a broken one is refused as a whole. */
 static int check_updates(struct gap_difference *d)
 {
+    if (d->updates.count == 0) return 0; /* there may be no vector at all */
     struct gap_walk w = {d->updates.data, d->updates.data + d->updates.len, 0};
     struct gap_item item;
 

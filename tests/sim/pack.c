@@ -460,12 +460,22 @@ gap_packet_t *pack_garbage(void)
     return packet;
 }
 
+#define ADD_UNKNOWN(list)                                                                          \
+    do {                                                                                           \
+        uint8_t *at_ = room(&(list).data, &(list).cap, (list).len + sizeof unknown);               \
+        memcpy(at_ + (list).len, unknown, sizeof unknown);                                         \
+        (list).len += sizeof unknown;                                                              \
+        (list).count++;                                                                            \
+    } while (0)
+
 void pack_unknown(struct pack *p)
 {
-    uint8_t *at = room(&p->updates.data, &p->updates.cap, p->updates.len + sizeof unknown);
-    memcpy(at + p->updates.len, unknown, sizeof unknown);
-    p->updates.len += sizeof unknown;
-    p->updates.count++;
+    ADD_UNKNOWN(p->updates);
+}
+
+void pack_unknown_user(struct pack *p)
+{
+    ADD_UNKNOWN(p->users);
 }
 
 /* ---- queries ---- */

@@ -44,6 +44,7 @@ void pack_typing(struct pack *p, int64_t user);
 void pack_message_id(struct pack *p, int32_t id);
 void pack_pts_changed(struct pack *p);
 void pack_unknown(struct pack *p); /* of a constructor that nobody knows */
+void pack_unknown_user(struct pack *p);
 /* messages of a difference */
 void pack_new(struct pack *p, int32_t id);
 void pack_channel_new(struct pack *p, int64_t channel, int32_t id);

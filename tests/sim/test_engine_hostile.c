@@ -227,7 +227,7 @@ ANSWER(state_for_common, pack_state(20, 8, 1))
 
 static gap_packet_t *date_far(const struct world_call *c)
 {
-    w.p.later = 500000000;
+    w.p.later = 400000000;
     gap_packet_t *packet = honest_common(c);
     w.p.later = 0;
     return packet;

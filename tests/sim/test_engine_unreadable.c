@@ -26,6 +26,8 @@ struct event {
 static struct {
     struct event events[EVENTS_MAX];
     size_t count;
+    bool users;  /* what is bad is a user that comes along with the event */
+    bool cut;    /* garbage is the first half of the right answer */
     bool whole;  /* limits are not honoured; a channel's smaller one than what is new: too long */
     int garbage; /* so many answers are garbage in any case; -1: all */
     int64_t spoilt; /* and all about this channel */
@@ -52,7 +54,8 @@ static void happen(int64_t channel, int32_t first, int32_t last, int32_t bad)
 
 static void write_event(const struct event *ev)
 {
-    if (ev->bad) {
+    if (ev->bad && server.users) pack_unknown_user(&w.p);
+    if (ev->bad && !server.users) {
         pack_unknown(&w.p);
     } else if (ev->qts) {
         pack_qts(&w.p, ev->pts, ev->pts);
@@ -127,10 +130,11 @@ static void serve(struct world *world, struct world_call *c, bool due)
     if (server.garbage > 0) server.garbage--;
     if (spoilt && c->full) {
         c->answer.packet = pack_channel_full(c->channel, top(c->channel, false, 1));
-    } else if (spoilt) {
+    } else if (spoilt && !server.cut) {
         c->answer.packet = pack_garbage();
     } else {
         c->answer.packet = c->channel == 0 ? answer_common(c) : answer_channel(c);
+        if (spoilt) c->answer.packet->len = c->answer.packet->len / 8 * 4;
     }
 }
 
@@ -299,6 +303,23 @@ START_TEST(s80_both_boxes)
 }
 END_TEST
 
+/* The event itself could be read, but not who comes along with it. */
+START_TEST(s80_unknown_user)
+{
+    for (int64_t channel = 0; channel <= 7; channel += 7) {
+        int32_t from = channel == 0 ? 11 : 51;
+        begin_served(_i);
+        server.users = true;
+        happen(channel, from, from + 50, from + 20);
+        push(channel, from + 51);
+        world_run(&w, 10000);
+        ck_assert_uint_eq(lines_with("abandoned"), 1);
+        expect_applied(channel, from, from + 51, from + 20);
+        world_fini(&w);
+    }
+}
+END_TEST
+
 /* Two of them, with good ones between. */
 START_TEST(s80_two)
 {
@@ -369,6 +390,7 @@ START_TEST(garbage_for_a_while_loses_nothing)
             int32_t from = channel == 0 ? 11 : 51;
             begin_served(_i);
             server.whole = n % 2 == 0;
+            server.cut = n % 4 < 2;
             server.garbage = n;
             happen(channel, from, from + 80, 0);
             push(channel, from + 81);
@@ -460,6 +482,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s80_event_of_several, 0, SEEDS);
     tcase_add_loop_test(t, s80_qts, 0, SEEDS);
     tcase_add_loop_test(t, s80_both_boxes, 0, SEEDS);
+    tcase_add_loop_test(t, s80_unknown_user, 0, SEEDS);
     tcase_add_loop_test(t, s80_two, 0, SEEDS);
     tcase_add_loop_test(t, s80_held_push_of_it, 0, SEEDS);
     tcase_add_loop_test(t, s80_channel_not_cut, 0, SEEDS);
