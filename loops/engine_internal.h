@@ -142,6 +142,7 @@ struct gap_track {
     bool restored : 1;          /* from a former run, and no difference has been through since */
     bool ask : 1;               /* from a former run, unfinished: asked at the start */
     bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
+    bool hearsay : 1;           /* it stands where the server said; nothing of it has come yet */
     bool garbled : 1;           /* no difference could be read since a search ended in vain */
     uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
     int32_t last_id;            /* highest id of a new message delivered */

@@ -421,8 +421,19 @@ static void came_late(struct gap_track *track, const struct gap_node *n)
         sample(track->feed, false);
 }
 
+/* An account that begins took the server's word for where the channel stands, which may cover what
+ * was still on its way: as nothing of it has been delivered, it begins with what comes first. */
+static void end_hearsay(struct gap_track *track, const struct gap_node *n)
+{
+    if (n->update.pts <= 0 || (n->update.flags & GAP_ITEM_NO_COUNT) != 0) return;
+    track->hearsay = false;
+    if (n->update.pts <= track->core.position && track->core.mode == GAP_MODE_LIVE)
+        track->core.position = 0;
+}
+
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
+    if (track->hearsay) end_hearsay(track, n);
     int32_t before = track->core.position;
 
     gap_mark(e, track);

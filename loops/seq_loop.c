@@ -28,6 +28,7 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->core.mode == GAP_MODE_LIVE) {
         gap_tap_at(e, track, GAP_DECISION_BASE, hint, 0);
         track->core.position = hint;
+        track->hearsay = true;
         return;
     }
     bool in_step = hint > 0 && track->core.position >= hint;

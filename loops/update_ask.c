@@ -185,8 +185,9 @@ bool gap_updater_take_state(struct gap_updater *u)
         move(u, &e->common[GAP_SEQUENCE_QTS], d->qts);
         move_seq(e, d->seq);
         move_date(e, d->date);
-    } else if (d->has_pts) {
-        move(u, u->track, d->pts);
+    } else {
+        u->track->hearsay = false;
+        if (d->has_pts) move(u, u->track, d->pts);
     }
     gap_packet_unref(u->packet);
     u->packet = NULL;

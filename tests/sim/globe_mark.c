@@ -45,9 +45,11 @@ void judge_fed(struct globe *g, const struct thing *t)
     for (uint32_t i = 0; i < t->n_count; i++) {
         struct seen *s = &g->j.seen[t->ns[i]];
         s->arrived = true;
-        if (s->box >= BOX_CHANNEL) first_seen(g, s->box, s->pts - s->count);
+        /* What affected* tell moves a channel that is followed, and begins none. */
         if (t->kind == THING_RESULT && (s->kind == DC_DELETE_MESSAGES || s->kind == DC_READ))
             s->silent = true;
+        else if (s->box >= BOX_CHANNEL)
+            first_seen(g, s->box, s->pts - s->count);
     }
 }
 
@@ -177,7 +179,7 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
     if (update.id != GAP_TL_UPDATE_CHANNEL_TOO_LONG) return;
     if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
     int box = judge_channel_box(u.channel_id);
-    if (box >= 0 && !g->j.boxes[box].known) begin_at(&g->j.boxes[box], u.pts, false);
+    if (box >= 0 && !g->j.boxes[box].known) begin_at(&g->j.boxes[box], u.pts, true);
 }
 
 static void judge_first_difference(struct globe *g, const struct thing *a)

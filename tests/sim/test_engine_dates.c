@@ -1,6 +1,7 @@
 /*
- * The date in the question for the common difference: the server names the channels that have
- * changed since. It must not be later than anything that may have been missed.
+ * How an account begins to follow channels. The date in the question for the common difference: the
+ * server names the channels that have changed since; it must not be later than anything that may
+ * have been missed. And where a channel begins that it names.
  */
 #include "world_steps.h"
 
@@ -87,6 +88,65 @@ START_TEST(pts_changed)
 }
 END_TEST
 
+/* An account that begins, and whose first difference names channel 7 at 51. */
+static void begin_named(int seed)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    world_init(&w, (uint64_t)seed, &c);
+    gap_engine_start(w.engine);
+    world_answer(&w, 0, state_later(10, 0));
+    pack_too_long(&w.p, 7, 51);
+    world_answer(&w, 0, pack_difference(&w.p, 10, 5, 1));
+    world_run(&w, 1);
+    world_expect(&w, "[   0] state\n[   0] difference from 10\n");
+}
+
+/* What it names may already cover what is still on its way: nothing of it has been delivered. */
+START_TEST(named_before_its_pushes)
+{
+    begin_named(_i);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    pack_channel_message(&w.p, 7, 50, 1, 50);
+    feed();
+    world_run(&w, 2);
+    feed_channel(7, 52);
+    feed_channel(7, 49); /* too late: it has begun behind it */
+    world_run(&w, 3);
+    world_expect(&w, "[   1] apply 7:50\n[   1] apply 7:51\n[   2] apply 7:52\n");
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(named_and_then_a_gap)
+{
+    begin_named(_i);
+    feed_channel(7, 53);
+    world_answer(&w, 20, channel_difference(7, 52, 53, true));
+    world_run(&w, 2000);
+    ck_assert_uint_eq(lines_with("channel 7 difference from 51\n"), 1);
+    ck_assert_uint_eq(lines_with("apply 7:52\n"), 1);
+    world_fini(&w);
+}
+END_TEST
+
+/* What a difference has brought of it does not come again. */
+START_TEST(named_then_fetched)
+{
+    begin_named(_i);
+    pack_too_long(&w.p, 7, 53);
+    world_answer(&w, 0, channel_difference(7, 52, 53, true));
+    feed();
+    world_run(&w, 1000);
+    world_forget(&w);
+    feed_channel(7, 53);
+    world_run(&w, 1001);
+    world_expect(&w, "");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_dates");
@@ -97,6 +157,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, nothing_before_the_state, 0, SEEDS);
     tcase_add_loop_test(t, position_refused, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed, 0, SEEDS);
+    tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
+    tcase_add_loop_test(t, named_and_then_a_gap, 0, SEEDS);
+    tcase_add_loop_test(t, named_then_fetched, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }
