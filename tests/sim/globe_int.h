@@ -166,8 +166,10 @@ struct judged_box {
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
-    int32_t from; /* that position */
-    int32_t live; /* pts of the last live delivery of this process */
+    uint64_t pushed_us; /* when the first push of it came; GLOBE_NEVER: none has */
+    uint64_t named_us;  /* when the first difference of an account that begins named it */
+    int32_t from;       /* that position */
+    int32_t live;       /* pts of the last live delivery of this process */
     uint32_t live_era;
     int32_t stored;   /* pts, 0 never */
     uint32_t checked; /* index up to which all was finished when it was stored */
@@ -378,6 +380,8 @@ void judge_made(struct globe *g, uint32_t n);
 /** An update is handed over. @return the event, 0: none that is counted. */
 uint32_t judge_delivery(struct globe *g, const gap_update_t *update);
 int judge_channel_box(int64_t channel);
+/** What comes of this channel begins anew. */
+void judge_anew(struct globe *g, int box);
 
 /* globe_find.c: which event is it? */
 /** Of a text, or of what else names an event. */

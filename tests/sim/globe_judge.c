@@ -187,6 +187,21 @@ static void judge_live(struct globe *g, uint32_t n, const gap_update_t *u)
     b->live = pts;
 }
 
+/* The engine has said that it lost the channel: what comes of it begins anew. */
+void judge_anew(struct globe *g, int box)
+{
+    struct judged_box *b = &g->j.boxes[box];
+
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct seen *s = &g->j.seen[b->ns[i]];
+        s->life = s->content_life = s->touched = 0;
+    }
+    for (uint32_t i = 0; i < g->j.top_count; i++) {
+        struct chat_top *t = &g->j.tops[i];
+        if (t->chat.type == DC_CHANNEL && judge_channel_box(t->chat.id) == box) t->life = 0;
+    }
+}
+
 static struct chat_top *top_of(struct globe *g, dc_peer_t chat)
 {
     struct judge *j = &g->j;

@@ -26,10 +26,11 @@ static void begin_at(struct judged_box *b, int32_t from, bool soft)
     b->lost = false;
     b->from = from;
     b->from_era = b->era;
+    b->pushed_us = GLOBE_NEVER;
 }
 
-/* Something of a box is seen for the first time, at or behind `from`. */
-static void first_seen(struct globe *g, int box, int32_t from)
+/* A question about a channel is asked, from a position. */
+static void asked_from(struct globe *g, int box, int32_t from)
 {
     struct judged_box *b = &g->j.boxes[box];
 
@@ -37,6 +38,21 @@ static void first_seen(struct globe *g, int box, int32_t from)
         begin_at(b, from, true);
     else if (b->soft && from < b->from)
         b->from = from;
+}
+
+/* A push of a channel has come: it begins with the lowest of those that come first and at once. */
+static void first_seen(struct globe *g, int box, int32_t from)
+{
+    struct judged_box *b = &g->j.boxes[box];
+    /* What comes together with the difference that names it may be looked at first. */
+    bool named_now = b->soft && b->named_us == g->now_us && from > b->from;
+    bool first = !b->known || b->pushed_us == GLOBE_NEVER;
+
+    if (!b->known || named_now)
+        begin_at(b, from, true);
+    else if (b->soft && from < b->from && (first || b->pushed_us == g->now_us))
+        b->from = from;
+    if (first) b->pushed_us = g->now_us;
 }
 
 void judge_fed(struct globe *g, const struct thing *t)
@@ -136,7 +152,7 @@ void judge_question(struct globe *g, const struct call *asked)
     if (channels > most)
         judge_say(g, "in flight", "%u questions about channels", (unsigned)channels);
     if (asked->question == GLOBE_CHANNEL && judge_channel_box(asked->channel) >= 0)
-        first_seen(g, judge_channel_box(asked->channel), asked->pts);
+        asked_from(g, judge_channel_box(asked->channel), asked->pts);
     judge_traffic(g);
 }
 
@@ -179,7 +195,9 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
     if (update.id != GAP_TL_UPDATE_CHANNEL_TOO_LONG) return;
     if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
     int box = judge_channel_box(u.channel_id);
-    if (box >= 0 && !g->j.boxes[box].known) begin_at(&g->j.boxes[box], u.pts, true);
+    if (box < 0 || g->j.boxes[box].known) return;
+    begin_at(&g->j.boxes[box], u.pts, true);
+    g->j.boxes[box].named_us = g->now_us;
 }
 
 static void judge_first_difference(struct globe *g, const struct thing *a)
@@ -263,6 +281,7 @@ static void channel_lost(struct globe *g, int box)
     b->known = b->soft = false;
     b->told_era = b->staged_era = b->era;
     b->lost = true;
+    judge_anew(g, box);
     b->live = 0;
     b->stored = 0;
     b->checked = b->count;
