@@ -167,6 +167,7 @@ struct judged_box {
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
     uint64_t pushed_us; /* when the first push of it came; GLOBE_NEVER: none has */
+    int32_t named;      /* where that said that it stands */
     uint64_t named_us;  /* when the first difference of an account that begins named it */
     int32_t from;       /* that position */
     int32_t live;       /* pts of the last live delivery of this process */

@@ -92,6 +92,7 @@ void judge_process(struct globe *g, bool fresh)
         b->too_long = false;
         if (!fresh) continue;
         b->known = b->soft = b->lost = false;
+        b->named = 0;
         b->told_era = b->staged_era = b->era;
         b->stored = 0;
         b->checked = b->count;
@@ -198,6 +199,7 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
     if (box < 0 || g->j.boxes[box].known) return;
     begin_at(&g->j.boxes[box], u.pts, true);
     g->j.boxes[box].named_us = g->now_us;
+    g->j.boxes[box].named = u.pts;
 }
 
 static void judge_first_difference(struct globe *g, const struct thing *a)
@@ -366,7 +368,9 @@ static void store_box(struct globe *g, int box, int32_t pts)
     for (; b->checked < b->count; b->checked++) {
         const struct seen *s = &g->j.seen[b->ns[b->checked]];
         if (s->era == b->era && s->pts > pts) return;
-        if (s->era < b->era || !matters(g, s)) continue;
+        /* Where an account that begins finds a channel may be stored before what was pushed up to
+         * there has come. */
+        if (s->era < b->era || s->pts <= b->named || !matters(g, s)) continue;
         if (!s->finished && !s->folded && !s->silent)
             judge_say(g, "stored", "%d, but %s has not been handled", pts,
                       say_event(g, b->ns[b->checked], text));
