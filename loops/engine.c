@@ -16,6 +16,7 @@
 
 #define TRACK_SLAB      64
 #define ACTIVE_SLAB     16
+#define APPLIED_SLAB    4
 #define JITTER_PERMILLE 200
 
 /* ---- events ---- */
@@ -334,6 +335,7 @@ static void engine_free(gap_engine_t *e)
     gap_copies_fini(&e->copies);
     gap_pool_fini(&e->tracks);
     gap_pool_fini(&e->actives);
+    gap_pool_fini(&e->applied);
     if (e->owns_rt) gap_rt_fini(&e->own_rt);
     gap_free(e->alloc, e);
 }
@@ -447,6 +449,7 @@ static void init_parts(gap_engine_t *e)
     gap_copies_init(&e->copies, alloc);
     gap_pool_init(&e->nodes, alloc, sizeof(struct gap_node), GAP_NODE_SLAB);
     gap_pool_init(&e->tracks, alloc, sizeof(struct gap_track), TRACK_SLAB);
+    gap_pool_init(&e->applied, alloc, sizeof(struct gap_applied), APPLIED_SLAB);
     gap_pool_init(&e->actives, alloc, sizeof(struct gap_active), ACTIVE_SLAB);
     for (unsigned i = 0; i < GAP_ARRAY_LEN(e->common); i++) {
         track_init(&e->common[i], 0, i);
@@ -481,6 +484,7 @@ int gap_engine_open_on(gap_rt_t *rt, const gap_engine_config_t *config, gap_engi
     if (r < 0) goto fail;
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->feeds); i++) gap_feed_freeze(&e->feeds[i]);
     e->updater.state = UPDATER_QUEUED;
+    e->updater.want = true;
     *out = e;
     return 0;
 fail:

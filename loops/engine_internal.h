@@ -12,6 +12,7 @@
  *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
  *   backfill.c      messages of a range that a difference skipped, by order of the program
+ *   meanwhile.c     what a sequence does while its question is on its way
  *   engine_watch.c  the tap, the counters, the events of lost ranges
  *
  * A sequence costs a `gap_track` for ever (64 bytes and its place in the map) and a `gap_active`
@@ -27,6 +28,7 @@
 #include "loops/copies.h"
 #include "loops/engine.h"
 #include "loops/loop.h"
+#include "sequence/applied.h"
 #include "sequence/ask.h"
 #include "sequence/held.h"
 #include "sequence/peers.h"
@@ -51,8 +53,13 @@
 /** Least time between a difference that did not bring an unknown peer and the next one asked for
  * because of an unknown peer. */
 #define GAP_UNKNOWN_PEER_US UINT64_C(60000000)
-/** Answers in a row that bring nothing before the hole is given up, with an event. */
+/** Answers in a row that lead nowhere before the sequence goes on without them. */
 #define GAP_FRUITLESS_MAX 6
+/** A hole that the server's answers leave open is asked for again after pauses that double up to
+ * this, */
+#define GAP_FRUITLESS_PAUSE_US UINT64_C(15000000)
+/** and given up, with an event, so long after the first of them: a server may be behind itself. */
+#define GAP_FRUITLESS_US UINT64_C(60000000)
 /** A gap's timer that fires later than this says that the host was away: the hole teaches nothing,
  * and is given a moment more in which what was on its way can arrive. */
 #define GAP_WAIT_STALL_US UINT64_C(100000)
@@ -141,6 +148,7 @@ struct gap_track {
     bool handed_unfinished : 1; /* as what it was handed over last */
     bool restored : 1;          /* from a former run, and no difference has been through since */
     bool ask : 1;               /* from a former run, unfinished: asked at the start */
+    bool goes_on : 1;           /* its question is on its way, and what fits is applied */
     bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
     bool hearsay : 1;           /* it stands where the server said; nothing of it has come yet */
     bool garbled : 1;           /* no difference could be read since a search ended in vain */
@@ -167,18 +175,27 @@ struct gap_feed {
     struct gap_updater *updater;
     gap_timer_t wait; /* runs while an episode is open and nothing is fetched */
     gap_held_t held;
-    uint64_t opened_us;  /* when the episode began */
-    uint32_t wait_us;    /* and how long it waits */
-    int32_t opened_from; /* position before the hole */
-    int32_t held_to;     /* where the last of what is held ends */
-    int32_t frozen_at;   /* position when the question was ordered */
-    uint64_t frozen_us;  /* and when that was */
-    uint8_t fruitless;   /* differences in a row that did not move the position */
-    int32_t until;       /* what overlapped the position ends here; 0: none */
-    bool asked;          /* a difference has been through since the wait began */
-    bool open;           /* an episode is open: told by GAP_EVENT_GAP_OPENED */
-    bool expired;        /* its wait is over */
-    bool sampled;        /* it has taught how long a hole waits, or must not */
+    uint64_t opened_us;          /* when the episode began */
+    uint32_t wait_us;            /* and how long it waits */
+    int32_t opened_from;         /* position before the hole */
+    int32_t held_to;             /* where the last of what is held ends */
+    int32_t asked_at;            /* position when the question went out */
+    int32_t frozen_at;           /* position when it was frozen */
+    uint64_t frozen_us;          /* and when that was */
+    uint8_t fruitless;           /* differences in a row that left its hole open */
+    uint64_t barren_us;          /* since the first of them */
+    uint64_t pause_us;           /* how long it waited after the last one */
+    struct gap_applied *applied; /* new messages since the question went out; NULL: none */
+    int32_t until;               /* what overlapped the position ends here; 0: none */
+    bool asked;                  /* a difference has been through since the wait began */
+    bool open;                   /* an episode is open: told by GAP_EVENT_GAP_OPENED */
+    bool expired;                /* its wait is over, and it was not asked for yet */
+    bool asked_hole;             /* there was a hole when the question went out */
+    bool hopeless;               /* no answer will fill it */
+    bool keep;                   /* something held needs the answer, though it fits */
+    bool asked_keep;             /* also when the question went out */
+    bool moved;                  /* pushes were applied between question and answer */
+    bool sampled;                /* it has taught how long a hole waits, or must not */
 };
 
 enum gap_updater_state {
@@ -215,6 +232,8 @@ struct gap_updater {
     bool want;         /* an order came since the last question */
     bool listed;       /* in `turns` or `hashless` */
     bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
+    bool owed;         /* the question in flight was not for holes alone */
+    bool under_way;    /* answers came since the first question of this order */
     bool asked_anew;   /* that was the question in flight */
     uint8_t anew_why;  /* gap_engine_reason_t; NONE: at the start */
     bool resynced;     /* the hole was not filled but given up */
@@ -297,6 +316,7 @@ struct gap_engine {
     gap_copies_t copies; /* of what is held */
     gap_pool_t tracks;
     gap_pool_t actives;
+    gap_pool_t applied;                              /* struct gap_applied */
     struct gap_active_list idle;                     /* active records that may have become idle */
     struct gap_updater_list turns[GAP_TURN_CLASSES]; /* channels that wait for their turn */
     struct gap_turns turn_order;
@@ -445,8 +465,16 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *no
 /** What a channel begins with is held until all that came at once is there: begin now. Calls
  * handlers. */
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track);
-/** Stop: a difference is wanted. */
+/** Stop: a difference is wanted. Nothing happens to one that is frozen. */
 void gap_feed_freeze(struct gap_feed *f);
+/** No question is on its way for the time being: go on with what comes. A hole that was asked for
+ * is asked for again. @p always: nothing is wanted any more. */
+void gap_feed_release(struct gap_feed *f, bool always);
+/** Is there a hole whose wait is over? */
+static inline bool gap_feed_is_due(const struct gap_feed *f)
+{
+    return f->open && f->expired;
+}
 /** Go on: the position is set. @p resynced: the hole was given up. */
 void gap_feed_thaw(struct gap_feed *f, bool resynced);
 /** The position has been set to another one than @p from, with a hole that nobody fills: deliver
@@ -460,15 +488,34 @@ void gap_feed_drop(struct gap_feed *f);
 /** Wait for nothing any more. */
 void gap_feed_stop(struct gap_feed *f);
 
+/* meanwhile.c */
+/** A difference is wanted: freeze, unless it may go on until the answer. */
+void gap_feed_ordered(struct gap_feed *f);
+/** The question goes out. */
+void gap_feed_asked(struct gap_feed *f);
+/** The answer is there: freeze until it has been delivered. */
+void gap_feed_answered(struct gap_feed *f);
+/** The question is settled, or failed. */
+void gap_feed_settled(struct gap_feed *f);
+/** May the update be looked at while the question is on its way? false: freeze. */
+bool gap_meanwhile_may(struct gap_feed *f, const struct gap_node *n);
+/** It was applied. */
+void gap_meanwhile_applied(struct gap_feed *f, const struct gap_node *n);
+/** Was this item of the answer applied meanwhile? May turn a message into an edit of it. */
+bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item);
+
 /* update_loop.c */
 extern const struct gap_loop_class gap_update_loop_class;
 void gap_updater_init(struct gap_updater *u, gap_engine_t *e, struct gap_track *track,
                       struct gap_feed *feed);
 void gap_updater_fini(struct gap_updater *u);
+void gap_updater_for_each_feed(struct gap_updater *u, void (*fn)(struct gap_feed *f));
 /** An order to fetch; freezes at once. @p hint: a pts that the sequence should reach, 0: none. */
 void gap_updater_want(struct gap_updater *u, int32_t hint);
 /** There is a connection again: a pause that only the lack of one caused is over. */
 void gap_updater_hurry(struct gap_updater *u);
+/** A hole's wait is over: gap_feed_is_due. */
+void gap_updater_hole(struct gap_updater *u);
 /** Ask where the server stands. */
 void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why);
 /** Does an item of its difference belong to another sequence? */

@@ -85,7 +85,9 @@ static void hurry(struct gap_feed *f)
 {
     const gap_engine_config_t *c = &f->engine->config;
 
-    if (!f->open || f->asked || f->expired || f->track->core.mode != GAP_MODE_WAITING) return;
+    if (!f->open || f->asked || f->expired || f->asked_hole ||
+        f->track->core.mode != GAP_MODE_WAITING)
+        return;
     bool due = f->opened_us + f->wait_us <= f->engine->rt->now_us;
     if (!due && is_pressing(f)) {
         (void)arm(f);
@@ -151,7 +153,7 @@ static void wait_over(gap_rt_t *rt, gap_timer_t *timer)
     }
     f->expired = true;
     gap_tap(f->engine, f->track, GAP_DECISION_WAIT_OVER);
-    if (f->track->core.mode == GAP_MODE_WAITING) gap_updater_want(f->updater, 0);
+    if (f->track->core.mode == GAP_MODE_WAITING) gap_updater_hole(f->updater);
 }
 
 /* ---- holding ---- */
@@ -208,7 +210,8 @@ void gap_feed_drop(struct gap_feed *f)
 
 void gap_feed_stop(struct gap_feed *f)
 {
-    f->open = f->asked = f->expired = false;
+    f->open = f->asked = f->expired = f->keep = false;
+    gap_feed_settled(f);
     f->until = 0;
     f->fruitless = 0;
     gap_timer_stop(f->engine->rt, &f->wait);
@@ -297,7 +300,11 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     else if (track->core.position == 0 && gap_engine_hash(e, track->channel_id, NULL))
         track->core.position = n->update.pts - n->update.pts_count;
     gap_tap_node(n, GAP_DECISION_UNKNOWN_PEER, track->core.position);
-    if (hold(f, n)) gap_updater_want(f->updater, 0);
+    if (hold(f, n)) {
+        f->keep = true;
+        gap_updater_want(f->updater, 0);
+        gap_feed_freeze(f);
+    }
     return true;
 }
 
@@ -439,10 +446,14 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
     gap_mark(e, track);
     track->queued--;
     if (n->unknown && fetch_instead(e, track, n)) return;
+    if (track->goes_on && track->core.mode <= GAP_MODE_WAITING &&
+        !gap_meanwhile_may(track->feed, n))
+        gap_feed_freeze(track->feed);
     if (track->core.mode == GAP_MODE_FETCHING && track->feed->open) came_late(track, n);
     enum gap_verdict v =
         gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
     gap_tap_judged(n, v, before);
+    if (track->goes_on && v == GAP_VERDICT_APPLY) gap_meanwhile_applied(track->feed, n);
     take_judged(e, track, n, v, before);
     if (track->behind) look_behind(e, track);
 }
@@ -484,9 +495,14 @@ static bool replay(struct gap_feed *f)
         if (budget == 0) return false;
         struct gap_node *n = gap_held_first(&f->held);
         int32_t before = core->position;
+        if (f->track->goes_on && !gap_meanwhile_may(f, n)) {
+            gap_feed_freeze(f);
+            return true;
+        }
         enum gap_verdict v =
             gap_sequence_replay(core, n->update.pts, n->update.pts_count, step_flags(n));
         if (v == GAP_VERDICT_HOLD) return true;
+        if (f->track->goes_on && v == GAP_VERDICT_APPLY) gap_meanwhile_applied(f, n);
         (void)take_held(f);
         fetch_ahead(&f->held);
         replayed(f, n, v, before);
@@ -536,9 +552,13 @@ static void give_up(struct gap_feed *f)
 static void hole_stays(struct gap_feed *f)
 {
     gap_engine_t *e = f->engine;
-    uint64_t pause_us = GAP_ENGINE_RETRY_MIN_US << (f->fruitless - 1);
+    uint64_t now_us = e->rt->now_us;
+    uint64_t first_us = f->wait_us > e->wait.rtt_us ? f->wait_us : e->wait.rtt_us;
 
-    if (f->fruitless >= GAP_FRUITLESS_MAX) {
+    if (f->fruitless == 1) f->barren_us = now_us;
+    f->pause_us = f->fruitless == 1 ? first_us : f->pause_us * 2;
+    if (f->pause_us > GAP_FRUITLESS_PAUSE_US) f->pause_us = GAP_FRUITLESS_PAUSE_US;
+    if (f->hopeless || now_us - f->barren_us >= GAP_FRUITLESS_US) {
         give_up(f);
         return;
     }
@@ -549,7 +569,7 @@ static void hole_stays(struct gap_feed *f)
     }
     f->asked = false;
     f->expired = false;
-    if (gap_timer_start(e->rt, &f->wait, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
+    if (gap_timer_start(e->rt, &f->wait, now_us + f->pause_us) < 0) gap_engine_sweep_later(e);
 }
 
 static void replay_end(struct gap_feed *f)
@@ -574,7 +594,7 @@ static void replay_end(struct gap_feed *f)
         open_episode(f, first == NULL ? f->until : first->update.pts,
                      anew ? f->engine->rt->now_us : first->held_us);
     } else if (f->expired) {
-        gap_updater_want(f->updater, 0);
+        gap_updater_hole(f->updater);
     }
 }
 
@@ -597,10 +617,16 @@ static bool deliver_difference(struct gap_feed *f)
             gap_node_free(n);
             return true;
         }
+        bool had = f->moved && gap_meanwhile_had(f, &item);
         gap_node_fill(n, &item, &u->difference.users, &u->difference.chats, GAP_VIA_DIFFERENCE);
         n->update.maybe_repeated =
             u->difference.kind == GAP_DIFFERENCE_TOO_LONG || f->track->restored;
-        if (gap_updater_is_foreign(u, &item)) {
+        if (had) {
+            n->track = f->track;
+            n->update.pts = -1;
+            gap_tap_node(n, GAP_DECISION_COVERED, f->track->core.position);
+            drop_duplicate(n);
+        } else if (gap_updater_is_foreign(u, &item)) {
             gap_tap_at(e, f->track, GAP_DECISION_PASSED_ON, item.pts, 0);
             if (!gap_engine_pass_on(e, &item, n)) {
                 u->difference = before; /* this very item again when there is memory */
@@ -747,6 +773,8 @@ void gap_feed_init(struct gap_feed *f, gap_engine_t *e, struct gap_track *track,
 
 void gap_feed_freeze(struct gap_feed *f)
 {
+    f->track->goes_on = false;
+    if (f->track->core.mode == GAP_MODE_FETCHING) return;
     f->track->core.mode = GAP_MODE_FETCHING;
     f->frozen_at = f->track->core.position;
     f->frozen_us = gap_rt_now_us(f->engine->rt);
@@ -765,18 +793,54 @@ static void pass_containers(struct gap_feed *f)
         *position = first->update.pts - first->update.pts_count;
 }
 
+/* The wait of an open episode was interrupted. */
+static void wait_on(struct gap_feed *f)
+{
+    if (!f->open || f->expired || gap_heap_contains(&f->wait.node)) return;
+    if (!arm(f)) gap_updater_want(f->updater, 0);
+}
+
 void gap_feed_thaw(struct gap_feed *f, bool resynced)
 {
+    bool asked_hole = f->asked_hole;
+
     pass_containers(f);
+    int32_t position = f->track->core.position;
     f->track->core.mode = GAP_MODE_REPLAYING;
+    f->hopeless = f->updater->useless >= GAP_FRUITLESS_MAX;
     f->asked = true;
-    if (f->updater->useless >= GAP_FRUITLESS_MAX) {
-        f->fruitless = GAP_FRUITLESS_MAX;
-    } else if (resynced || f->track->core.position != f->frozen_at) {
+    gap_feed_settled(f);
+    if (!f->hopeless && (resynced || position != f->frozen_at)) {
         f->fruitless = 0;
         close_episode(f, true, resynced);
+    } else if (f->hopeless || (asked_hole && position == f->asked_at)) {
+        if (f->fruitless < UINT8_MAX) f->fruitless++;
     } else {
-        f->fruitless++;
+        /* A hole that the question did not ask for: it is waited for like any other. */
+        f->asked = false;
+        f->fruitless = 0;
+        wait_on(f);
     }
+    gap_loop_signal(f->engine->rt, &f->loop);
+}
+
+void gap_feed_release(struct gap_feed *f, bool always)
+{
+    struct gap_track *track = f->track;
+    bool asked_hole = f->asked_hole;
+
+    if (f->open && asked_hole) f->expired = true;
+    if (track->core.mode != GAP_MODE_FETCHING) {
+        gap_feed_settled(f);
+        return;
+    }
+    bool stays = f->keep || f->updater->anew || f->updater->probe || track->restored ||
+                 (track->core.position == 0 && track->channel_id != 0) ||
+                 (gap_updater_is_common(f->updater) && !f->engine->fetched_once);
+    if (stays && !always) return;
+    gap_feed_settled(f);
+    track->core.mode = GAP_MODE_REPLAYING;
+    f->asked = false;
+    wait_on(f);
     gap_loop_signal(f->engine->rt, &f->loop);
 }

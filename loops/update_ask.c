@@ -570,6 +570,10 @@ void gap_updater_answered(struct gap_updater *u)
                         a.status, a.status == GAP_E_RPC ? a.refusal.code : 0);
     /* Only now: an engine on its own knows the time in ticks. */
     if (a.status == 0) gap_wait_rtt(&e->wait, gap_rt_now_us(e->rt) - u->asked_us);
+    if (a.status == 0) {
+        gap_updater_for_each_feed(u, gap_feed_answered);
+        u->under_way = true;
+    }
     if (a.status == GAP_E_RPC) {
         refused(u, &a.refusal);
     } else if (a.status == GAP_E_UNAUTHORIZED) {

@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-static void for_each_feed(struct gap_updater *u, void (*fn)(struct gap_feed *f))
+void gap_updater_for_each_feed(struct gap_updater *u, void (*fn)(struct gap_feed *f))
 {
     if (!gap_updater_is_common(u)) {
         fn(u->feed);
@@ -30,6 +30,18 @@ static void for_each_feed(struct gap_updater *u, void (*fn)(struct gap_feed *f))
 static void thaw(struct gap_feed *f)
 {
     gap_feed_thaw(f, f->updater->resynced);
+}
+static void thaw_unless_kept(struct gap_feed *f)
+{
+    if (!f->keep || f->asked_keep) thaw(f);
+}
+static void release(struct gap_feed *f)
+{
+    gap_feed_release(f, false);
+}
+static void release_always(struct gap_feed *f)
+{
+    gap_feed_release(f, true);
 }
 static void forget_restored(struct gap_feed *f)
 {
@@ -47,15 +59,29 @@ static int32_t position_of(const struct gap_updater *u)
 
 /* ---- orders ---- */
 
-static bool has_orders(const struct gap_updater *u)
+/* Orders that stay whatever pushes bring. */
+static bool has_lasting_orders(const struct gap_updater *u)
 {
     return u->want || u->anew || (u->want_pts > 0 && u->want_pts > position_of(u));
 }
 
+static bool has_orders(const struct gap_updater *u)
+{
+    if (has_lasting_orders(u) || gap_feed_is_due(u->feed)) return true;
+    if (!gap_updater_is_common(u)) return false;
+    return gap_feed_is_due(&u->engine->feeds[GAP_SEQUENCE_QTS]) ||
+           gap_feed_is_due(&u->engine->feeds[GAP_SEQUENCE_SEQ]);
+}
+
 static void ordered(struct gap_updater *u)
 {
-    if (u->state == UPDATER_IDLE) for_each_feed(u, gap_feed_freeze);
+    if (u->state == UPDATER_IDLE) gap_updater_for_each_feed(u, gap_feed_ordered);
     gap_loop_signal(u->engine->rt, &u->loop);
+}
+
+void gap_updater_hole(struct gap_updater *u)
+{
+    if (!u->engine->closing) ordered(u);
 }
 
 void gap_updater_want(struct gap_updater *u, int32_t hint)
@@ -75,6 +101,7 @@ void gap_updater_want_anew(struct gap_updater *u, gap_engine_reason_t why)
     if (u->engine->closing) return;
     u->anew = true;
     u->anew_why = (uint8_t)why;
+    gap_updater_for_each_feed(u, gap_feed_freeze); /* what comes now may count anew */
     ordered(u);
 }
 
@@ -99,17 +126,43 @@ void gap_updater_unlist(struct gap_updater *u)
     }
 }
 
+static void came_to_rest(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+
+    if (!gap_updater_is_common(u)) {
+        u->named = false;
+        e->starting -= u->track->startup ? 1 : 0;
+        u->track->startup = false;
+        gap_open_finished(u);
+    }
+    if (!e->closing) gap_engine_check_caught_up(e);
+}
+
+/* Pushes have healed what was to be asked for. */
+static void stand_down(struct gap_updater *u)
+{
+    u->pause_us = 0;
+    u->want_pts = 0;
+    u->hinted = 0;
+    u->state = UPDATER_IDLE;
+    gap_updater_for_each_feed(u, release_always);
+    came_to_rest(u);
+}
+
 void gap_updater_turn(struct gap_updater *u)
 {
+    if (!has_orders(u)) {
+        stand_down(u);
+        return;
+    }
     u->state = UPDATER_ASKING;
+    u->owed = has_lasting_orders(u);
     u->want = false;
     u->want_pts = 0;
-    for_each_feed(u, forget_behind);
+    gap_updater_for_each_feed(u, gap_feed_asked);
     int r = gap_updater_ask(u);
-    if (r < 0) {
-        u->want = true;
-        gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
-    }
+    if (r < 0) gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
 }
 
 static void wait_for_hash(struct gap_updater *u)
@@ -146,6 +199,7 @@ static void give_up(struct gap_updater *u)
     u->want = false;
     u->want_pts = 0;
     u->probe = false;
+    u->feed->expired = false;
     forget_behind(u->feed);
     if (to > from) u->track->core.position = to;
     gap_mark(e, u->track);
@@ -186,12 +240,14 @@ static void begin_channel(struct gap_updater *u)
         /* What is held is the channel's beginning. */
         u->want = false;
         u->want_pts = 0;
+        u->feed->expired = false;
         gap_updater_finish(u);
     } else if (!hash && !e->config.bot) {
         give_up(u);
     } else if (!put_off(u)) {
         u->state = UPDATER_QUEUED;
         gap_turn_wait(u);
+        if (u->state == UPDATER_QUEUED) gap_updater_for_each_feed(u, release);
     }
 }
 
@@ -237,6 +293,9 @@ void gap_updater_fail(struct gap_updater *u, int error, int32_t code, gap_engine
     }
     u->state = UPDATER_BACKOFF;
     u->offline = error < 0 && error != GAP_E_RPC && why == GAP_REASON_NONE;
+    u->want = u->want || u->owed || u->under_way;
+    u->under_way = false;
+    gap_updater_for_each_feed(u, release);
     if (gap_timer_start(e->rt, &u->retry, e->rt->now_us + pause_us) < 0) gap_engine_sweep_later(e);
     gap_tap_at(e, u->feed->track, GAP_DECISION_LATER, -1, pause_us);
     ev.error = error;
@@ -261,6 +320,12 @@ void gap_updater_finish(struct gap_updater *u)
     memset(&u->shrink, 0, sizeof u->shrink);
     u->refused = 0;
     u->probe = u->stale = false;
+    u->under_way = false;
+    if (e->config.gap_continue) {
+        gap_updater_for_each_feed(u, thaw_unless_kept);
+        u->resynced = false;
+        if (e->closing) return;
+    }
     if (has_orders(u)) {
         u->useless = 0;
         begin(u);
@@ -269,8 +334,8 @@ void gap_updater_finish(struct gap_updater *u)
     u->want_pts = 0;
     u->hinted = 0;
     u->state = UPDATER_IDLE;
-    for_each_feed(u, thaw);
-    for_each_feed(u, forget_restored);
+    if (!e->config.gap_continue) gap_updater_for_each_feed(u, thaw);
+    gap_updater_for_each_feed(u, forget_restored);
     u->useless = 0;
     u->resynced = false;
     if (gap_updater_is_common(u)) {
@@ -278,13 +343,8 @@ void gap_updater_finish(struct gap_updater *u)
         e->fetched_once = true;
         e->missed = false;
         gap_updater_retry_hashless(e);
-    } else {
-        u->named = false;
-        e->starting -= u->track->startup ? 1 : 0;
-        u->track->startup = false;
-        gap_open_finished(u);
     }
-    if (!e->closing) gap_engine_check_caught_up(e);
+    came_to_rest(u);
 }
 
 void gap_updater_delivered(struct gap_updater *u)
@@ -304,6 +364,7 @@ static void slice_done(struct gap_updater *u)
     }
     bool more = gap_updater_take_state(u);
     if (e->closing) return;
+    if (more) u->want = true;
     if (more && u->useless > 1) {
         gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
     } else if (more) {

@@ -90,7 +90,9 @@ GAP_API bool gap_update_maybe_repeated(const gap_update_t *update);
  *         GAP_UPDATE_READ(update, GAP_TL_UPDATE_NEW_MESSAGE, &m) == 0) ...
  *
  * A new message that a difference brought is read into the same struct: `message` is the message,
- * pts and pts_count are 0. The same holds for new encrypted messages (qts 0).
+ * pts and pts_count are 0. The same holds for new encrypted messages (qts 0), and for a message
+ * that had come already and that the difference brought as it was after an edit: that is an
+ * updateEditMessage.
  *
  * @param id        Constructor; must be gap_update_id(update).
  * @param out       Struct of that constructor; views in it are valid as long as @p update is.

@@ -293,6 +293,9 @@ int gap_message_read(const gap_update_t *update, gap_message_t *out)
     if ((update->flags & GAP_ITEM_ENCRYPTED) != 0) return GAP_NO_MESSAGE;
     if ((update->flags & GAP_ITEM_MESSAGE) == 0)
         bytes = gap_update_message_at(update->id, bytes, &edit);
+    else
+        edit = update->id == GAP_TL_UPDATE_EDIT_MESSAGE ||
+               update->id == GAP_TL_UPDATE_EDIT_CHANNEL_MESSAGE;
     if (bytes.len == 0) return GAP_NO_MESSAGE;
     int r = gap_message_view(bytes, out);
     if (r == 0) out->edit = edit;

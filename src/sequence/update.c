@@ -56,6 +56,14 @@ static int read_bare(const gap_update_t *u, void *out, size_t out_size)
         gap_tl_update_new_message_t *m = out;
         if (out_size != sizeof *m) return GAP_E_ARGUMENT;
         *m = (gap_tl_update_new_message_t){.message = object};
+    } else if (u->id == GAP_TL_UPDATE_EDIT_MESSAGE) {
+        gap_tl_update_edit_message_t *m = out;
+        if (out_size != sizeof *m) return GAP_E_ARGUMENT;
+        *m = (gap_tl_update_edit_message_t){.message = object};
+    } else if (u->id == GAP_TL_UPDATE_EDIT_CHANNEL_MESSAGE) {
+        gap_tl_update_edit_channel_message_t *m = out;
+        if (out_size != sizeof *m) return GAP_E_ARGUMENT;
+        *m = (gap_tl_update_edit_channel_message_t){.message = object};
     } else {
         gap_tl_update_new_channel_message_t *m = out;
         if (out_size != sizeof *m) return GAP_E_ARGUMENT;

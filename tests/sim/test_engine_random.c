@@ -310,6 +310,7 @@ static void setup(uint64_t seed)
     memset(&c, 0, sizeof c);
     for (int i = 0; i < BOXES; i++) s.pts[i] = 1;
     if (seed % 2 == 1) c.gap_wait_us = WORLD_LEARNED;
+    c.gap_continue = seed % 4 >= 2;
     world_init(&w, seed * 2 + 1, &c);
     w.serve = serve;
     w.handled = handled;
