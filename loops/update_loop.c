@@ -147,6 +147,7 @@ static void stand_down(struct gap_updater *u)
     u->hinted = 0;
     u->state = UPDATER_IDLE;
     gap_updater_for_each_feed(u, release_always);
+    gap_loop_signal(u->engine->rt, &u->loop); /* it may rest now */
     came_to_rest(u);
 }
 
