@@ -5,6 +5,7 @@
  *   engine_feed.c   bytes -> nodes in the arrivals (parses, never delivers)
  *   seq_loop.c      arrivals -> feeders; the order of containers
  *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
+ *   episode.c       a hole: how long it waits, what it teaches
  *   update_loop.c   fetches differences until its sequence is whole
  *   turns.c         which channel asks next
  *   open_channels.c channels that somebody looks at, and those that are followed no more
@@ -487,6 +488,23 @@ void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_
 void gap_feed_drop(struct gap_feed *f);
 /** Wait for nothing any more. */
 void gap_feed_stop(struct gap_feed *f);
+
+/* episode.c */
+/** Is the wait learned, neither fixed nor the caller's own policy? */
+bool gap_episode_is_learned(const gap_engine_config_t *c);
+/** @param to Where what shows the hole ends. @param since_us When its first sign came. */
+void gap_episode_open(struct gap_feed *f, int32_t to, uint64_t since_us);
+void gap_episode_close(struct gap_feed *f, bool fetched, bool resynced);
+/** One more is held: those that wait pay for the wait. */
+void gap_episode_hurry(struct gap_feed *f);
+/** What it teaches. @param fetched A difference filled it. */
+void gap_episode_sample(struct gap_feed *f, bool fetched);
+/** The timer. */
+void gap_episode_over(gap_rt_t *rt, gap_timer_t *timer);
+/** A difference did not bring what is missing. */
+void gap_episode_stays(struct gap_feed *f);
+/** Its wait was interrupted: it goes on. */
+void gap_episode_on(struct gap_feed *f);
 
 /* meanwhile.c */
 /** A difference is wanted: freeze, unless it may go on until the answer. */
