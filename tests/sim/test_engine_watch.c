@@ -324,7 +324,7 @@ START_TEST(range_that_is_never_brought)
 {
     begin_losing(_i);
     feed_message(12);
-    for (int i = 0; i < 8; i++) world_answer(&w, 1, pack_empty(1));
+    for (int i = 0; i < 12; i++) world_answer(&w, 1, pack_empty(1));
     world_run(&w, 200000);
     ck_assert_int_eq(lost_count, 1);
     ck_assert_int_eq(lost.kind, GAP_EVENT_GAP_ABANDONED);
