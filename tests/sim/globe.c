@@ -222,10 +222,10 @@ static void host_turn(struct globe *g)
     bool read = false;
 
     /* A loop that runs its timers before it polls. */
-    if (g->o.seed != 0 && globe_chance(g, 0.1)) tick(g, false);
+    if (globe_draws(g) && globe_chance(g, 0.1)) tick(g, false);
     if (!g->alive) return;
     do_own_things(g);
-    uint64_t most = g->o.seed == 0 ? READ_MAX : 1 + globe_below(g, READ_MAX);
+    uint64_t most = !globe_draws(g) ? READ_MAX : 1 + globe_below(g, READ_MAX);
     struct thing *t;
     while (most-- > 0 && (t = globe_read(g)) != NULL) {
         take(g, t);

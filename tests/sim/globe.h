@@ -47,6 +47,8 @@ struct globe;
 /** How a world is made. globe_options() fills in a quiet one: a person with two channels, no
  * faults, answers after 20 ms, pushes after 10. */
 struct globe_options {
+    /** Told by hand: of all that the seed would draw only the order of loops is. */
+    bool told;
     uint64_t seed; /* of all that is drawn; 0: loops run first in, first out, and ties likewise */
     int64_t account;
     bool bot;

@@ -308,10 +308,15 @@ static inline bool globe_tells(const struct globe *g)
 {
     return g->o.line != NULL;
 }
+/** Is anything but the order of loops left to chance? */
+static inline bool globe_draws(const struct globe *g)
+{
+    return g->o.seed != 0 && !g->o.told;
+}
 /** A time up to so many milliseconds, drawn; all of them where nothing is left to chance. */
 static inline uint64_t globe_within_us(struct globe *g, uint32_t ms)
 {
-    return g->o.seed == 0 ? ms * MS : globe_below(g, ms * MS + 1);
+    return !globe_draws(g) ? ms * MS : globe_below(g, ms * MS + 1);
 }
 uint64_t globe_mono_us(const struct globe *g);
 int64_t globe_wall_us(const struct globe *g);

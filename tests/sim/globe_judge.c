@@ -136,6 +136,8 @@ void judge_made(struct globe *g, uint32_t n)
     if (s->box != BOX_NONE) add_to_box(g, s, n);
     link_messages(g, &ev, s);
     identify(j, &ev, s);
+    /* Own messages that are to reach no handler. */
+    s->silent = g->o.engine.no_own_updates && ev.out && ev.kind == DC_NEW_MESSAGE;
     if (s->received && s->kind != DC_STATUS) g->count.events++;
 }
 

@@ -382,7 +382,7 @@ void globe_birth(struct globe *g)
     }
     g->connected = true;
     g->connection++;
-    if (g->o.seed != 0 && globe_chance(g, 0.5))
+    if (globe_draws(g) && globe_chance(g, 0.5))
         globe_put(g, globe_thing(g, THING_SESSION), g->now_us + g->o.push_ms * MS);
     g->j.reasons++;
     globe_trace(g, "process %u begins%s", (unsigned)g->process,
@@ -435,7 +435,7 @@ void globe_bury(struct globe *g)
 {
     if (!g->alive) return;
     g->dying = true;
-    if (g->collecting && g->o.seed != 0 && globe_chance(g, 0.5)) written(g);
+    if (g->collecting && globe_draws(g) && globe_chance(g, 0.5)) written(g);
     close_engine(g);
     g->j.reasons++;
 }

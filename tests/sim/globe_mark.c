@@ -336,6 +336,10 @@ void judge_event(struct globe *g, const gap_engine_event_t *ev)
     case GAP_EVENT_SHED:
         shed(g, ev->update);
         return;
+    case GAP_EVENT_UNAUTHORIZED: /* nothing more can be had */
+        for (int i = 0; i < GLOBE_BOXES; i++) j->boxes[i].untrusted = true;
+        g->has_raw = true;
+        return;
     default:
         return;
     }

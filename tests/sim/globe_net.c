@@ -18,7 +18,7 @@
 
 void globe_put(struct globe *g, struct thing *t, uint64_t at_us)
 {
-    uint64_t tie = g->o.seed == 0 ? 0 : globe_below(g, 1U << TIE_BITS);
+    uint64_t tie = !globe_draws(g) ? 0 : globe_below(g, 1U << TIE_BITS);
     uint64_t key = (at_us << TIE_BITS) + tie;
 
     if (t->kind == THING_PUSH) {

@@ -93,7 +93,7 @@ int globe_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answe
     struct globe *g = arg;
 
     if (g->dying || g->closing) return GAP_E_DISCONNECTED;
-    if (!g->connected && globe_chance(g, 0.5)) {
+    if (!g->connected && !g->o.told && globe_chance(g, 0.5)) {
         g->j.reasons++;
         globe_trace(g, "ask: no connection");
         return GAP_E_DISCONNECTED;

@@ -234,11 +234,41 @@ static int copy(struct reader *r, const char *from, const char *to)
     return to > from ? gap_buf_append(&r->dc, from, (size_t)(to - from)) : 0;
 }
 
+/* The same, with times as the other reader knows them: in milliseconds. They stand behind `late`,
+ * and at the end of an await; never in the text of a message. */
+static int copy_timed(struct reader *r, const char *from, const char *to)
+{
+    const char *end = r->end;
+    bool is_late = false;
+    bool is_await = false;
+    int result = 0;
+
+    r->at = from;
+    r->end = to;
+    while (result == 0 && !sim_at_end(r)) {
+        uint64_t ms;
+        if ((is_late || is_await) && sim_next_time(r, &ms)) {
+            char number[24];
+            (void)snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
+            result = copy(r, from, r->at - strlen(r->word));
+            if (result == 0) result = gap_buf_append(&r->dc, number, strlen(number));
+            from = r->at;
+            continue;
+        }
+        const char *word = sim_word(r);
+        is_late = strcmp(word, "late") == 0;
+        is_await |= strcmp(word, "await") == 0;
+        if (strcmp(word, "message") == 0 || strcmp(word, "edit") == 0) break;
+    }
+    r->end = end;
+    r->at = to;
+    return result == 0 ? copy(r, from, to) : result;
+}
+
 /* All that is left of the line, from some point of it on. */
 static int copy_rest(struct reader *r, const char *from)
 {
-    r->at = r->end;
-    return copy(r, from, r->end);
+    return copy_timed(r, from, r->end);
 }
 
 static int copy_text(struct reader *r, const char *text)
@@ -331,7 +361,9 @@ static int event_line(struct reader *r)
     const char *head = r->at;
     if (sim_next_is(r, "raw")) {
         if ((result = sim_read_raw(r, &step.raw)) != 0) return result;
-        if ((result = copy(r, start, head)) == 0) result = copy_text(r, STAND_IN);
+        const char *after = r->at;
+        if ((result = copy_timed(r, start, head)) == 0) result = copy_text(r, STAND_IN);
+        r->at = after;
     } else if (sim_next_is(r, "own") || sim_next_is(r, "unreadable")) {
         step.own = strcmp(r->word, "own") == 0;
         step.unreadable = !step.own;
@@ -343,8 +375,9 @@ static int event_line(struct reader *r)
         }
         if (result == 0 && sim_at_end(r))
             result = sim_wrong(r, "an event belongs here: message CHAT, edit CHAT ...");
-        if (result == 0) result = copy(r, start, head);
-        if (result == 0) result = copy_rest(r, r->at);
+        const char *event = r->at;
+        if (result == 0) result = copy_timed(r, start, head);
+        if (result == 0) result = copy_rest(r, event);
     } else {
         r->at = start;
         return 1;
@@ -361,7 +394,7 @@ static int together_line(struct reader *r, const char *start)
     r->together = true;
     skip_way(r);
     const char *stop = r->at;
-    int result = copy(r, start, stop);
+    int result = copy_timed(r, start, stop);
     if (result != 0 || sim_at_end(r) || !sim_next_is(r, "seq")) {
         return result == 0 ? copy_rest(r, stop) : result;
     }

@@ -44,6 +44,7 @@ static void fill_options(struct sim_run *r, struct globe_options *o)
 
     globe_options(o);
     o->seed = set->seed;
+    o->told = true;
     o->bot = set->bot;
     o->dc = set->server;
     o->engine.gap_wait_us = set->gap_learned ? 0 : set->gap_wait_ms * 1000;
@@ -243,6 +244,18 @@ static void tell_verdict(struct sim_run *r, const char *verdict)
                   (unsigned long long)sim_now_ms(r), what);
 }
 
+/* Whoever looks at a channel looks away in the end: else it would be polled for ever. */
+static void close_channels(struct sim_run *r)
+{
+    gap_engine_t *engine = globe_engine(r->globe);
+
+    for (uint32_t i = 0; i < r->script.count && engine != NULL; i++) {
+        const sim_step_t *s = &r->script.steps[i];
+        if (s->what != SIM_DO_OPEN) continue;
+        while (gap_engine_close_channel(engine, sim_step_channel(r, s)) == 0) continue;
+    }
+}
+
 static void play(struct sim_run *r)
 {
     const sim_script_t *s = &r->script;
@@ -257,6 +270,7 @@ static void play(struct sim_run *r)
     r->ended = true;
     r->handlers.count = 0;
     globe_finish_all(r->globe);
+    close_channels(r);
     globe_settle(r->globe);
     tell_verdict(r, globe_verdict(r->globe));
 }

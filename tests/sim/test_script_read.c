@@ -138,6 +138,9 @@ static const struct {
     {"raw message user:1 from channel:1", 1, "is no user"},
     {"late 50 raw message user:1\n3 raw query id 5", 0, NULL},
     {"late raw message user:1", 1, "a number belongs here, not 'raw'"},
+    {"late 2s message user:1\nlate 1min raw query id 5\nlate 1s own message user:1\n"
+     "answer getDifference late 2s\nawait getDifference 5s\ntogether late 1s\nend",
+     0, NULL},
     /* answers */
     {"answer getDifference well", 1, "'well' is no way to answer"},
     {"answer getDifference with", 1, "'' is no answer by hand: with difference"},
@@ -287,6 +290,23 @@ START_TEST(puts_the_steps_in_order)
 }
 END_TEST
 
+/* Times with units, where the other reader takes milliseconds; texts stay as they are. */
+START_TEST(times_have_units)
+{
+    const char *text = "late 2s message user:1 not late 5s\nlate 1min raw query id 5\n"
+                       "answer getDifference late 3s\nawait getDifference 4s\n";
+
+    ck_assert_msg(read_text(gap_alloc_default(), text) == 0, "%u: %s", at_line, error);
+    ck_assert_uint_eq(s.steps[0].dc.number, 2000);
+    ck_assert_str_eq(s.steps[0].dc.text, "not late 5s");
+    ck_assert_uint_eq(s.steps[1].dc.number, 60000);
+    ck_assert_uint_ne(s.steps[1].raw, 0);
+    ck_assert_uint_eq(s.steps[2].dc.number, 3000);
+    ck_assert_uint_eq(s.steps[3].dc.number, 4000);
+    sim_script_fini(&s);
+}
+END_TEST
+
 /* Every beginning of every text above is taken or refused with a line and a reason; so is every
  * text with a byte changed. */
 START_TEST(cut_and_garbled_texts)
@@ -385,6 +405,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(reading, cut_and_garbled_texts, 0, (int)GAP_ARRAY_LEN(cases));
     tcase_add_loop_test(reading, memory_may_run_out, 0, (int)GAP_ARRAY_LEN(cases));
     tcase_add_test(reading, puts_the_steps_in_order);
+    tcase_add_test(reading, times_have_units);
     tcase_add_test(reading, too_much_is_refused);
     tcase_add_test(reading, help_can_be_read);
     suite_add_tcase(suite, reading);
