@@ -414,6 +414,7 @@ static void config_defaults(gap_engine_t *e)
     const struct gap_wait_config wait = {
         .fixed_us = c->gap_wait_us,
         .lambda_us = c->gap_wait_lambda_us,
+        .continues = c->gap_continue,
     };
     gap_wait_init(&e->wait, &wait);
     if (l->inbox == 0) l->inbox = GAP_ENGINE_INBOX_MAX;
