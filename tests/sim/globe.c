@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHANNEL_BYTES  1536 /* of a channel that has something to ask */
 #define READ_MAX       32   /* things read in one turn of the host */
 #define SOCKET_TURN_US 5000 /* turns of a host whose socket is not read */
 #define BUSY_TURNS     2000 /* in a row, without anything to do */
@@ -197,7 +198,8 @@ static void judge_memory(struct globe *g)
     uint64_t inbox =
         g->o.engine.limits.inbox == 0 ? GAP_ENGINE_INBOX_MAX : g->o.engine.limits.inbox;
     uint64_t most = g->j.count < inbox * 4 ? g->j.count : inbox * 4;
-    uint64_t bound = (256U << 10) + (most + g->later_count) * 1024;
+    uint64_t bound =
+        (256U << 10) + (most + g->later_count) * 1024 + g->o.dc.channels * CHANNEL_BYTES;
 
     if (g->memory.bytes > g->count.peak_bytes) g->count.peak_bytes = g->memory.bytes;
     if (g->memory.bytes > bound)
@@ -368,7 +370,9 @@ int globe_open(const struct globe_options *o, struct globe **out)
     LIST_INIT(&g->held);
     gap_buf_init(&g->bytes, gap_alloc_default());
     dc_answer_init(&g->answer, gap_alloc_default());
-    judge_init(&g->j);
+    judge_init(&g->j, o->dc.channels);
+    g->kept.channels = globe_must(calloc(o->dc.channels + 1U, sizeof *g->kept.channels));
+    g->staged.channels = globe_must(calloc(o->dc.channels + 1U, sizeof *g->staged.channels));
     int r = dc_model_new(gap_alloc_default(), &g->o.dc, &g->model);
     if (r == 0) r = dc_model_account(g->model, o->account, o->bot, globe_wall_us(g));
     if (r == 0) {
@@ -395,6 +399,8 @@ bool globe_close(struct globe *g, char *verdict)
     gap_buf_fini(&g->bytes);
     dc_answer_fini(&g->answer);
     judge_fini(&g->j);
+    free(g->kept.channels);
+    free(g->staged.channels);
     dc_model_free(g->model);
     free(g);
     return held;

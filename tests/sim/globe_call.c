@@ -223,7 +223,7 @@ int globe_reset(struct globe *g, int64_t channel, int32_t pts)
 
     if (r < 0) return r;
     globe_trace(g, "the server counts box %lld anew from %d", (long long)channel, pts);
-    judge_reset(g, channel == 0 ? BOX_COMMON : judge_channel_box(channel));
+    judge_reset(g, channel == 0 ? BOX_COMMON : judge_channel_box(g, channel));
     return 0;
 }
 
@@ -233,7 +233,7 @@ int globe_leave(struct globe *g, int64_t channel)
 
     if (r < 0) return r;
     globe_trace(g, "the account leaves channel %lld", (long long)channel);
-    judge_left(g, judge_channel_box(channel));
+    judge_left(g, judge_channel_box(g, channel));
     globe_push_channel(g, channel, NULL);
     return 0;
 }

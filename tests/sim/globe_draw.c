@@ -46,7 +46,7 @@ struct story {
     double own;
     double mishap; /* after an event */
     uint32_t mishaps;
-    bool left[GLOBE_CHANNELS];
+    bool left[CHATS];
 };
 
 static uint64_t below(gap_prng_t *r, uint64_t n)

@@ -112,16 +112,16 @@ static uint32_t known(uint32_t n)
     return n == 0 ? FIND_UNKNOWN : n;
 }
 
-static int box_of(const gap_update_t *u)
+static int box_of(const struct globe *g, const gap_update_t *u)
 {
-    return gap_update_box(u) == GAP_BOX_CHANNEL ? judge_channel_box(gap_update_channel_id(u))
+    return gap_update_box(u) == GAP_BOX_CHANNEL ? judge_channel_box(g, gap_update_channel_id(u))
                                                 : BOX_COMMON;
 }
 
 static uint32_t find_text(const struct globe *g, const gap_update_t *u, uint32_t *content)
 {
     gap_message_t m;
-    int box = box_of(u);
+    int box = box_of(g, u);
 
     if (gap_message_read(u, &m) != 0 || box < 0) return FIND_UNKNOWN;
     *content = among(g, content_key(box, m.id, m.text), m.edit ? gap_update_pts(u) : -1);
@@ -161,7 +161,7 @@ static uint32_t find_pin(const struct globe *g, const gap_update_t *u)
         ids = c.messages;
         pinned = (c.flags & GAP_TL_UPDATE_PINNED_CHANNEL_MESSAGES_F_PINNED) != 0;
     }
-    return known(among(g, mix(DC_PIN, (uint64_t)box_of(u), (uint64_t)first_int(ids), pinned),
+    return known(among(g, mix(DC_PIN, (uint64_t)box_of(g, u), (uint64_t)first_int(ids), pinned),
                        gap_update_pts(u)));
 }
 
@@ -226,10 +226,10 @@ uint32_t find_event(const struct globe *g, const gap_update_t *u, uint32_t *cont
         return find_text(g, u, content);
     case GAP_TL_UPDATE_DELETE_MESSAGES:
     case GAP_TL_UPDATE_DELETE_CHANNEL_MESSAGES:
-        return known(among(
-            g,
-            mix(DC_DELETE_MESSAGES, (uint64_t)box_of(u), (uint64_t)first_int(find_deleted(u)), 0),
-            -1));
+        return known(among(g,
+                           mix(DC_DELETE_MESSAGES, (uint64_t)box_of(g, u),
+                               (uint64_t)first_int(find_deleted(u)), 0),
+                           -1));
     case GAP_TL_UPDATE_PINNED_MESSAGES:
     case GAP_TL_UPDATE_PINNED_CHANNEL_MESSAGES:
         return find_pin(g, u);

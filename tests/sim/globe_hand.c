@@ -10,7 +10,7 @@
 
 void globe_untrusted(struct globe *g, int64_t channel)
 {
-    int box = channel == 0 ? BOX_COMMON : judge_channel_box(channel);
+    int box = channel == 0 ? BOX_COMMON : judge_channel_box(g, channel);
 
     g->has_raw = true;
     g->j.reasons++;
@@ -77,9 +77,10 @@ int globe_stored(struct globe *g, const gap_engine_state_t *state)
 {
     struct kept_state *k = &g->kept;
 
-    memset(k, 0, sizeof *k);
+    k->known = false;
+    k->count = 0;
     if (state == NULL) return 0;
-    if (state->channel_count > GLOBE_CHANNELS) return GAP_E_LIMIT;
+    if (state->channel_count > g->o.dc.channels) return GAP_E_LIMIT;
     k->known = true;
     k->state = *state;
     k->count = state->channel_count;

@@ -31,9 +31,8 @@
 
 #define GLOBE_RULES    64
 #define GLOBE_ORDERS   64
-#define GLOBE_TOGETHER 16 /* events of one container */
-#define GLOBE_CHANNELS 64 /* of a world */
-#define GLOBE_BOXES    (GLOBE_CHANNELS + 2)
+#define GLOBE_TOGETHER 16    /* events of one container */
+#define GLOBE_CHANNELS 16384 /* of a world, at most */
 #define GLOBE_CALLS    64
 #define BOX_COMMON     0
 #define BOX_QTS        1
@@ -112,7 +111,7 @@ struct call {
 struct kept_state {
     bool known;
     gap_engine_state_t state;
-    gap_engine_channel_t channels[GLOBE_CHANNELS];
+    gap_engine_channel_t *channels; /* room for all of the world */
     size_t count;
 };
 
@@ -190,7 +189,8 @@ struct judge {
     uint32_t count;
     uint32_t cap;
     gap_map_t by_identity;
-    struct judged_box boxes[GLOBE_BOXES];
+    struct judged_box *boxes;
+    int box_count;
     struct chat_top tops[GLOBE_TOPS];
     uint32_t top_count;
     uint32_t lineage;    /* the first process that this one has its state from */
@@ -378,14 +378,16 @@ void globe_drop_calls(struct globe *g);
 gap_packet_t *globe_query(gap_tl_object_t query);
 
 /* globe_judge.c: events and deliveries */
-void judge_init(struct judge *j);
+/** @param channels Of the world. */
+void judge_init(struct judge *j, uint32_t channels);
 void judge_fini(struct judge *j);
 /** Something does not hold. The first is kept. */
 void judge_say(struct globe *g, const char *what, const char *format, ...) GAP_PRINTF(3, 4);
 void judge_made(struct globe *g, uint32_t n);
 /** An update is handed over. @return the event, 0: none that is counted. */
 uint32_t judge_delivery(struct globe *g, const gap_update_t *update);
-int judge_channel_box(int64_t channel);
+/** BOX_NONE: it is none of the world's. */
+int judge_channel_box(const struct globe *g, int64_t channel);
 /** What comes of this channel begins anew. */
 void judge_anew(struct globe *g, int box);
 

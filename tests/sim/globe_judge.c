@@ -18,18 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-void judge_init(struct judge *j)
+void judge_init(struct judge *j, uint32_t channels)
 {
+    j->box_count = BOX_CHANNEL + (int)channels;
+    j->boxes = globe_must(calloc((size_t)j->box_count, sizeof *j->boxes));
     gap_map_init(&j->by_identity, gap_alloc_default());
 }
 
 void judge_fini(struct judge *j)
 {
     free(j->seen);
-    for (int i = 0; i < GLOBE_BOXES; i++) {
+    for (int i = 0; i < j->box_count; i++) {
         free(j->boxes[i].ns);
         free(j->boxes[i].ids);
     }
+    free(j->boxes);
     gap_map_fini(&j->by_identity);
 }
 
@@ -48,11 +51,11 @@ void judge_say(struct globe *g, const char *what, const char *format, ...)
     globe_trace(g, "VIOLATED %s: %s", what, text);
 }
 
-int judge_channel_box(int64_t channel)
+int judge_channel_box(const struct globe *g, int64_t channel)
 {
     int64_t at = channel - DC_CHANNEL_ID_FIRST;
 
-    return at >= 0 && at < GLOBE_CHANNELS ? BOX_CHANNEL + (int)at : BOX_NONE;
+    return at >= 0 && at < g->j.box_count - BOX_CHANNEL ? BOX_CHANNEL + (int)at : BOX_NONE;
 }
 
 /* ---- events ---- */
@@ -64,7 +67,7 @@ static void *grown(void *items, uint32_t count, uint32_t *cap, size_t size)
     return globe_must(realloc(items, *cap * size));
 }
 
-static int event_box(const dc_event_t *ev)
+static int event_box(const struct globe *g, const dc_event_t *ev)
 {
     switch (ev->box) {
     case DC_BOX_COMMON:
@@ -72,7 +75,7 @@ static int event_box(const dc_event_t *ev)
     case DC_BOX_QTS:
         return BOX_QTS;
     case DC_BOX_CHANNEL:
-        return judge_channel_box(ev->chat.id);
+        return judge_channel_box(g, ev->chat.id);
     default:
         return BOX_NONE;
     }
@@ -123,7 +126,7 @@ void judge_made(struct globe *g, uint32_t n)
     j->count = n;
     struct seen *s = &j->seen[n];
     memset(s, 0, sizeof *s);
-    s->box = event_box(&ev);
+    s->box = event_box(g, &ev);
     s->kind = ev.kind;
     s->pts = ev.pts;
     s->count = ev.pts_count;
@@ -200,7 +203,7 @@ void judge_anew(struct globe *g, int box)
     }
     for (uint32_t i = 0; i < g->j.top_count; i++) {
         struct chat_top *t = &g->j.tops[i];
-        if (t->chat.type == DC_CHANNEL && judge_channel_box(t->chat.id) == box) t->life = 0;
+        if (t->chat.type == DC_CHANNEL && judge_channel_box(g, t->chat.id) == box) t->life = 0;
     }
 }
 
@@ -275,7 +278,7 @@ static bool is_beyond_judgement(const struct globe *g, const gap_update_t *u)
 
     if (gap_update_box(u) == GAP_BOX_NONE) return g->has_raw;
     if (gap_update_box(u) == GAP_BOX_QTS) box = BOX_QTS;
-    if (gap_update_box(u) == GAP_BOX_CHANNEL) box = judge_channel_box(gap_update_channel_id(u));
+    if (gap_update_box(u) == GAP_BOX_CHANNEL) box = judge_channel_box(g, gap_update_channel_id(u));
     return box < 0 ? g->has_raw : g->j.boxes[box].untrusted;
 }
 

@@ -223,7 +223,7 @@ static int take_channel(void *arg, const gap_engine_channel_t *c)
 
     if (!takes(g)) return GAP_E_NOMEM;
     if (to == NULL) {
-        if (g->staged.count == GLOBE_CHANNELS) return GAP_E_LIMIT;
+        if (g->staged.count == g->o.dc.channels) return GAP_E_LIMIT;
         to = &g->staged.channels[g->staged.count++];
     }
     *to = *c;
@@ -272,9 +272,19 @@ static void collect(struct globe *g)
     if (g->fail_commits > 0) g->fail_commits--;
 }
 
-static const gap_engine_channel_t *find_channel(const struct kept_state *k, int64_t id)
+static void copy_state(struct kept_state *to, const struct kept_state *from)
 {
-    for (size_t i = 0; i < k->count; i++)
+    to->known = from->known;
+    to->state = from->state;
+    to->count = from->count;
+    if (from->count > 0) memcpy(to->channels, from->channels, from->count * sizeof *from->channels);
+}
+
+/* @param i Where it most likely is. */
+static const gap_engine_channel_t *find_channel(const struct kept_state *k, int64_t id, size_t i)
+{
+    if (i < k->count && k->channels[i].id == id) return &k->channels[i];
+    for (i = 0; i < k->count; i++)
         if (k->channels[i].id == id) return &k->channels[i];
     return NULL;
 }
@@ -289,12 +299,12 @@ static void tell_stored(const struct globe *g)
     if (w->store == NULL) return;
     for (size_t i = 0; i < g->staged.count; i++) {
         const gap_engine_channel_t *c = &g->staged.channels[i];
-        const gap_engine_channel_t *old = find_channel(&g->kept, c->id);
+        const gap_engine_channel_t *old = find_channel(&g->kept, c->id, i);
         if (old == NULL || old->pts != c->pts || old->unfinished != c->unfinished)
             w->store(w->data, NULL, c, false);
     }
     for (size_t i = 0; i < g->kept.count; i++)
-        if (find_channel(&g->staged, g->kept.channels[i].id) == NULL)
+        if (find_channel(&g->staged, g->kept.channels[i].id, i) == NULL)
             w->store(w->data, NULL, &g->kept.channels[i], true);
     bool same = g->kept.known && was->pts == is->pts && was->qts == is->qts &&
                 was->seq == is->seq && was->date == is->date;
@@ -305,7 +315,7 @@ static void tell_stored(const struct globe *g)
 static void written(struct globe *g)
 {
     tell_stored(g);
-    g->kept = g->staged;
+    copy_state(&g->kept, &g->staged);
     if (globe_tells(g)) globe_trace(g, "stored");
     judge_stored(g);
 }
@@ -360,7 +370,7 @@ void globe_birth(struct globe *g)
     }
     c.changed = on_changed;
     c.invoke_arg = c.handler_data = c.event_data = c.changed_data = g;
-    g->staged = g->kept;
+    copy_state(&g->staged, &g->kept);
     g->kept.state.channels = g->kept.channels;
     g->kept.state.channel_count = g->kept.count;
     c.state = stored ? &g->kept.state : NULL;

@@ -74,7 +74,7 @@ void judge_inherits(struct globe *g)
     begin_at(&g->j.boxes[BOX_COMMON], g->kept.state.pts, false);
     begin_at(&g->j.boxes[BOX_QTS], g->kept.state.qts, false);
     for (size_t i = 0; i < g->kept.count; i++) {
-        int box = judge_channel_box(g->kept.channels[i].id);
+        int box = judge_channel_box(g, g->kept.channels[i].id);
         if (box >= 0) begin_at(&g->j.boxes[box], g->kept.channels[i].pts, false);
     }
     g->j.lineage = g->process + 1;
@@ -86,7 +86,7 @@ void judge_process(struct globe *g, bool fresh)
     struct judge *j = &g->j;
 
     j->started = false;
-    for (int i = 0; i < GLOBE_BOXES; i++) {
+    for (int i = 0; i < g->j.box_count; i++) {
         struct judged_box *b = &j->boxes[i];
         b->live = 0;
         b->too_long = false;
@@ -152,8 +152,8 @@ void judge_question(struct globe *g, const struct call *asked)
     }
     if (channels > most)
         judge_say(g, "in flight", "%u questions about channels", (unsigned)channels);
-    if (asked->question == GLOBE_CHANNEL && judge_channel_box(asked->channel) >= 0)
-        asked_from(g, judge_channel_box(asked->channel), asked->pts);
+    if (asked->question == GLOBE_CHANNEL && judge_channel_box(g, asked->channel) >= 0)
+        asked_from(g, judge_channel_box(g, asked->channel), asked->pts);
     judge_traffic(g);
 }
 
@@ -195,7 +195,7 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
 
     if (update.id != GAP_TL_UPDATE_CHANNEL_TOO_LONG) return;
     if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
-    int box = judge_channel_box(u.channel_id);
+    int box = judge_channel_box(g, u.channel_id);
     if (box < 0 || g->j.boxes[box].known) return;
     begin_at(&g->j.boxes[box], u.pts, true);
     g->j.boxes[box].named_us = g->now_us;
@@ -222,7 +222,7 @@ static void judge_first_difference(struct globe *g, const struct thing *a)
 
 void judge_answer(struct globe *g, const struct call *c, const struct thing *a)
 {
-    int box = c->channel == 0 ? BOX_COMMON : judge_channel_box(c->channel);
+    int box = c->channel == 0 ? BOX_COMMON : judge_channel_box(g, c->channel);
 
     if (a->covered != NULL) {
         judge_covered(g, c, a->covered);
@@ -235,7 +235,7 @@ void judge_answer(struct globe *g, const struct call *c, const struct thing *a)
 
 /* ---- what the engine says ---- */
 
-static int sequence_box(const gap_engine_event_t *ev)
+static int sequence_box(const struct globe *g, const gap_engine_event_t *ev)
 {
     switch (ev->sequence) {
     case GAP_SEQUENCE_COMMON:
@@ -243,7 +243,7 @@ static int sequence_box(const gap_engine_event_t *ev)
     case GAP_SEQUENCE_QTS:
         return BOX_QTS;
     case GAP_SEQUENCE_CHANNEL:
-        return judge_channel_box(ev->channel_id);
+        return judge_channel_box(g, ev->channel_id);
     default:
         return BOX_NONE;
     }
@@ -313,7 +313,7 @@ static void shed(struct globe *g, const gap_update_t *update)
 void judge_event(struct globe *g, const gap_engine_event_t *ev)
 {
     struct judge *j = &g->j;
-    int box = sequence_box(ev);
+    int box = sequence_box(g, ev);
 
     switch (ev->kind) {
     case GAP_EVENT_STARTED:
@@ -337,7 +337,7 @@ void judge_event(struct globe *g, const gap_engine_event_t *ev)
         shed(g, ev->update);
         return;
     case GAP_EVENT_UNAUTHORIZED: /* nothing more can be had */
-        for (int i = 0; i < GLOBE_BOXES; i++) j->boxes[i].untrusted = true;
+        for (int i = 0; i < g->j.box_count; i++) j->boxes[i].untrusted = true;
         g->has_raw = true;
         return;
     default:
@@ -383,7 +383,7 @@ static void store_box(struct globe *g, int box, int32_t pts)
 
 void judge_collected(struct globe *g)
 {
-    for (int i = 0; i < GLOBE_BOXES; i++) g->j.boxes[i].staged_era = g->j.boxes[i].told_era;
+    for (int i = 0; i < g->j.box_count; i++) g->j.boxes[i].staged_era = g->j.boxes[i].told_era;
 }
 
 void judge_stored(struct globe *g)
@@ -392,7 +392,7 @@ void judge_stored(struct globe *g)
     store_box(g, BOX_COMMON, g->kept.state.pts);
     store_box(g, BOX_QTS, g->kept.state.qts);
     for (size_t i = 0; i < g->kept.count; i++) {
-        int box = judge_channel_box(g->kept.channels[i].id);
+        int box = judge_channel_box(g, g->kept.channels[i].id);
         if (box >= 0) store_box(g, box, g->kept.channels[i].pts);
     }
 }

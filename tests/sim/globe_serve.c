@@ -284,7 +284,7 @@ static struct covered *cover(struct globe *g, const struct call *c)
     struct covered *k = globe_must(calloc(1, sizeof *k + a->folded_count * sizeof k->folded[0]));
 
     k->first = (uint32_t)load32(body, 0);
-    k->box = c->channel == 0 ? BOX_COMMON : judge_channel_box(c->channel);
+    k->box = c->channel == 0 ? BOX_COMMON : judge_channel_box(g, c->channel);
     if (a->range_count > 0) {
         k->from = a->ranges[0].from;
         k->to = a->ranges[0].to;

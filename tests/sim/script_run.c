@@ -290,7 +290,7 @@ static int run_world(struct sim_run *r)
     fill_options(r, &o);
     int result = globe_open(&o, &r->globe);
     if (result == GAP_E_ARGUMENT) {
-        (void)fprintf(r->err, "%s: a world has at most %u channels\n", r->name, 64U);
+        (void)fprintf(r->err, "%s: a world has at most %u channels\n", r->name, 16384U);
         return SIM_USAGE;
     }
     if (result < 0) return result;
