@@ -74,7 +74,8 @@ void gap_mark_later(struct gap_node *n)
         n->before = is_channel(track) ? track->feed->updater->before : position;
     } else {
         /* What has no place in the order can't be had again, wherever it is asked from. */
-        n->before = n->update.pts == position ? position - n->update.pts_count : position;
+        bool placed = n->update.pts > 0 && n->update.pts == position;
+        n->before = placed ? position - n->update.pts_count : position;
     }
     n->date = e->date;
     gap_mark(e, track);

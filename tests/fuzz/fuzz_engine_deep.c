@@ -235,6 +235,7 @@ static void look(struct fuzz *f)
 {
     int32_t now[2 + CHANNELS] = {0};
     gap_engine_state_t state;
+    gap_engine_channel_status_t status;
     gap_engine_channel_t c;
     size_t it = 0;
 
@@ -243,9 +244,10 @@ static void look(struct fuzz *f)
         now[0] = state.pts;
         now[1] = state.qts;
     }
-    while (gap_engine_next_channel(f->engine, &it, &c)) {
-        GAP_ASSERT(c.pts >= 0);
-        if (c.id >= CHANNEL && c.id < CHANNEL + CHANNELS) now[2 + c.id - CHANNEL] = c.pts;
+    while (gap_engine_next_channel(f->engine, &it, &c)) GAP_ASSERT(c.pts >= 0);
+    for (size_t i = 0; i < CHANNELS; i++) {
+        if (gap_engine_channel_status(f->engine, (int64_t)(CHANNEL + i), &status))
+            now[2 + i] = status.pts;
     }
     for (size_t i = 0; i < GAP_ARRAY_LEN(now); i++) {
         GAP_ASSERT(now[i] >= f->at_of[i] || f->excused[i]);

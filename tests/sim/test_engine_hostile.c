@@ -467,6 +467,24 @@ START_TEST(hostile_four_times)
 }
 END_TEST
 
+/* What has no place in the order counts nothing, whatever it says: while its handler is at work the
+ * position that may be stored is none below zero. */
+START_TEST(count_without_pts_in_a_handler)
+{
+    gap_engine_channel_t channel;
+    size_t it = 0;
+
+    begin(1);
+    w.verdict = GAP_LATER;
+    pack_channel_message(&w.p, 9, 0, 3, LIE);
+    feed();
+    world_run(&w, 0);
+    ck_assert_uint_eq(w.later_count, 1);
+    while (gap_engine_next_channel(w.engine, &it, &channel)) ck_assert_int_ge(channel.pts, 0);
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_hostile");
@@ -476,6 +494,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, hostile_once, 0, count);
     tcase_add_loop_test(t, hostile_four_times, 0, count);
+    tcase_add_test(t, count_without_pts_in_a_handler);
     suite_add_tcase(s, t);
     return s;
 }
