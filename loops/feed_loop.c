@@ -159,6 +159,7 @@ static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_n
     enum gap_verdict v = gap_sequence_step(&probe, n->update.pts, n->update.pts_count, 0);
     bool first = track->core.position == 0 && track->core.mode == GAP_MODE_LIVE;
     if (v != GAP_VERDICT_APPLY && (!first || v == GAP_VERDICT_MALFORMED)) return false;
+    if (v == GAP_VERDICT_PLAIN) return false; /* no difference brings it */
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) return false;
     /* The first update of a channel is its base; if the channel can be asked, ask from there. */

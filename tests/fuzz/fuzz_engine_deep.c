@@ -71,6 +71,7 @@ struct fuzz {
     bool closed;
     int32_t at_of[2 + CHANNELS]; /* positions: pts, qts, channels */
     bool excused[2 + CHANNELS];  /* an event told that it may fall */
+    bool restarted;              /* there was an updatePtsChanged */
     const uint8_t *at;
     const uint8_t *end;
 };
@@ -207,6 +208,16 @@ static int handler(gap_update_t *update, void *data)
     return GAP_LATER;
 }
 
+/* A fall that was recognised as the server's restart is as deep as one. */
+static void check_restart(const struct fuzz *f, const gap_engine_event_t *ev)
+{
+    int64_t deep = ev->sequence == GAP_SEQUENCE_CHANNEL ? 99999 : 1000009;
+
+    if (ev->reason != GAP_REASON_RESET || ev->to >= ev->from) return;
+    if (ev->sequence != GAP_SEQUENCE_CHANNEL && f->restarted) return;
+    GAP_ASSERT((int64_t)ev->from - ev->to > deep);
+}
+
 static void on_event(void *data, const gap_engine_event_t *ev)
 {
     struct fuzz *f = data;
@@ -215,6 +226,7 @@ static void on_event(void *data, const gap_engine_event_t *ev)
     if (ev->kind != GAP_EVENT_RESYNCHRONISED && ev->kind != GAP_EVENT_CHANNEL_LOST &&
         ev->kind != GAP_EVENT_GAP_ABANDONED)
         return;
+    check_restart(f, ev);
     if (ev->sequence == GAP_SEQUENCE_COMMON) f->excused[0] = true;
     if (ev->sequence == GAP_SEQUENCE_QTS) f->excused[1] = true;
     if (ev->sequence == GAP_SEQUENCE_CHANNEL && ev->channel_id >= CHANNEL &&
@@ -268,6 +280,12 @@ static void tick(struct fuzz *f, uint64_t us, bool drained)
 
 /* ---- pushes ---- */
 
+static void restart(struct fuzz *f)
+{
+    f->restarted = true;
+    pack_pts_changed(&f->p);
+}
+
 static void one_update(struct fuzz *f)
 {
     int64_t channel = channel_of(f);
@@ -315,7 +333,7 @@ static void one_update(struct fuzz *f)
         break;
     default:
         if (take8(f) < 64)
-            pack_pts_changed(&f->p);
+            restart(f);
         else
             pack_unknown(&f->p);
         break;

@@ -485,6 +485,24 @@ START_TEST(count_without_pts_in_a_handler)
 }
 END_TEST
 
+/* Nor is it held for the sake of a peer that is not known: it would be the channel's base. */
+START_TEST(count_without_pts_of_an_unknown_peer)
+{
+    gap_engine_channel_t channel;
+    size_t it = 0;
+
+    begin(1);
+    w.p.lonely = true;
+    pack_channel_message(&w.p, 9, 0, 3, LIE);
+    feed();
+    w.p.lonely = false;
+    world_run(&w, 100);
+    world_expect(&w, "[   0] apply 9:1000\n");
+    while (gap_engine_next_channel(w.engine, &it, &channel)) ck_assert_int_ge(channel.pts, 0);
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_hostile");
@@ -495,6 +513,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, hostile_once, 0, count);
     tcase_add_loop_test(t, hostile_four_times, 0, count);
     tcase_add_test(t, count_without_pts_in_a_handler);
+    tcase_add_test(t, count_without_pts_of_an_unknown_peer);
     suite_add_tcase(s, t);
     return s;
 }
