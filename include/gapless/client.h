@@ -14,6 +14,7 @@
 #ifndef GAPLESS_CLIENT_H
 #define GAPLESS_CLIENT_H
 
+#include <gapless/engine.h>
 #include <gapless/message.h>
 #include <gapless/store.h>
 #include <gapless/tl_api.h>
@@ -69,6 +70,9 @@ typedef struct gap_client_config {
                                     0: 100; 400 suits those who share a budget of requests */
     bool gap_continue; /* go on with what fits while the missing is fetched; see gapless/engine.h */
     bool tail_sweep;   /* look for channels that went silent in a loss; see gapless/engine.h */
+    bool no_own_updates;   /* what the account sends reaches no handler; see gapless/engine.h */
+    gap_engine_tap_cb tap; /* takes every decision about updates; NULL: none; loop thread */
+    void *tap_data;
     const gap_alloc_t *alloc; /* NULL: gap_alloc_default(). Pinned until closed */
     gap_log_cb log;           /* NULL: none */
     void *log_data;
@@ -92,7 +96,9 @@ typedef enum gap_event_kind {
                                    never said so; `text`: why */
     GAP_CLIENT_RESYNCHRONISED,  /* the server says that it can't tell what lay between `from` and
                                    `to`; `text`: why. `last_id` and `top_id` say what is missed */
-    GAP_CLIENT_CHANNEL_LOST,    /* no access to channel_id any more */
+    GAP_CLIENT_CHANNEL_LOST,    /* no access to channel_id any more; it stood at `from` */
+    GAP_CLIENT_BACKFILLED,      /* a gap_engine_backfill is through, from behind id `from` to `to`:
+                                   `count` messages; `error` 0, or why it ended there */
     GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error` */
     GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
     GAP_CLIENT_STORE_RECOVERED, /* they are stored again */
@@ -156,6 +162,7 @@ typedef struct gap_event {
     int32_t top_id;  /* the same: the newest message that the server names; 0: none */
     uint64_t us;     /* microseconds */
     bool fetched;
+    uint64_t count;               /* BACKFILLED: messages */
     const gap_sign_in_t *sign_in; /* SIGN_IN */
 } gap_event_t;
 
@@ -365,6 +372,19 @@ GAP_API GAP_NODISCARD int gap_client_input_peer(gap_client_t *client, gap_peer_t
 
 /** User id of the account; 0 before SIGNED_IN. */
 GAP_API int64_t gap_client_self(const gap_client_t *client);
+/**
+ * The engine behind the account's updates, for what gapless/engine.h offers beyond this header:
+ * gap_engine_sequence, _lag, _counters, _backfill, _channel_status, _open_channel, _close_channel,
+ * _track_channel, _untrack_channel, _peer, _access_hash, _next_channel, _next_peer, _export. All
+ * else is the client's own business: don't feed, start, tick, collect or close it, nor have it
+ * learn, know or import anything.
+ *
+ * @return the engine, borrowed: ask again in each callback. NULL before the account's state has
+ * been loaded (at the latest with STARTED it is there), and after gap_client_stop, gap_client_close
+ *         or GAP_CLIENT_FATAL.
+ * Loop thread.
+ */
+GAP_API gap_engine_t *gap_client_engine(gap_client_t *client);
 /** Counters now. */
 GAP_API void gap_client_stats(const gap_client_t *client, gap_client_stats_t *out);
 

@@ -219,6 +219,13 @@ int64_t gap_client_self(const gap_client_t *client)
     return client->session.user_id;
 }
 
+gap_engine_t *gap_client_engine(gap_client_t *client)
+{
+    client_enter(client);
+    bool open = !client->stopped && !client->closing && client->state != CLIENT_FATAL;
+    return open ? client->engine : NULL;
+}
+
 void gap_client_stats(const gap_client_t *client, gap_client_stats_t *out)
 {
     client_enter(client);

@@ -86,6 +86,9 @@ struct client_settings {
     uint32_t gap_wait_lambda_us;
     bool gap_continue;
     bool tail_sweep;
+    bool no_own_updates;
+    gap_engine_tap_cb tap;
+    void *tap_data;
 };
 
 struct client_sign_in;

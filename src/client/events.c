@@ -146,6 +146,7 @@ static gap_event_t event_of(gap_event_kind_t kind, const gap_engine_event_t *e)
         .channel_id = e->channel_id,
         .from = e->from,
         .to = e->to,
+        .count = e->count,
         .last_id = e->last_id,
         .top_id = e->top_id,
         .us = e->us,
@@ -165,7 +166,14 @@ static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const cha
                     sequence, e->from, e->to, reason_of(e->reason));
         break;
     case GAP_EVENT_CHANNEL_LOST:
-        client_emit(c, event_of(GAP_CLIENT_CHANNEL_LOST, e), "%s: no access any more", sequence);
+        client_emit(c, event_of(GAP_CLIENT_CHANNEL_LOST, e),
+                    "%s: no access any more; it stood at %d", sequence, e->from);
+        break;
+    case GAP_EVENT_BACKFILLED:
+        client_emit(c, event_of(GAP_CLIENT_BACKFILLED, e),
+                    "%s: %llu messages fetched behind id %d, up to %d%s%s", sequence,
+                    (unsigned long long)e->count, e->from, e->to, e->error == 0 ? "" : ": ",
+                    e->error == 0 ? "" : gap_strerror(e->error));
         break;
     case GAP_EVENT_DIFFERENCE_FAILED:
         client_emit(c, event_of(GAP_CLIENT_ERROR, e),

@@ -177,6 +177,9 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
     s->gap_wait_lambda_us = microseconds(config->gap_wait_lambda_ms);
     s->gap_continue = config->gap_continue;
     s->tail_sweep = config->tail_sweep;
+    s->no_own_updates = config->no_own_updates;
+    s->tap = config->tap;
+    s->tap_data = config->tap_data;
     const struct {
         const char *from;
         char **to;

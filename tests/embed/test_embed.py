@@ -191,6 +191,69 @@ int main(void)
 """
 
 
+# What README's text about what one sees is tried with: it ends when a message has been delivered.
+WATCHER_MAIN = r"""
+#include <stdlib.h>
+#include <uv.h>
+static int on_message(gap_update_t *update, const gap_message_t *message, void *data)
+{
+    (void)data;
+    if (message->chat.kind != GAP_PEER_CHANNEL) return 0;
+    print_channel(gap_update_client(update), message->chat.id);
+    exit(0);
+}
+int main(void)
+{
+    gap_client_config_t config = {
+        .host = "127.0.0.1",
+        .port = (uint16_t)atoi(getenv("SERVER_PORT")),
+        .rsa_key = getenv("SERVER_KEY"),
+        .api_id = 1,
+        .api_hash = "x",
+        .bot_token = "1000:secret",
+        .tap = on_decision,
+    };
+    gap_client_t *client;
+    if (gap_client_open(uv_default_loop(), &config, &client) != 0) return 3;
+    gap_client_on_event(client, on_event, NULL);
+    gap_client_on_message(client, on_message, NULL);
+    if (gap_client_start(client) != 0) return 3;
+    return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}
+"""
+
+
+def run_watcher(folder, env, prefix, lib):
+    source, program = os.path.join(folder, "watcher.c"), os.path.join(folder, "watcher")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(readme_code("What you see") + WATCHER_MAIN)
+    done = run(["cc", "-Wall", "-Wextra", "-Werror", source,
+                *flags(env, prefix, "--cflags", "--libs"), "-Wl,-rpath," + lib, "-luv", "-o",
+                program])
+    if not check(done.returncode == 0, "README's text about what one sees does not compile:\n" +
+                 done.stdout):
+        return
+    key = os.path.join(folder, "watch.pem")
+    server = subprocess.Popen(
+        [os.path.join(BUILD, "gapless-dc"), "--pubkey-out", key, "--events", "50", "--channels",
+         "2", "--kinds", "new_message"], stdout=subprocess.PIPE, universal_newlines=True)
+    try:
+        port = json.loads(server.stdout.readline())["port"]
+        with open(key, encoding="utf-8") as file:
+            pem = file.read()
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              check=False, universal_newlines=True, timeout=PATIENCE_S,
+                              env=dict(os.environ, SERVER_PORT=str(port), SERVER_KEY=pem))
+        check(done.returncode == 0, "the watcher failed: " + done.stderr)
+        check("updateNewChannelMessage delivered: " in done.stderr,
+              "the tap did not tell of a delivery: " + done.stderr)
+        check(re.fullmatch(r"\d+ updates, 0 gaps, 0 of them fetched; 0 missing for 0 ms\n",
+                           done.stdout), "the counters were: " + done.stdout)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
 def compile_finder(folder, env, prefix, lib):
     source, program = os.path.join(folder, "finder.c"), os.path.join(folder, "finder")
     with open(source, "w", encoding="utf-8") as file:
@@ -277,8 +340,8 @@ def told(program, folder, env, answers):
 def headers(folder, env, prefix, lib):
     include = os.path.join(prefix, "include", "gapless")
     names = sorted(os.listdir(include))
-    check(names == ["base.h", "client.h", "engine.h", "gapless.h", "message.h", "store.h", "tl.h", "tl_api.h",
-                    "tl_calls.h", "tl_mt.h", "update.h", "uv.h"], "installed headers: " + " ".join(names))
+    check(names == ["base.h", "client.h", "decision.h", "engine.h", "gapless.h", "message.h",
+                    "store.h", "tl.h", "tl_api.h", "tl_calls.h", "tl_mt.h", "update.h", "uv.h"], "installed headers: " + " ".join(names))
     for name in names:
         for compiler, suffix in ((["cc", "-std=c11"], ".c"), (["c++", "-std=c++17"], ".cc")):
             source = os.path.join(folder, "alone" + suffix)
@@ -315,6 +378,7 @@ def main():
         headers(folder, env, prefix, lib)
         shared, static = compile_bot(folder, code, env, prefix, lib)
         finder = compile_finder(folder, env, prefix, lib)
+        run_watcher(folder, env, prefix, lib)
         if not failures:
             run_finder(folder, finder)
             run_bot(folder, shared)
