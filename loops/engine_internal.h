@@ -230,6 +230,7 @@ struct gap_updater {
     bool named;        /* the server said that there is more */
     bool spread;       /* its question of the start was put off a little */
     bool stale;        /* untracked: what it asks or delivers is of no use */
+    bool flooded;      /* FLOOD_WAIT is why it waits */
     bool want;         /* an order came since the last question */
     bool listed;       /* in `turns` or `hashless` */
     bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */

@@ -77,7 +77,7 @@ void gap_feed_drop(struct gap_feed *f)
 
 void gap_feed_stop(struct gap_feed *f)
 {
-    f->open = f->asked = f->expired = f->keep = false;
+    f->open = f->asked = f->expired = f->keep = f->hopeless = false;
     gap_feed_settled(f);
     f->until = 0;
     f->fruitless = 0;

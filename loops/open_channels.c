@@ -221,8 +221,8 @@ static void stop(gap_engine_t *e, struct gap_feed *f)
     e->count.untracked += f->held.count;
     gap_feed_drop(f);
     gap_feed_stop(f);
-    u->want = u->anew = u->named = u->probe = false;
-    u->want_pts = 0;
+    u->want = u->anew = u->named = u->probe = u->owed = u->under_way = false;
+    u->want_pts = u->hinted = 0;
     gap_updater_unlist(u);
     if (u->state != UPDATER_IDLE || f->track->core.mode == GAP_MODE_FETCHING) {
         u->stale = true;

@@ -106,6 +106,7 @@ void gap_turns_flooded(struct gap_updater *u, uint64_t pause_us)
     int64_t channel_id = u->track == NULL ? 0 : u->track->channel_id;
     uint64_t now_us = e->rt->now_us;
 
+    u->flooded = true;
     gap_floods_told(&e->floods, channel_id, now_us, now_us + pause_us);
     gap_engine_house(e);
 }

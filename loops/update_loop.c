@@ -159,7 +159,7 @@ void gap_updater_turn(struct gap_updater *u)
     }
     u->state = UPDATER_ASKING;
     u->owed = has_lasting_orders(u);
-    u->want = false;
+    u->want = u->flooded = false;
     u->want_pts = 0;
     gap_updater_for_each_feed(u, gap_feed_asked);
     int r = gap_updater_ask(u);
@@ -375,6 +375,17 @@ static void slice_done(struct gap_updater *u)
     }
 }
 
+/* Is an untracked channel's updater to give up what it does? Its FLOOD_WAIT goes on: the channel
+ * may be tracked again meanwhile. */
+static bool is_useless(const struct gap_updater *u)
+{
+    const struct gap_updater_answer *a = &u->answer;
+
+    if (!u->stale) return false;
+    if (a->have) return a->status != GAP_E_RPC || a->refusal.kind != GAP_REFUSAL_FLOOD;
+    return u->state < UPDATER_ASKING || (u->state == UPDATER_BACKOFF && !u->flooded);
+}
+
 static void update_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     struct gap_updater *u = GAP_CONTAINER_OF(loop, struct gap_updater, loop);
@@ -382,8 +393,9 @@ static void update_run(gap_rt_t *rt, gap_loop_t *loop)
 
     (void)rt;
     if (e->closing) return;
-    if (u->stale && (u->answer.have || u->state < UPDATER_ASKING || u->state == UPDATER_BACKOFF)) {
+    if (is_useless(u)) {
         gap_open_unfollowed(u);
+        gap_turns_go(e); /* it may have had a place that others wait for */
     } else if (u->answer.have) {
         gap_updater_answered(u);
     } else if (u->state == UPDATER_DELIVERING) {

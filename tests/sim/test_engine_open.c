@@ -389,6 +389,62 @@ START_TEST(untracked_while_asking)
 }
 END_TEST
 
+/* Its answer is of no use, but the place that it had is for the next in line. */
+START_TEST(untracked_while_others_wait)
+{
+    gap_engine_config_t c = {0};
+
+    c.limits.channel_requests = 1;
+    begin_with(_i, &c);
+    for (int64_t id = 7; id <= 8; id++) feed_channel(id, 50);
+    world_run(&w, 0);
+    world_forget(&w);
+    feed_channel(7, 52);
+    world_answer(&w, 1000, channel_difference(7, 51, 52, true));
+    world_answer(&w, 20, channel_difference(8, 51, 52, true));
+    world_run(&w, 600);
+    feed_channel(8, 52);
+    world_run(&w, 1200);
+    ck_assert_int_eq(untrack(7), 0);
+    world_run(&w, 10000);
+    world_expect(&w, "[ 500] channel 7 difference from 50\n[1500] channel 8 difference from 50\n"
+                     "[1520] apply 8:51\n[1520] apply 8:52\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* S46: what FLOOD_WAIT says about it stands, also if it is tracked again meanwhile; it counts as
+ * the first of two. */
+START_TEST(s46_untracked_while_told_to_wait)
+{
+    begin(_i);
+    for (int64_t id = 7; id <= 9; id++) feed_channel(id, 50);
+    world_run(&w, 1);
+    world_forget(&w);
+    feed_channel(7, 52);
+    world_error(&w, 100, 420, "FLOOD_WAIT_20");
+    world_run(&w, 550);
+    ck_assert_int_eq(untrack(7), 0);
+    world_run(&w, 700);
+    ck_assert_int_eq(track(7, 60), 0);
+    world_run(&w, 1000);
+    feed_channel(8, 52);
+    world_error(&w, 20, 420, "FLOOD_WAIT_3");
+    world_run(&w, 2000);
+    feed_channel(9, 52);
+    world_run(&w, 20000);
+    world_expect(&w, "[ 501] channel 7 difference from 50\n"
+                     "[ 601] channel 7 failed, again in 20000 ms\n"
+                     "[1500] channel 8 difference from 50\n"
+                     "[1520] channel 8 failed, again in 3000 ms\n");
+    world_run(&w, 20700);
+    ck_assert_uint_eq(lines_with("[20601] channel 9 difference from 50\n"), 1);
+    ck_assert_uint_eq(lines_with("[20601] channel 8 difference from 50\n"), 1);
+    ck_assert_uint_eq(lines_with("[20601] channel 7 difference from 60\n"), 1);
+    world_fini(&w);
+}
+END_TEST
+
 /* It waits for its turn, or for another try: it leaves the line. */
 START_TEST(untracked_while_waiting)
 {
@@ -553,6 +609,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, track_from_now, 0, SEEDS);
     tcase_add_loop_test(t, untracked_channel, 0, SEEDS);
     tcase_add_loop_test(t, untracked_while_asking, 0, SEEDS);
+    tcase_add_loop_test(t, untracked_while_others_wait, 0, SEEDS);
+    tcase_add_loop_test(t, s46_untracked_while_told_to_wait, 0, SEEDS);
     tcase_add_loop_test(t, untracked_while_waiting, 0, SEEDS);
     tcase_add_loop_test(t, untracked_while_waiting_for_its_hash, 0, SEEDS);
     tcase_add_loop_test(t, untracked_inside_a_handler, 0, SEEDS);
