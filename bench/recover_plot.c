@@ -12,16 +12,17 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define WIDTH     900
-#define HEIGHT    600
-#define LEFT      70.0
-#define RIGHT     25.0
-#define TOP       65.0
-#define BOTTOM    65.0
-#define FONT      12.0
-#define GLYPH     6.6 /* width of a letter, about */
-#define RADIUS    4.5
-#define LABEL_MAX 128
+#define WIDTH       900
+#define HEIGHT      680
+#define LEFT        70.0
+#define RIGHT       25.0
+#define TOP         65.0
+#define BOTTOM      150.0 /* names of the axis, and the legend */
+#define FONT        12.0
+#define GLYPH       6.6 /* width of a letter, about */
+#define RADIUS      4.5
+#define LABEL_MAX   128
+#define LEGEND_ROWS (RECOVER_CURVES / 2)
 
 static const struct {
     const char *colour;
@@ -129,7 +130,7 @@ static void draw_axes(struct canvas *c)
                   "<text x='%.1f' y='%.1f' text-anchor='middle'>requests per 1000 updates</text>\n"
                   "<text x='20' y='%.1f' text-anchor='middle' transform='rotate(-90 20 %.1f)'>"
                   "held back, 99th percentile, ms (logarithmic)</text>\n",
-                  LEFT, TOP, bottom, right, (LEFT + right) / 2, bottom + 45, (TOP + bottom) / 2,
+                  LEFT, TOP, bottom, right, (LEFT + right) / 2, bottom + 42, (TOP + bottom) / 2,
                   (TOP + bottom) / 2);
 }
 
@@ -158,31 +159,19 @@ static void draw_line(struct canvas *c, const struct recover_curve *curve, size_
                   styles[style].dashed ? " stroke-dasharray='6 4'" : "");
 }
 
+/* Below the axis, in two columns: nothing lies under it. */
 static void draw_legend(struct canvas *c, const struct recover_curve *curves)
 {
-    size_t longest = 0;
-
     for (size_t i = 0; i < RECOVER_CURVES; i++) {
-        size_t n = 0;
-        while (curves[i].name[n] != '\0') n++;
-        if (n > longest) longest = n;
-    }
-    double w = 60 + GLYPH * (double)longest;
-    double x = WIDTH - RIGHT - w - 8;
-    double h = 18.0 * RECOVER_CURVES + 12;
-    (void)fprintf(c->f,
-                  "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='white' "
-                  "stroke='#ccc'/>\n",
-                  x, TOP + 8, w, h);
-    c->labels[c->label_count++] = (struct box){x, TOP + 8, w, h};
-    for (size_t i = 0; i < RECOVER_CURVES; i++) {
-        double y = TOP + 26 + 18.0 * (double)i;
+        size_t row = i % LEGEND_ROWS;
+        double x = i < LEGEND_ROWS ? LEFT : (LEFT + WIDTH - RIGHT) / 2;
+        double y = HEIGHT - BOTTOM + 75 + 19 * (double)row;
         if (curves[i].count > 1)
-            (void)fprintf(c->f, "<path d='M%.1f %.1fh28' stroke='%s' stroke-width='1.6'%s/>\n",
-                          x + 8, y - 4, styles[i].colour,
+            (void)fprintf(c->f, "<path d='M%.1f %.1fh28' stroke='%s' stroke-width='1.6'%s/>\n", x,
+                          y - 4, styles[i].colour,
                           styles[i].dashed ? " stroke-dasharray='6 4'" : "");
-        draw_mark(c, i, x + 22, y - 4);
-        (void)fprintf(c->f, "<text x='%.1f' y='%.1f'>%s</text>\n", x + 46, y, curves[i].name);
+        draw_mark(c, i, x + 14, y - 4);
+        (void)fprintf(c->f, "<text x='%.1f' y='%.1f'>%s</text>\n", x + 38, y, curves[i].name);
     }
 }
 
