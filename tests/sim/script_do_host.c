@@ -6,6 +6,11 @@
 #include "base/bytes.h"
 #include "script_do.h"
 
+static void check(struct sim_run *r, int result)
+{
+    if (result < 0 && r->failure == 0) r->failure = result;
+}
+
 /* --- network and host ------------------------------------------------------------------------- */
 
 static uint32_t ms_of(const sim_step_t *step)
@@ -110,6 +115,12 @@ static void do_process(struct sim_run *r, const sim_step_t *step)
             globe_crash(g, 0);
         else
             globe_restart(g, 0);
+        return;
+    case SIM_DO_LOGOUT:
+        globe_restart(g, 0);
+        check(r, globe_stored(g, NULL));
+        memset(r->stored_box, 0, sizeof r->stored_box);
+        r->stored.count = 0;
         return;
     case SIM_DO_CRASH_IN_HANDLER:
         globe_crash_in_handler(g, (uint32_t)step->number, 0);

@@ -279,7 +279,8 @@ static int put_message(sim_pack_t *p, const sim_raw_t *raw, bool is_difference)
     gap_tl_object_t m = message_of(&p->names, raw, id, is_edit, &w);
     int r = see_all(p, raw);
     if (r != 0) return r;
-    if (is_difference && !is_edit) return sim_add_part(&p->messages, m.id, m.value);
+    bool is_plain = is_difference && (raw->flags & SIM_RAW_UPDATE) == 0;
+    if (is_plain && !is_edit) return sim_add_part(&p->messages, m.id, m.value);
     if (raw->chat == DC_CHANNEL) {
         gap_tl_update_new_channel_message_t u = {m, pts, count};
         return sim_add_part(
@@ -306,7 +307,8 @@ static int put_empty(sim_pack_t *p, const sim_raw_t *raw, bool is_difference)
         m.flags = GAP_TL_MESSAGE_EMPTY_F_PEER_ID;
         m.peer_id = peer_of(&p->names, raw->chat, raw->index, &peer);
     }
-    if (is_difference) return sim_add_part(&p->messages, GAP_TL_MESSAGE_EMPTY, &m);
+    if (is_difference && (raw->flags & SIM_RAW_UPDATE) == 0)
+        return sim_add_part(&p->messages, GAP_TL_MESSAGE_EMPTY, &m);
     gap_tl_update_new_channel_message_t u = {gap_tl_of(GAP_TL_MESSAGE_EMPTY, &m), pts, count};
     return sim_add_part(&p->updates,
                         raw->chat == DC_CHANNEL || raw->chat == DC_NOBODY
@@ -505,7 +507,8 @@ static int put_encrypted(sim_pack_t *p, const sim_raw_t *raw, bool is_difference
     m.date = (int32_t)p->names.date;
     m.bytes = gap_str("raw");
     m.file = gap_tl_of(GAP_TL_ENCRYPTED_FILE_EMPTY, &file);
-    if (is_difference) return sim_add_part(&p->encrypted, GAP_TL_ENCRYPTED_MESSAGE, &m);
+    if (is_difference && (raw->flags & SIM_RAW_UPDATE) == 0)
+        return sim_add_part(&p->encrypted, GAP_TL_ENCRYPTED_MESSAGE, &m);
     gap_tl_update_new_encrypted_message_t u = {gap_tl_of(GAP_TL_ENCRYPTED_MESSAGE, &m), raw->qts};
     return sim_add_part(&p->updates, GAP_TL_UPDATE_NEW_ENCRYPTED_MESSAGE, &u);
 }

@@ -55,7 +55,7 @@ static const struct {
     {"short", SIM_RAW_SHORT},     {"short-message", SIM_RAW_SHORT_MSG},
     {"result", SIM_RAW_RESULT},   {"invited", SIM_RAW_INVITED},
     {"service", SIM_RAW_SERVICE}, {"forbidden", SIM_RAW_FORBIDDEN},
-    {"out", SIM_RAW_OUT},
+    {"out", SIM_RAW_OUT},         {"update", SIM_RAW_UPDATE},
 };
 
 static int read_kind(struct reader *r, sim_raw_t *raw, size_t *row)
@@ -175,7 +175,7 @@ static int read_key(struct reader *r, sim_raw_t *raw)
     return sim_wrong(r,
                      "'%s' is no key of a raw update: pts, count, id, qts, seq, seq-start, text, "
                      "from, forward, mention, edited; flags: lonely, min, forbidden, short, "
-                     "short-message, result, invited, service, out",
+                     "short-message, result, invited, service, out, update",
                      name);
 }
 

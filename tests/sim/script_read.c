@@ -221,6 +221,7 @@ static const struct {
     {"track", SIM_DO_TRACK, do_channel},
     {"untrack", SIM_DO_UNTRACK, do_channel},
     {"backfill", SIM_DO_BACKFILL, do_backfill},
+    {"logout", SIM_DO_LOGOUT, do_nothing},
     {"missed", SIM_DO_MISSED, do_nothing},
     {"garbled", SIM_DO_GARBLED, do_nothing},
     {"await", SIM_DO_AWAIT, sim_read_topic},
@@ -476,6 +477,8 @@ static int other_line(struct reader *r, const char *start, const char *name)
 
 static int command(struct reader *r)
 {
+    /* Nothing happens by these: they may stand among settings. */
+    static const char *const early[] = {"answer", "network", "handler"};
     const char *start = r->at;
     char name[GAP_DC_SCRIPT_WORD];
     int result;
@@ -483,7 +486,7 @@ static int command(struct reader *r)
     memcpy(name, sim_word(r), sizeof name);
     bool is_time = strcmp(name, "at") == 0;
     if ((result = sim_read_setting(r, name)) != 1) return result;
-    if (r->first == 0 && strcmp(name, "answer") != 0) r->first = r->line;
+    if (r->first == 0 && sim_find(early, GAP_ARRAY_LEN(early), name) < 0) r->first = r->line;
     if ((result = own_line(r, name)) != 1) {
         if (result == FOR_DC) return copy_rest(r, start);
         if (result != 0 || !is_time || sim_at_end(r)) return result;

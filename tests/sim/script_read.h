@@ -44,8 +44,7 @@ typedef enum sim_do {
     SIM_DO_BACKFILL, /* a channel's messages `number` to `most` */
     SIM_DO_MISSED,
     SIM_DO_GARBLED, /* bytes came that can't be read */
-    SIM_DO_LOGOUT,
-    SIM_DO_LOGIN
+    SIM_DO_LOGOUT   /* what is stored is deleted, and the account begins anew */
 } sim_do_t;
 
 typedef enum sim_topic {
@@ -111,6 +110,7 @@ typedef enum sim_raw_kind {
 #define SIM_RAW_SERVICE   8192U /* a service message */
 #define SIM_RAW_OUT       16384U
 #define SIM_RAW_DATE      32768U
+#define SIM_RAW_UPDATE    65536U /* in an answer: among the other updates */
 
 /** An update given by its numbers, as an adversary would send it. */
 typedef struct sim_raw {

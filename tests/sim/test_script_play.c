@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILES_MAX 256
 
@@ -160,6 +161,41 @@ START_TEST(small_scripts)
 }
 END_TEST
 
+/* The same world, byte for byte; another order of loops is another one, and as good. */
+START_TEST(a_world_repeats)
+{
+    static char first[1 << 18];
+
+    for (_i = 0; strcmp(names[_i], "x03_chaos.sim") != 0; _i++) continue;
+    load(_i);
+    ck_assert_int_eq(play(text, false), 0);
+    (void)snprintf(first, sizeof first, "%s", shown);
+    ck_assert_int_eq(play(text, false), 0);
+    ck_assert_str_eq(first, shown);
+    ck_assert_ptr_nonnull(strstr(first, " again\n"));
+}
+END_TEST
+
+START_TEST(files_and_the_lack_of_them)
+{
+    char name[] = "/tmp/gapless-sim-XXXXXX";
+    int fd = mkstemp(name);
+    size_t len;
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)write(fd, "edit user:1\n", 12), 12);
+    (void)close(fd);
+    free(said);
+    FILE *err = open_memstream(&said, &len);
+    ck_assert_int_eq(sim_script_program(name, false, err, err), 2);
+    (void)unlink(name);
+    ck_assert_int_eq(sim_script_program(name, false, err, err), 2);
+    (void)fclose(err);
+    ck_assert_ptr_nonnull(strstr(said, ":1: there is no such chat or message"));
+    ck_assert_ptr_nonnull(strstr(said, "can't be read: No such file"));
+}
+END_TEST
+
 /* ---- what a world has not ---- */
 
 static const struct {
@@ -269,6 +305,8 @@ static Suite *make_suite(void)
     tcase_add_test(words, trace_of_a_loss);
     tcase_add_test(words, trace_as_objects);
     tcase_add_test(words, small_scripts);
+    tcase_add_test(words, a_world_repeats);
+    tcase_add_test(words, files_and_the_lack_of_them);
     tcase_add_loop_test(words, refuses, 0, (int)GAP_ARRAY_LEN(refusals));
     tcase_add_loop_test(words, says_what_was_not_met, 0, (int)GAP_ARRAY_LEN(disappointments));
     suite_add_tcase(suite, words);

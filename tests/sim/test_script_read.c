@@ -54,7 +54,7 @@ static const struct {
      "channel-slice 6\ntoo-long 100\nchannel-too-long 100\ntimeout 300\nmin 30%\nshort 50",
      0, NULL},
     {"message user:1\nchannels 3", 2, "it stands at the top, above line 1"},
-    {"answer getState error 500 X\nchannels 3", 0, NULL},
+    {"answer getState error 500 X\nnetwork loss 5%\nhandler fail\nchannels 3", 0, NULL},
     {"account 1", 1, "bot or user belongs here, not '1'"},
     {"gap-wait 0", 1, "1 ms at least"},
     {"continue maybe", 1, "on or off belongs here, not 'maybe'"},
@@ -165,7 +165,7 @@ static const struct {
     {"restart\ncrash\ncrash-in-handler\ncrash-in-handler 3\nfail-commits 2\nhandler fail\n"
      "handler 3 later 100\nhandler always channel:1 never\nhandler user:1 ok\nfinish\n"
      "open channel:1\nclose channel:1\ntrack channel:2 50\ntrack channel:3\nuntrack channel:2\n"
-     "backfill channel:1 5..90\nmissed\ngarbled",
+     "backfill channel:1 5..90\nbackfill common 1..3\nmissed\ngarbled\nlogout",
      0, NULL},
     {"handler well", 1, "'well' is no way to handle an update: ok, fail"},
     {"handler 0 fail", 1, "so many times"},
