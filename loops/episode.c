@@ -187,6 +187,7 @@ void gap_episode_stays(struct gap_feed *f)
     uint64_t now_us = e->rt->now_us;
     uint64_t first_us = f->wait_us > e->wait.rtt_us ? f->wait_us : e->wait.rtt_us;
 
+    if (first_us < GAP_WAIT_MIN_US) first_us = GAP_WAIT_MIN_US; /* a server that is no way off */
     if (f->fruitless == 1) f->barren_us = now_us;
     f->pause_us = f->fruitless == 1 ? first_us : f->pause_us * 2;
     if (f->pause_us > GAP_FRUITLESS_PAUSE_US) f->pause_us = GAP_FRUITLESS_PAUSE_US;

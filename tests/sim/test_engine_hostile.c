@@ -503,6 +503,35 @@ START_TEST(count_without_pts_of_an_unknown_peer)
 }
 END_TEST
 
+static void serve_at_once(struct world *world, struct world_call *c, bool due)
+{
+    if (due) return;
+    c->due_us = world->now_us;
+    c->answer.packet = c->channel == 0 ? pack_empty(1) : pack_channel_empty(c->pts);
+    truth.answers++;
+}
+
+/* What the server's answers don't fill is asked for again after a pause, also when they take no
+ * time at all and no hole has taught a wait. */
+START_TEST(hole_that_stays_without_a_round_trip)
+{
+    static const gap_engine_channel_t channel = {7, 0, 50, true};
+    static const gap_engine_state_t state = {10, 5, 1, PACK_DATE, &channel, 1};
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    memset(&truth, 0, sizeof truth);
+    c.state = &state;
+    world_init(&w, 1, &c);
+    w.serve = serve_at_once;
+    gap_engine_start(w.engine);
+    feed_channel(7, 53);
+    world_run(&w, 60000);
+    ck_assert_int_lt(truth.answers, 60);
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_hostile");
@@ -513,6 +542,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, hostile_once, 0, count);
     tcase_add_loop_test(t, hostile_four_times, 0, count);
     tcase_add_test(t, count_without_pts_in_a_handler);
+    tcase_add_test(t, hole_that_stays_without_a_round_trip);
     tcase_add_test(t, count_without_pts_of_an_unknown_peer);
     suite_add_tcase(s, t);
     return s;
