@@ -287,6 +287,18 @@ void gap_engine_missed(gap_engine_t *e)
     if (!e->closing) gap_updater_hurry(&e->updater);
 }
 
+void gap_engine_taint(gap_engine_t *e)
+{
+    e->taint = true; /* from the next tick on: it knows the time */
+}
+
+void gap_engine_reconnected(gap_engine_t *e, bool same_dc)
+{
+    if (e->closing) return;
+    gap_wait_reconnected(&e->wait, same_dc);
+    gap_engine_taint(e);
+}
+
 void gap_engine_undecodable(gap_engine_t *e)
 {
     uint64_t now_us = gap_rt_now_us(e->rt);

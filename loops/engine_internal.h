@@ -13,6 +13,7 @@
  *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
  *   backfill.c      messages of a range that a difference skipped, by order of the program
+ *   tail_sweep.c    looks for channels that went silent in a loss
  *   meanwhile.c     what a sequence does while its question is on its way
  *   engine_watch.c  the tap, the counters, the events of lost ranges
  *
@@ -65,6 +66,8 @@
  * and is given a moment more in which what was on its way can arrive. */
 #define GAP_WAIT_STALL_US UINT64_C(100000)
 #define GAP_WAIT_REST_US  UINT64_C(20000)
+/** An answer that takes this much longer than usual says that the connection stood still. */
+#define GAP_WAIT_SOCKET_US UINT64_C(200000)
 _Static_assert(GAP_ENGINE_GAP_WAIT_LAMBDA_US == GAP_WAIT_LAMBDA_US, "as the public header says");
 _Static_assert(GAP_ENGINE_GAP_WAIT_US == GAP_WAIT_MAX_US, "as the public header says");
 /** Retry of what failed for lack of memory. */
@@ -178,8 +181,10 @@ struct gap_feed {
     gap_held_t held;
     uint64_t opened_us;          /* when the episode began */
     uint32_t wait_us;            /* and how long it waits */
+    uint64_t due_us;             /* when its timer is due */
     int32_t opened_from;         /* position before the hole */
     int32_t held_to;             /* where the last of what is held ends */
+    int32_t asked_to;            /* where its hole ended then */
     int32_t asked_at;            /* position when the question went out */
     int32_t frozen_at;           /* position when it was frozen */
     uint64_t frozen_us;          /* and when that was */
@@ -273,6 +278,14 @@ struct gap_open {
     uint64_t poll_us; /* when it is asked again; UINT64_MAX: once it has been asked */
 };
 
+/** Losses that a difference has shown. */
+struct gap_tail {
+    int64_t lost; /* which sequence's was last; 0: none */
+    uint64_t lost_us;
+    uint64_t swept_us;
+    bool swept;
+};
+
 struct gap_engine {
     gap_engine_config_t config;
     const gap_alloc_t *alloc;
@@ -308,6 +321,9 @@ struct gap_engine {
     gap_window_t window;
     int32_t date;
     gap_wait_t wait; /* how long holes wait */
+    struct gap_tail tail;
+    bool taint;        /* taint_us is to be now */
+    uint64_t taint_us; /* holes that opened before teach nothing */
 
     gap_map_t channels;
     struct gap_track *last_track;
@@ -373,6 +389,9 @@ void gap_engine_rest(gap_engine_t *e, struct gap_track *track);
 /** Can the channel be asked? @p out may be NULL. */
 bool gap_engine_hash(const gap_engine_t *e, int64_t channel_id, int64_t *out);
 void gap_engine_sweep_later(gap_engine_t *e);
+/** Something else than the way of an update took time (host, connection, FLOOD_WAIT): holes that
+ * are open teach nothing, and are given a moment more. */
+void gap_engine_taint(gap_engine_t *e);
 /** The account's timer is needed earlier. */
 void gap_engine_house(gap_engine_t *e);
 /** @return NULL if not known (or out of memory, if @p make). */
@@ -506,6 +525,10 @@ void gap_episode_over(gap_rt_t *rt, gap_timer_t *timer);
 void gap_episode_stays(struct gap_feed *f);
 /** Its wait was interrupted: it goes on. */
 void gap_episode_on(struct gap_feed *f);
+
+/* tail_sweep.c */
+/** A difference has shown that so many events of it were lost. */
+void gap_tail_lost(struct gap_feed *f, int64_t events);
 
 /* meanwhile.c */
 /** A difference is wanted: freeze, unless it may go on until the answer. */

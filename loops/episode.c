@@ -53,6 +53,14 @@ static bool is_pressing(const struct gap_feed *f)
     return f->held.count > 0 && gap_room_is_pressing(span, gap_track_limit(f->engine, f->track));
 }
 
+static bool start(struct gap_feed *f, uint64_t due_us)
+{
+    uint64_t now_us = f->engine->rt->now_us;
+
+    f->due_us = due_us < now_us ? now_us : due_us;
+    return gap_timer_start(f->engine->rt, &f->wait, due_us) == 0;
+}
+
 /* @return false: no memory for a timer. */
 static bool arm(struct gap_feed *f)
 {
@@ -61,7 +69,7 @@ static bool arm(struct gap_feed *f)
     f->wait_us = wait_of(f);
     if (f->wait_us > open_us && is_pressing(f)) f->wait_us = (uint32_t)open_us;
     gap_tap_at(f->engine, f->track, GAP_DECISION_WAIT, -1, f->wait_us);
-    return gap_timer_start(f->engine->rt, &f->wait, f->opened_us + f->wait_us) == 0;
+    return start(f, f->opened_us + f->wait_us);
 }
 
 /* One more is held: those that wait pay for the wait. */
@@ -82,6 +90,16 @@ void gap_episode_hurry(struct gap_feed *f)
     (void)arm(f); /* out of memory: it waits as before */
 }
 
+/* Was it open when something else than the way of an update took time? */
+static bool is_tainted(const struct gap_feed *f)
+{
+    gap_engine_t *e = f->engine;
+
+    if (e->taint) e->taint_us = e->rt->now_us + 1;
+    e->taint = false;
+    return f->opened_us < e->taint_us;
+}
+
 /* What an episode teaches about the next ones. */
 void gap_episode_sample(struct gap_feed *f, bool fetched)
 {
@@ -89,6 +107,7 @@ void gap_episode_sample(struct gap_feed *f, bool fetched)
 
     if (f->sampled) return;
     f->sampled = true;
+    if (is_tainted(f)) return;
     if (fetched) {
         gap_wait_answered(&f->engine->wait, open_us);
     } else {
@@ -130,11 +149,13 @@ void gap_episode_close(struct gap_feed *f, bool fetched, bool resynced)
 void gap_episode_over(gap_rt_t *rt, gap_timer_t *timer)
 {
     struct gap_feed *f = GAP_CONTAINER_OF(timer, struct gap_feed, wait);
+    gap_engine_t *e = f->engine;
 
-    if (gap_episode_is_learned(&f->engine->config) && !f->sampled &&
-        rt->now_us - f->opened_us > f->wait_us + GAP_WAIT_STALL_US) {
-        f->sampled = true;
-        if (gap_timer_start(rt, &f->wait, rt->now_us + GAP_WAIT_REST_US) == 0) return;
+    if (gap_episode_is_learned(&e->config)) {
+        if (rt->now_us > f->due_us + GAP_WAIT_STALL_US) gap_engine_taint(e);
+        bool tainted = is_tainted(f);
+        uint64_t rest_us = e->taint_us + GAP_WAIT_REST_US;
+        if (tainted && rt->now_us < rest_us && start(f, rest_us)) return;
     }
     f->expired = true;
     gap_tap(f->engine, f->track, GAP_DECISION_WAIT_OVER);
@@ -202,7 +223,7 @@ void gap_episode_stays(struct gap_feed *f)
     }
     f->asked = false;
     f->expired = false;
-    if (gap_timer_start(e->rt, &f->wait, now_us + f->pause_us) < 0) gap_engine_sweep_later(e);
+    if (!start(f, now_us + f->pause_us)) gap_engine_sweep_later(e);
 }
 
 /* The wait of an open episode was interrupted. */

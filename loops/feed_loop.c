@@ -613,6 +613,7 @@ void gap_feed_thaw(struct gap_feed *f, bool resynced)
     if (!f->hopeless && (resynced || position != f->frozen_at)) {
         f->fruitless = 0;
         gap_episode_close(f, true, resynced);
+        if (asked_hole && !resynced) gap_tail_lost(f, (int64_t)f->asked_to - f->frozen_at);
     } else if (f->hopeless || (asked_hole && position == f->asked_at)) {
         if (f->fruitless < UINT8_MAX) f->fruitless++;
     } else {

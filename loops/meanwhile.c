@@ -57,6 +57,8 @@ void gap_feed_asked(struct gap_feed *f)
         gap_feed_freeze(f);
     }
     if (!f->updater->under_way) f->asked_at = f->track->core.position;
+    const struct gap_node *first = gap_held_first(&f->held);
+    f->asked_to = first == NULL ? f->until : first->update.pts - first->update.pts_count;
     f->asked_hole = f->held.count > 0 || f->until > f->track->core.position;
     f->asked_keep = f->keep;
     f->expired = false;

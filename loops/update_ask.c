@@ -239,6 +239,7 @@ static void flooded(struct gap_updater *u, const struct gap_refusal *r)
     uint64_t pause_us = (uint64_t)r->seconds * 1000000;
 
     gap_wait_flooded(&u->engine->wait, u->engine->rt->now_us);
+    gap_engine_taint(u->engine);
     u->pause_us = gap_backoff_us(u->pause_us, GAP_ENGINE_RETRY_MIN_US, GAP_ENGINE_RETRY_MAX_US);
     if (pause_us < u->pause_us) pause_us = u->pause_us;
     gap_turns_flooded(u, pause_us);
@@ -558,6 +559,12 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
     deliver(u, a);
 }
 
+static void took(gap_engine_t *e, uint64_t us)
+{
+    if (e->wait.rtt_known && us > e->wait.rtt_us + GAP_WAIT_SOCKET_US) gap_engine_taint(e);
+    gap_wait_rtt(&e->wait, us);
+}
+
 void gap_updater_answered(struct gap_updater *u)
 {
     struct gap_updater_answer a = u->answer;
@@ -569,7 +576,7 @@ void gap_updater_answered(struct gap_updater *u)
         gap_tap_failure(u, a.status == GAP_E_RPC ? GAP_DECISION_REFUSED : GAP_DECISION_NO_ANSWER,
                         a.status, a.status == GAP_E_RPC ? a.refusal.code : 0);
     /* Only now: an engine on its own knows the time in ticks. */
-    if (a.status == 0) gap_wait_rtt(&e->wait, gap_rt_now_us(e->rt) - u->asked_us);
+    if (a.status == 0) took(e, gap_rt_now_us(e->rt) - u->asked_us);
     if (a.status == 0) {
         gap_updater_for_each_feed(u, gap_feed_answered);
         u->under_way = true;

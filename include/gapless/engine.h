@@ -403,6 +403,15 @@ GAP_API GAP_NODISCARD int gap_engine_result(gap_engine_t *engine, gap_bytes_t qu
  */
 GAP_API void gap_engine_missed(gap_engine_t *engine);
 /**
+ * A connection was made anew, and updates come by it from now on. Most of what was learned about
+ * how long late updates take is forgotten, and gaps that are open now teach nothing and wait a
+ * moment longer. That updates may have been missed is for gap_engine_missed to say.
+ * @param engine   Borrowed.
+ * @param same_dc  To the data centre of the one before; false: all that was learned is forgotten.
+ * The thread. Calls nobody back.
+ */
+GAP_API void gap_engine_reconnected(gap_engine_t *engine, bool same_dc);
+/**
  * A message from the server could not be read (of an unknown constructor, or it does not inflate):
  * as gap_engine_missed, at most once in GAP_ENGINE_UNDECODABLE_US.
  * @param engine  Borrowed.

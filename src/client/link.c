@@ -40,6 +40,11 @@ static void tell_down(gap_client_t *c, const struct gap_link_down *down)
     }
 }
 
+static bool engine_open(const gap_client_t *c)
+{
+    return c->engine != NULL && !c->stopped;
+}
+
 static void on_state(void *arg, enum gap_link_state state, const struct gap_link_down *down)
 {
     gap_client_t *c = arg;
@@ -51,6 +56,7 @@ static void on_state(void *arg, enum gap_link_state state, const struct gap_link
         c->was_ready = true;
         client_emit(c, (gap_event_t){.kind = GAP_CLIENT_CONNECTED}, "connected to %s",
                     client_dc_name(c, c->session.main_dc, name));
+        if (!first && engine_open(c)) gap_engine_reconnected(c->engine, true);
         if (first && !c->link_closing) client_connected(c);
     } else if (state == GAP_LINK_DOWN && down != NULL) {
         client_keep_salt(c);
@@ -70,11 +76,6 @@ static void on_auth_key(void *arg, const uint8_t *auth_key, uint64_t server_salt
     d->has_key = true;
     d->authorised = false;
     client_keep_session(c);
-}
-
-static bool engine_open(const gap_client_t *c)
-{
-    return c->engine != NULL && !c->stopped;
 }
 
 static void on_updates(void *arg, gap_bytes_t object, gap_packet_t *packet)

@@ -198,7 +198,10 @@ void client_links_home(gap_client_t *c)
     if (c->links.moved) {
         c->links.moved = false;
         c->links.moving_to = 0;
-        if (c->engine != NULL && !c->stopped) gap_engine_missed(c->engine);
+        if (c->engine != NULL && !c->stopped) {
+            gap_engine_reconnected(c->engine, false);
+            gap_engine_missed(c->engine);
+        }
         client_links_ask_config(c);
         client_links_send_all(c, &c->links.moving);
     }

@@ -87,6 +87,7 @@ static void play(uint64_t seed, uint64_t steps, uint64_t batch, uint64_t *turns,
     gap_engine_config_t c;
 
     memset(&c, 0, sizeof c);
+    c.gap_continue = seed % 2 == 0;
     world_init(&w, seed, &c);
     w.handled = mixed_handler;
     w.close_at = batch;
@@ -132,6 +133,7 @@ START_TEST(close_inside_a_handler)
     for (uint64_t n = 0; n < 12; n++) {
         gap_engine_config_t c;
         memset(&c, 0, sizeof c);
+        c.gap_continue = _i % 2 == 1;
         world_init(&w, (uint64_t)_i + 1, &c);
         w.handled = closing_handler;
         close_after = n;
@@ -177,6 +179,7 @@ static long fail_once(long nth, bool go_on)
     gap_engine_config_t c;
 
     memset(&c, 0, sizeof c);
+    c.gap_continue = nth % 2 == 1;
     memset(seen, 0, sizeof seen);
     world_begin(&w, 0);
     w.fault.fail_at = nth;
@@ -197,6 +200,8 @@ static long fail_once(long nth, bool go_on)
         pack_query(&w.p, pts);
         world_send(&w, (uint64_t)pts, pack_updates(&w.p, pts - 9));
     }
+    world_run(&w, 12);
+    gap_engine_missed(w.engine); /* some come while a question is on its way */
     world_run(&w, 100);
     w.fault.fail_at = 0; /* there is memory again */
     world_run(&w, 20000);
