@@ -396,6 +396,9 @@ static void do_answer(struct sim_run *r, const sim_step_t *step)
     check(r, result);
     if (result != 0) return;
     globe_untrusted(r->globe, rule.channel);
+    /* The account's difference names the channels that changed, or keeps silent about them. */
+    for (uint32_t i = 0; rule.channel == 0 && i < r->script.set.server.channels; i++)
+        globe_untrusted(r->globe, DC_CHANNEL_ID_FIRST + (int64_t)i);
     for (uint32_t i = 0; i < with->raw_count; i++) distrust(r, &r->script.raws[with->raw + i]);
     rule.answer = GLOBE_GIVEN;
     check_rule(r, step, globe_rule_given(r->globe, &rule, gap_buf_view(&r->bytes)));

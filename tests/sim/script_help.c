@@ -272,9 +272,9 @@ static const char judged[] =
     "difference of an updater at a time; what is stored never ahead of handlers, repetitions only\n"
     "after a restart and marked; no busy loop, bounded memory, all of it given back; in the end "
     "all\n"
-    "is quiet. A box that raw updates or answers by hand have touched is held to what can be "
-    "asked\n"
-    "of an engine that is lied to: no crash, order, quiet, bounded memory, nothing stored ahead.\n"
+    "is quiet. A box that raw updates or answers by hand have touched (an answer by hand to\n"
+    "getDifference touches all) is held to what can be asked of an engine that is lied to: no\n"
+    "crash, pushes in the order of pts and each pts once, quiet, bounded memory.\n"
     "\n";
 
 static const char examples[] =
