@@ -233,7 +233,8 @@ struct gap_updater {
     uint8_t state;
     uint8_t turn;      /* gap_turn_class: of `turns`, if listed there */
     bool named;        /* the server said that there is more */
-    bool spread;       /* its question of the start was put off a little */
+    bool spread;       /* its question of the start has been put off, or not */
+    bool put_off;      /* it is now */
     bool stale;        /* untracked: what it asks or delivers is of no use */
     bool flooded;      /* FLOOD_WAIT is why it waits */
     bool want;         /* an order came since the last question */

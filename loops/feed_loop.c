@@ -55,7 +55,8 @@ static bool hold(struct gap_feed *f, struct gap_node *n)
     if (f->held.count == 1 || position > f->held_to) f->held_to = position;
     f->track->queued++;
     f->engine->count.held++;
-    if (f->held.count == 1 && f->updater->listed) gap_turn_better(f->updater);
+    if (f->held.count == 1 && (f->updater->listed || f->updater->put_off))
+        gap_turn_better(f->updater);
     gap_episode_hurry(f);
     return true;
 }

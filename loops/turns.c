@@ -40,6 +40,11 @@ void gap_turn_leave(struct gap_updater *u)
 
 void gap_turn_better(struct gap_updater *u)
 {
+    if (u->put_off && class_of(u) <= GAP_TURN_HOT) {
+        u->put_off = false;
+        gap_timer_stop(u->engine->rt, &u->retry);
+        gap_loop_signal(u->engine->rt, &u->loop);
+    }
     if (u->state != UPDATER_QUEUED || !u->listed || (unsigned)class_of(u) >= u->turn) return;
     gap_turn_leave(u);
     line_up(u);

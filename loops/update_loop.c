@@ -222,6 +222,7 @@ static bool put_off(struct gap_updater *u)
     uint64_t due_us = e->rt->now_us + gap_prng_below(&e->random, span_us);
     if (gap_timer_start(e->rt, &u->retry, due_us) < 0) return false;
     u->state = UPDATER_BACKOFF;
+    u->put_off = true;
     return true;
 }
 
@@ -257,6 +258,7 @@ static void begin(struct gap_updater *u)
     gap_engine_t *e = u->engine;
 
     gap_updater_unlist(u);
+    u->put_off = false;
     if (u->stale) {
         gap_open_unfollowed(u);
         return;

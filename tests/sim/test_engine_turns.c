@@ -360,6 +360,27 @@ START_TEST(s70_the_start_is_spread)
 }
 END_TEST
 
+/* S70: a channel whose update waits, or that is opened, is put off no longer. */
+START_TEST(s70_put_off_until_somebody_waits)
+{
+    gap_engine_config_t c = {0};
+
+    c.limits.start_spread_us = 100000000;
+    c.limits.jitter_permille = 200;
+    c.jitter_seed = (uint64_t)_i;
+    begin_stored(_i, &c, 3, true);
+    gap_engine_start(w.engine);
+    world_run(&w, 1);
+    world_expect(&w, "[   0] difference from 10\n");
+    feed_channel(1, 51);
+    world_run(&w, 2);
+    ck_assert_int_eq(gap_engine_open_channel(w.engine, 2), 0);
+    world_run(&w, 3);
+    world_expect(&w, "[   1] channel 1 difference from 50\n[   2] channel 2 difference from 50\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* S70: GAP_ENGINE_NO_JITTER: at once, as far as there are places. */
 START_TEST(s70_no_spread)
 {
@@ -393,6 +414,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, m12_too_long_live, 0, SEEDS);
     tcase_add_loop_test(t, s70_ten_thousand_stored_channels, 0, 4);
     tcase_add_loop_test(t, s70_the_start_is_spread, 0, SEEDS);
+    tcase_add_loop_test(t, s70_put_off_until_somebody_waits, 0, SEEDS);
     tcase_add_loop_test(t, s70_no_spread, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
