@@ -143,9 +143,10 @@ static bool is_idle(const struct gap_active *a)
 {
     const struct gap_updater *u = &a->updater;
 
-    return a->feed.track->core.mode == GAP_MODE_LIVE && a->feed.held.count == 0 && !a->feed.open &&
-           a->feed.loop.state == GAP_LOOP_PAUSED && u->state == UPDATER_IDLE &&
-           u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew && !u->stale && !u->answer.have;
+    return a->feed.track->core.mode == GAP_MODE_LIVE && a->feed.track->behind == 0 &&
+           a->feed.held.count == 0 && !a->feed.open && a->feed.loop.state == GAP_LOOP_PAUSED &&
+           u->state == UPDATER_IDLE && u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew &&
+           !u->stale && !u->answer.have;
 }
 
 bool gap_engine_is_resting(const struct gap_track *track)

@@ -63,8 +63,8 @@ static uint32_t waiting(const gap_engine_t *e)
     return e->arrival_count + (uint32_t)e->count.held;
 }
 
-/* @param events  In what has come: they are dropped if there is no room. */
-static bool make_room(struct intake *in, struct gap_track *track, int32_t events)
+/* @param events  In what has come, up to @p pts: they are dropped if there is no room. */
+static bool make_room(struct intake *in, struct gap_track *track, int32_t pts, int32_t events)
 {
     gap_engine_t *e = in->e;
     const gap_engine_limits_t *l = &e->config.limits;
@@ -84,19 +84,23 @@ static bool make_room(struct intake *in, struct gap_track *track, int32_t events
     bool first = track->behind == 0;
     gap_track_behind(track, (uint32_t)events);
     if (first) gap_mark(e, track);
-    if (first && track->feed != NULL) gap_loop_signal(e->rt, &track->feed->loop);
+    struct gap_feed *f = gap_engine_activate(e, track); /* it is needed soon */
+    if (f != NULL) {
+        if (pts > f->dropped_to) f->dropped_to = pts;
+        if (first) gap_loop_signal(e->rt, &f->loop);
+    }
     gap_watch_count(e, track, GAP_WATCH_BEHIND);
     gap_tap(e, track, GAP_DECISION_BEHIND);
     if (in->result == 0) in->result = GAP_BEHIND;
     return false;
 }
 
-static inline bool has_room(struct intake *in, struct gap_track *track, int32_t events)
+static inline bool has_room(struct intake *in, struct gap_track *track, int32_t pts, int32_t events)
 {
     if (track->behind == 0 && track->queued < in->e->config.limits.inbox &&
         in->e->arrival_count < GAP_ARRIVALS_MAX)
         return true;
-    return make_room(in, track, events);
+    return make_room(in, track, pts, events);
 }
 
 static struct gap_node *order(gap_engine_t *e, enum gap_node_kind kind, struct gap_track *track,
@@ -152,7 +156,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
         e->count.untracked++;
         return;
     }
-    if (!has_room(in, track, item->pts_count)) {
+    if (!has_room(in, track, item->pts, item->pts_count)) {
         /* No difference brings a read mark back. */
         if ((item->flags & GAP_ITEM_NO_COUNT) != 0) shed(e, item->flags);
         return;
@@ -302,7 +306,7 @@ static void add_container(struct intake *in)
     const struct gap_updates *u = &in->updates;
     struct gap_node *n = NULL;
 
-    if (has_room(in, track, 1)) {
+    if (has_room(in, track, u->seq, 1)) {
         n = order(e, NODE_CONTAINER, track, u->seq, u->seq - u->seq_start + 1);
         if (n == NULL) starved(in, track);
     }

@@ -281,7 +281,9 @@ static void look_behind(gap_engine_t *e, struct gap_track *track)
     if (f == NULL) return;
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_BEHIND, track);
     ev.from = track->core.position;
-    int64_t to = (int64_t)(held > 0 ? f->held_to : ev.from) + behind;
+    int64_t to = (int64_t)ev.from + behind;
+    if (held > 0 && f->held_to > to) to = f->held_to;
+    if (f->dropped_to > to) to = f->dropped_to;
     if (behind < UINT16_MAX && to <= INT32_MAX) ev.to = (int32_t)to;
     if (gap_room_is_late(behind, gap_track_limit(e, track))) ev.reason = GAP_REASON_TOO_LONG;
     gap_updater_want(f->updater, 0);

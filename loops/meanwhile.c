@@ -51,6 +51,7 @@ void gap_feed_asked(struct gap_feed *f)
 {
     forget(f);
     f->track->behind = 0;
+    f->dropped_to = 0;
     if (may_go_on(f)) {
         f->track->goes_on = true;
     } else {

@@ -139,6 +139,27 @@ START_TEST(s73_bots_channel_is_behind)
 }
 END_TEST
 
+/* S73: more than half of what it is told is kept all the same: 55 to 64 are missing, what came
+ * after them is held. */
+START_TEST(s73_bots_channel_keeps_the_rest)
+{
+    gap_engine_config_t c = {0};
+
+    c.bot = true;
+    c.limits.difference_limit = 20;
+    begin_small(_i, &c);
+    ck_assert_uint_eq(push(51, 72), 10);
+    world_answer(&w, 20, channel_difference(7, 55, 72, true));
+    world_run(&w, 10000);
+    ck_assert_uint_eq(lines_with("apply 7:"), 22);
+    ck_assert_uint_eq(lines_with("channel 7 difference from 54"), 1);
+    ck_assert_int_eq(behind.from, 54);
+    ck_assert_int_eq(behind.to, 72);
+    ck_assert_int_eq(behind.reason, GAP_REASON_NONE);
+    world_fini(&w);
+}
+END_TEST
+
 /* Behind a hole: the range begins at it, and ends behind what was dropped. */
 START_TEST(s73_behind_a_hole)
 {
@@ -329,6 +350,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s73_users_channel_is_half_the_limit_behind, 0, SEEDS);
     tcase_add_loop_test(t, s73_users_channel_too_far_behind, 0, SEEDS);
     tcase_add_loop_test(t, s73_bots_channel_is_behind, 0, SEEDS);
+    tcase_add_loop_test(t, s73_bots_channel_keeps_the_rest, 0, SEEDS);
     tcase_add_loop_test(t, s73_behind_a_hole, 0, SEEDS);
     tcase_add_loop_test(t, s73_pressing_hole, 0, SEEDS);
     tcase_add_loop_test(t, read_mark_without_room, 0, SEEDS);
