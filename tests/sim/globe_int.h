@@ -291,6 +291,10 @@ struct globe {
     struct kept_state staged;
     struct kept_state kept;
 
+    /** Stands between the engine and globe_update: how tests show that the judge condemns. */
+    gap_update_cb handler;
+    void *handler_note;
+
     struct judge j;
     struct globe_counts count;
     uint64_t idle_turns; /* in a row, in which no time passed */
@@ -326,6 +330,8 @@ dc_view_t globe_view(const struct globe *g);
 uint64_t globe_tick_clock(struct globe *g);
 
 /* globe_life.c */
+/** The handler of every engine; @p data is the world. */
+int globe_update(gap_update_t *update, void *data);
 void globe_bury(struct globe *g);
 /** A process that ends takes its connection with it. */
 void globe_hang_up(struct globe *g);

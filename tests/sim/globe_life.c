@@ -73,7 +73,7 @@ static int go_on_later(struct globe *g, gap_update_t *update, uint32_t n, const 
     return GAP_LATER;
 }
 
-static int on_update(gap_update_t *update, void *data)
+int globe_update(gap_update_t *update, void *data)
 {
     struct globe *g = data;
     struct order o = {0, GLOBE_DONE, 0};
@@ -362,7 +362,7 @@ void globe_birth(struct globe *g)
     c.bot = g->o.bot;
     c.jitter_seed = g->o.seed;
     c.invoke = globe_invoke;
-    c.handler = on_update;
+    c.handler = g->handler != NULL ? g->handler : globe_update;
     c.event = on_event;
     if (g->o.decisions && g->o.line != NULL) {
         c.tap = say_decision;

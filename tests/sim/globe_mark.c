@@ -270,7 +270,7 @@ static void given_up(struct globe *g, int box, int32_t from, int32_t to)
     }
     if (!b->known) begin_at(b, to, true);
     b->told_era = b->era;
-    b->live = 0;
+    b->live = b->stored = 0;
 }
 
 static void channel_lost(struct globe *g, int box)
@@ -367,7 +367,7 @@ static void store_box(struct globe *g, int box, int32_t pts)
     struct judged_box *b = &g->j.boxes[box];
     char text[96];
 
-    b->stored = pts;
+    if (pts > b->stored) b->stored = pts;
     if (b->staged_era != b->era || !b->known) return;
     for (; b->checked < b->count; b->checked++) {
         const struct seen *s = &g->j.seen[b->ns[b->checked]];
