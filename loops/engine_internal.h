@@ -506,6 +506,9 @@ void gap_feed_flush(struct gap_feed *f, int32_t from);
 /** The same where the newest messages, of these ids, are about to be delivered: what comes along
  * with them is dropped. The position may not be known yet: it is @p from still. Calls handlers. */
 void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_t highest);
+/** The count is about to begin anew: drop what is held and was applied, so that it is not taken for
+ * the new count's. Calls handlers. */
+void gap_feed_purge(struct gap_feed *f);
 /** Drop everything held. */
 void gap_feed_drop(struct gap_feed *f);
 /** Wait for nothing any more. */

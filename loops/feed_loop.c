@@ -466,6 +466,23 @@ static void run_replay(struct gap_feed *f)
     if (f->track->core.mode == GAP_MODE_REPLAYING && !f->engine->closing) replay_end(f);
 }
 
+void gap_feed_purge(struct gap_feed *f)
+{
+    gap_engine_t *e = f->engine;
+    struct gap_node *n;
+
+    while (!e->closing && (n = gap_held_first(&f->held)) != NULL &&
+           n->update.pts <= f->track->core.position) {
+        (void)take_held(f);
+        if ((n->update.flags & GAP_ITEM_NO_COUNT) != 0) {
+            deliver(n);
+        } else {
+            gap_tap_node(n, GAP_DECISION_COVERED, f->track->core.position);
+            drop_duplicate(n);
+        }
+    }
+}
+
 void gap_feed_flush(struct gap_feed *f, int32_t from)
 {
     gap_engine_t *e = f->engine;

@@ -92,8 +92,9 @@ static void take(gap_engine_t *e, struct gap_node *n)
         return;
     case NODE_PTS_CHANGED:
         gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_PTS_CHANGED);
-        gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
         gap_node_free(n);
+        gap_feed_purge(&e->feeds[GAP_SEQUENCE_COMMON]);
+        if (!e->closing) gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
         return;
     case NODE_FETCH:
         gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_UNKNOWN_PEER);

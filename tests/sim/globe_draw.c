@@ -431,8 +431,11 @@ static void reset(struct story *s)
     if (!chance(&s->r, 0.2)) return;
     if (!common) return; /* a channel's drop is noticed by its size alone */
     /* What was pushed before has arrived: nobody can tell the old count from the new. */
-    globe_run(s->g, globe_now_ms(s->g) + 4000);
+    globe_container(s->g, false, NULL);
     (void)globe_release(s->g, NULL);
+    for (int i = 0; i < 10 && globe_pushes(s->g) > 0; i++)
+        globe_run(s->g, globe_now_ms(s->g) + 1000);
+    if (globe_pushes(s->g) > 0) return;
     if (globe_reset(s->g, 0, 1 + (int32_t)below(&s->r, 3)) == 0)
         globe_push_reset(s->g, &(struct globe_push){GLOBE_SENT, 0, NULL});
 }

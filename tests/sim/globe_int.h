@@ -363,6 +363,8 @@ void globe_push_events(struct globe *g, const uint32_t *ns, uint32_t count,
                        const struct globe_push *push);
 /** Let a push meet its fate. Taken. */
 void globe_send(struct globe *g, struct thing *t, const char *what, const struct globe_push *push);
+/** Pushes that are under way, and results of own calls. */
+size_t globe_pushes(const struct globe *g);
 /** What is under way is gone with its connection, or waits for the next. */
 void globe_strand(struct globe *g);
 void globe_forget_all(struct globe *g);

@@ -388,6 +388,22 @@ static void strand(struct globe *g, struct thing *t)
         globe_thing_free(t);
 }
 
+static bool is_push(const struct thing *t)
+{
+    return t->kind == THING_PUSH || t->kind == THING_RESULT || t->kind == THING_OWN;
+}
+
+size_t globe_pushes(const struct globe *g)
+{
+    const struct thing *t;
+    size_t count = 0;
+
+    for (size_t i = 0; i < g->way.count; i++) count += is_push(globe_thing_of(g->way.nodes[i]));
+    STAILQ_FOREACH (t, &g->socket, next) count += is_push(t);
+    STAILQ_FOREACH (t, &g->backlog, next) count += is_push(t);
+    return count;
+}
+
 void globe_strand(struct globe *g)
 {
     struct thing *t;

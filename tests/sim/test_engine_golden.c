@@ -575,6 +575,29 @@ START_TEST(fresh_account)
 }
 END_TEST
 
+/* S72: what a slice has brought already does not belong to the new count. */
+START_TEST(pts_changed_behind_a_slice)
+{
+    begin(_i);
+    feed_message(12);
+    pack_new(&w.p, 11);
+    pack_new(&w.p, 12);
+    world_answer(&w, 0, pack_slice(&w.p, 12, 5, 1));
+    world_error(&w, 0, 500, "HISTORY_GET_FAILED");
+    world_run(&w, 600);
+    pack_pts_changed(&w.p);
+    (void)world_feed(&w, pack_updates(&w.p, 0));
+    world_answer(&w, 0, pack_state(3, 5, 1));
+    world_answer(&w, 0, pack_empty(1));
+    world_run(&w, 60000);
+    world_expect(&w, "[ 500] difference from 10\n[ 500] apply 11\n[ 500] apply 12\n"
+                     "[ 500] difference from 12\n[ 500] common failed, again in 1000 ms\n"
+                     "[1500] state\n[1500] common resynchronised 12..3: reset\n"
+                     "[1500] difference from 3\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_golden");
@@ -612,6 +635,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, watchdog, 0, SEEDS);
     tcase_add_loop_test(t, host_stall, 0, SEEDS);
     tcase_add_loop_test(t, fresh_account, 0, SEEDS);
+    tcase_add_loop_test(t, pts_changed_behind_a_slice, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }
