@@ -242,6 +242,8 @@ struct gap_updater {
     bool listed;       /* in `turns` or `hashless` */
     bool anew;         /* ask where the server stands (getState, getFullChannel), not what is new */
     bool owed;         /* the question in flight was not for holes alone */
+    bool parts;        /* a slice has been delivered, and the rest has not come: its messages are as
+                          they are now, so that no update of before may be applied after it */
     bool under_way;    /* answers came since the first question of this order */
     bool asked_anew;   /* that was the question in flight */
     uint8_t anew_why;  /* gap_engine_reason_t; NONE: at the start */

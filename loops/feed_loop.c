@@ -655,8 +655,8 @@ void gap_feed_release(struct gap_feed *f, bool always)
         gap_feed_settled(f);
         return;
     }
-    bool stays = f->keep || f->updater->anew || f->updater->probe || track->restored ||
-                 (track->core.position == 0 && track->channel_id != 0) ||
+    bool stays = f->keep || f->updater->anew || f->updater->probe || f->updater->parts ||
+                 track->restored || (track->core.position == 0 && track->channel_id != 0) ||
                  (gap_updater_is_common(f->updater) && !f->engine->fetched_once);
     if (stays && !always) return;
     gap_feed_settled(f);

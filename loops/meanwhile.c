@@ -28,7 +28,8 @@ static bool may_go_on(const struct gap_feed *f)
     const gap_engine_t *e = f->engine;
     const struct gap_updater *u = f->updater;
 
-    if (!e->config.gap_continue || f->keep || u->anew || u->probe || u->under_way) return false;
+    if (!e->config.gap_continue || f->keep || u->anew || u->probe || u->under_way || u->parts)
+        return false;
     if (gap_updater_is_common(u) && !e->fetched_once) return false;
     return f->track->core.position > 0 && !f->track->restored;
 }

@@ -323,7 +323,7 @@ void gap_updater_finish(struct gap_updater *u)
     memset(&u->shrink, 0, sizeof u->shrink);
     u->refused = 0;
     u->probe = u->stale = false;
-    u->under_way = false;
+    u->under_way = u->parts = false;
     if (e->config.gap_continue) {
         gap_updater_for_each_feed(u, thaw_unless_kept);
         u->resynced = false;
@@ -368,6 +368,7 @@ static void slice_done(struct gap_updater *u)
     bool more = gap_updater_take_state(u);
     if (e->closing) return;
     if (more) u->want = true;
+    u->parts = more;
     if (more && u->useless > 1) {
         gap_updater_fail(u, 0, 0, GAP_REASON_NO_PROGRESS, 0);
     } else if (more) {

@@ -436,8 +436,13 @@ static void reset(struct story *s)
     for (int i = 0; i < 10 && globe_pushes(s->g) > 0; i++)
         globe_run(s->g, globe_now_ms(s->g) + 1000);
     if (globe_pushes(s->g) > 0) return;
-    if (globe_reset(s->g, 0, 1 + (int32_t)below(&s->r, 3)) == 0)
-        globe_push_reset(s->g, &(struct globe_push){GLOBE_SENT, 0, NULL});
+    if (globe_reset(s->g, 0, 1 + (int32_t)below(&s->r, 3)) < 0) return;
+    globe_push_reset(s->g, &(struct globe_push){GLOBE_SENT, 0, NULL});
+    /* The new count must not get to where the old one was before the engine has heard of it. */
+    for (int i = 0; i < 20 && s->g->j.boxes[BOX_COMMON].told_era != s->g->j.boxes[BOX_COMMON].era;
+         i++)
+        globe_run(s->g, globe_now_ms(s->g) + 1000);
+    if (s->g->j.boxes[BOX_COMMON].told_era != s->g->j.boxes[BOX_COMMON].era) s->events = 0;
 }
 
 static void mishap(struct story *s)

@@ -165,6 +165,7 @@ struct judged_box {
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
+    uint64_t given_us;  /* when events of it were given up last */
     uint64_t pushed_us; /* when the first push of it came; GLOBE_NEVER: none has */
     int32_t named;      /* where that said that it stands */
     uint64_t named_us;  /* when the first difference of an account that begins named it */

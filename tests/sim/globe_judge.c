@@ -246,8 +246,10 @@ static void judge_edit(struct globe *g, uint32_t n)
 
     if (message == 0) return;
     struct seen *m = &g->j.seen[message];
-    /* A message may come with the text of an edit that itself comes with a later slice. */
-    if (m->content_life == g->process && n < m->content)
+    /* A message may come with the text of an edit that itself comes with a later slice; and if that
+     * slice never comes, because what lies there is given up, held edits are handed out. */
+    bool handed_out = g->j.boxes[m->box].given_us == g->now_us && g->now_us > 0;
+    if (m->content_life == g->process && n < m->content && !handed_out)
         judge_say(g, "older", "%s after e%u", say_event(g, n, text), (unsigned)m->content);
     m->content = n;
     m->content_life = g->process;

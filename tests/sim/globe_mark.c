@@ -270,6 +270,7 @@ static void given_up(struct globe *g, int box, int32_t from, int32_t to)
     }
     if (!b->known) begin_at(b, to, true);
     b->told_era = b->era;
+    b->given_us = g->now_us;
     b->live = b->stored = 0;
 }
 
