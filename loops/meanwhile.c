@@ -13,7 +13,8 @@
  * of it if it stands higher.
  *
  * A message that was applied and edited since comes in the answer as it is now: it is delivered as
- * an edit, unless the answer brings the edits themselves.
+ * an edit, unless the answer brings the edits themselves; and if a later slice brings that edit, it
+ * is left out.
  *
  * Owns: the memory of messages. Never: asks, judges an order.
  */
@@ -50,7 +51,7 @@ void gap_feed_ordered(struct gap_feed *f)
 
 void gap_feed_asked(struct gap_feed *f)
 {
-    forget(f);
+    if (!f->updater->parts) forget(f);
     f->track->behind = 0;
     f->dropped_to = 0;
     if (may_go_on(f)) {
@@ -70,6 +71,7 @@ void gap_feed_answered(struct gap_feed *f)
 {
     gap_feed_freeze(f);
     f->moved = !f->updater->under_way && f->track->core.position != f->asked_at;
+    if (f->updater->parts && f->applied != NULL) f->moved = true;
 }
 
 void gap_feed_settled(struct gap_feed *f)
@@ -157,8 +159,10 @@ bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item)
     gap_bytes_t message = (item->flags & GAP_ITEM_MESSAGE) != 0
                               ? item->bytes
                               : gap_update_message_at(item->id, item->bytes, &edit);
-    if (edit || message.len == 0 || f->applied == NULL) return false;
+    if (message.len == 0 || f->applied == NULL) return false;
     if (!gap_message_print(message, &print)) return false;
+    /* With the slice before it came as it is after this edit. */
+    if (edit) return gap_applied_is_anticipated(f->applied, &print);
     switch (gap_applied_find(f->applied, &print)) {
     case GAP_APPLIED_NOT:
         return false;
@@ -168,6 +172,7 @@ bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item)
         break;
     }
     if (is_edited_later(u, print.id)) return true;
+    gap_applied_anticipate(f->applied, &print);
     item->id = item->box == GAP_BOX_CHANNEL ? GAP_TL_UPDATE_EDIT_CHANNEL_MESSAGE
                                             : GAP_TL_UPDATE_EDIT_MESSAGE;
     item->bytes = message;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 #include <gapless/tl_api.h>
+#include <string.h>
 
 /* FNV-1a, 32 bits: prints are compared for equal ids only. */
 #define BASIS UINT32_C(2166136261)
@@ -64,6 +65,7 @@ void gap_applied_init(struct gap_applied *a)
     a->count = 0;
     a->low = INT32_MAX;
     a->high = INT32_MIN;
+    memset(a->anticipated, 0, sizeof a->anticipated);
 }
 
 void gap_applied_add(struct gap_applied *a, const struct gap_print *print)
@@ -72,6 +74,25 @@ void gap_applied_add(struct gap_applied *a, const struct gap_print *print)
     a->of[a->count++] = *print;
     if (print->id < a->low) a->low = print->id;
     if (print->id > a->high) a->high = print->id;
+}
+
+void gap_applied_anticipate(struct gap_applied *a, const struct gap_print *print)
+{
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (a->of[i].id != print->id) continue;
+        a->of[i] = *print;
+        a->anticipated[i / 32] |= UINT32_C(1) << (i % 32);
+    }
+}
+
+bool gap_applied_is_anticipated(const struct gap_applied *a, const struct gap_print *print)
+{
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct gap_print *p = &a->of[i];
+        if (p->id != print->id || (a->anticipated[i / 32] >> (i % 32) & 1) == 0) continue;
+        return p->edited == print->edited && p->content == print->content;
+    }
+    return false;
 }
 
 enum gap_applied_verdict gap_applied_find(const struct gap_applied *a,

@@ -23,6 +23,7 @@ struct gap_applied {
     uint32_t count;
     int32_t low; /* ids between which all are */
     int32_t high;
+    uint32_t anticipated[4]; /* bits: see gap_applied_anticipate */
     struct gap_print of[GAP_APPLIED_MAX];
 };
 
@@ -36,6 +37,11 @@ static inline bool gap_applied_is_full(const struct gap_applied *a)
 }
 /** Not when it is full. */
 void gap_applied_add(struct gap_applied *a, const struct gap_print *print);
+
+/** A message that is there was told of as it is now, after an edit that may yet come itself. */
+void gap_applied_anticipate(struct gap_applied *a, const struct gap_print *print);
+/** Is it that edit? */
+bool gap_applied_is_anticipated(const struct gap_applied *a, const struct gap_print *print);
 
 enum gap_applied_verdict {
     GAP_APPLIED_NOT = 0,  /* it was not there */

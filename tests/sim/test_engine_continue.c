@@ -319,6 +319,59 @@ START_TEST(a_hole_of_its_own)
 }
 END_TEST
 
+/* A slice tells of a message as it is now; the edit that made it so comes with a later one. */
+START_TEST(edit_of_a_later_slice)
+{
+    begin_mode(_i);
+    w.p.text = "newer";
+    pack_new(&w.p, 11);
+    w.p.text = NULL;
+    pack_new(&w.p, 12);
+    world_answer(&w, 100, pack_slice(&w.p, 12, 5, 1));
+    w.p.text = "newer";
+    pack_edit(&w.p, 13, 0, 11);
+    w.p.text = NULL;
+    world_answer(&w, 100, pack_difference(&w.p, 13, 5, 1));
+    gap_engine_missed(w.engine);
+    world_run(&w, 10);
+    feed_message(11);
+    world_run(&w, 5000);
+    if (goes_on(_i))
+        world_expect(&w, "[   0] difference from 10\n[  10] apply 11\n[ 100] edit 11\n"
+                         "[ 100] apply 12\n[ 100] difference from 12\n");
+    else
+        world_expect(&w, "[   0] difference from 10\n[ 100] apply 11\n[ 100] apply 12\n"
+                         "[ 100] difference from 12\n[ 200] edit 11\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* Until the last slice nothing of before is applied to what a slice has brought as it is now: not
+ * while the next one is asked for, nor while that has failed. */
+START_TEST(held_between_slices)
+{
+    begin_mode(_i);
+    w.p.text = "newer";
+    pack_new(&w.p, 11);
+    w.p.text = NULL;
+    world_answer(&w, 100, pack_slice(&w.p, 11, 5, 1));
+    world_error(&w, 100, 500, "HISTORY_GET_FAILED");
+    w.p.text = "newer";
+    pack_edit(&w.p, 13, 0, 11);
+    w.p.text = NULL;
+    world_answer(&w, 100, pack_difference(&w.p, 13, 5, 1));
+    gap_engine_missed(w.engine);
+    world_run(&w, 150);
+    feed_edit(12, 11, "older");
+    world_run(&w, 300);
+    world_expect(&w, "[   0] difference from 10\n[ 100] apply 11\n[ 100] difference from 11\n"
+                     "[ 200] common failed, again in 1000 ms\n");
+    world_run(&w, 5000);
+    world_expect(&w, "[1200] difference from 11\n[1300] edit 11\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_continue");
@@ -337,6 +390,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, slices_hold, 0, 8);
     tcase_add_loop_test(t, healed_while_backing_off, 0, BOTH_MODES);
     tcase_add_loop_test(t, a_hole_of_its_own, 0, BOTH_MODES);
+    tcase_add_loop_test(t, edit_of_a_later_slice, 0, BOTH_MODES);
+    tcase_add_loop_test(t, held_between_slices, 0, BOTH_MODES);
     suite_add_tcase(s, t);
     return s;
 }
