@@ -488,6 +488,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     gap_engine_t *e = f->engine;
     int32_t position = f->track->core.position;
     int32_t to = position > from ? position : INT32_MAX;
+    int32_t before = from;
     struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
     struct gap_node *n;
 
@@ -500,7 +501,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
             gap_tap_node(n, GAP_DECISION_FLUSHED, from);
             from = n->update.pts;
             deliver(n);
-        } else if (to == INT32_MAX) { /* of the new count */
+        } else if (to == INT32_MAX && n->update.pts <= before) { /* of the new count */
             STAILQ_INSERT_TAIL(&later, n, next);
         } else {
             gap_tap_node(n, GAP_DECISION_COVERED, from);

@@ -400,7 +400,8 @@ void judge_stored(struct globe *g)
 
 /* ---- the end ---- */
 
-/* A later event of the same thing that came: a pin of the message, a read of the chat. */
+/* A later event of the same thing that came, or was told to be lost: an edit or a pin of the
+ * message, a read of the chat. */
 static bool came_later(const struct globe *g, uint32_t n)
 {
     const struct seen *s = &g->j.seen[n];
@@ -408,7 +409,7 @@ static bool came_later(const struct globe *g, uint32_t n)
     for (uint32_t k = n + 1; k <= g->j.count; k++) {
         const struct seen *l = &g->j.seen[k];
         if (l->kind != s->kind || l->box != s->box || !l->settled) continue;
-        if (s->kind == DC_PIN && l->message == s->message) return true;
+        if (s->kind != DC_READ && l->message == s->message) return true;
         if (s->kind == DC_READ && l->chat.id == s->chat.id && l->chat.type == s->chat.type &&
             l->outbox == s->outbox)
             return true;
@@ -428,7 +429,7 @@ static bool is_superseded(const struct globe *g, uint32_t n)
         if (gone > n && j->seen[gone].settled) return true;
         if (s->kind == DC_EDIT_MESSAGE && j->seen[message].best >= n) return true;
     }
-    return (s->kind == DC_PIN || s->kind == DC_READ) && came_later(g, n);
+    return s->kind != DC_NEW_MESSAGE && came_later(g, n);
 }
 
 void judge_end(struct globe *g)

@@ -598,6 +598,23 @@ START_TEST(pts_changed_behind_a_slice)
 }
 END_TEST
 
+/* S72: of what came twice before the new count only one is delivered. */
+START_TEST(pts_changed_behind_a_pair)
+{
+    begin(_i);
+    feed_message(12);
+    feed_message(12);
+    pack_pts_changed(&w.p);
+    (void)world_feed(&w, pack_updates(&w.p, 0));
+    world_answer(&w, 0, pack_state(3, 5, 1));
+    world_answer(&w, 0, pack_empty(1));
+    world_run(&w, 60000);
+    world_expect(&w, "[   0] state\n[   0] common resynchronised 10..3: reset\n"
+                     "[   0] apply 12\n[   0] difference from 3\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_golden");
@@ -636,6 +653,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, host_stall, 0, SEEDS);
     tcase_add_loop_test(t, fresh_account, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed_behind_a_slice, 0, SEEDS);
+    tcase_add_loop_test(t, pts_changed_behind_a_pair, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }
