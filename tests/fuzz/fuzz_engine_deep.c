@@ -72,6 +72,8 @@ struct fuzz {
     int32_t at_of[2 + CHANNELS]; /* positions: pts, qts, channels */
     bool excused[2 + CHANNELS];  /* an event told that it may fall */
     bool restarted;              /* there was an updatePtsChanged */
+    bool delivered[CHANNELS];    /* something of it has reached the handler, */
+    bool known[CHANNELS];        /* before this turn; else its position is hearsay */
     const uint8_t *at;
     const uint8_t *end;
 };
@@ -201,6 +203,8 @@ static int handler(gap_update_t *update, void *data)
     GAP_ASSERT(!f->closing);
     GAP_ASSERT(gap_update_id(update) != 0);
     (void)!gap_update_find(update, (gap_peer_t){PACK_USER, GAP_PEER_USER}, &peer);
+    int64_t channel = gap_update_channel_id(update);
+    if (channel >= CHANNEL && channel < CHANNEL + CHANNELS) f->delivered[channel - CHANNEL] = true;
     f->handled++;
     if (f->handled % 5 == 0) return -1;
     if (f->handled % 3 != 0 || f->later_count == LATER_MAX) return 0;
@@ -260,6 +264,8 @@ static void look(struct fuzz *f)
     for (size_t i = 0; i < CHANNELS; i++) {
         if (gap_engine_channel_status(f->engine, (int64_t)(CHANNEL + i), &status))
             now[2 + i] = status.pts;
+        if (!f->known[i]) f->excused[2 + i] = true;
+        f->known[i] = f->delivered[i];
     }
     for (size_t i = 0; i < GAP_ARRAY_LEN(now); i++) {
         GAP_ASSERT(now[i] >= f->at_of[i] || f->excused[i]);
@@ -289,35 +295,37 @@ static void restart(struct fuzz *f)
 static void one_update(struct fuzz *f)
 {
     int64_t channel = channel_of(f);
-    int32_t there = channel_at(f, channel);
-    int32_t pts = f->at_of[0];
+    unsigned kind = take8(f) % 15;
+    bool odd = take8(f) >= 240;
+    int32_t there = number(f, channel_at(f, channel));
+    int32_t pts = number(f, f->at_of[0]);
+    int32_t n = count(f);
 
-    switch (take8(f) % 15) {
+    /* All numbers are taken before they are used: compilers differ in the order of arguments. */
+    switch (kind) {
     case 0:
     case 1:
-        pts = number(f, pts);
-        pack_message(&f->p, pts, count(f), pts, PACK_USER + take8(f) / 250);
+        pack_message(&f->p, pts, n, pts, PACK_USER + odd);
         break;
     case 2:
-        pack_edit(&f->p, number(f, pts), count(f), number(f, pts));
+        pack_edit(&f->p, pts, n, f->at_of[0]);
         break;
     case 3:
-        pack_delete(&f->p, number(f, pts), count(f) & 15, 1);
+        pack_delete(&f->p, pts, n & 15, 1);
         break;
     case 4:
     case 5:
     case 6:
-        pts = number(f, there);
-        pack_channel_message(&f->p, channel, pts, count(f), pts);
+        pack_channel_message(&f->p, channel, there, n, there);
         break;
     case 7:
-        pack_channel_edit(&f->p, channel, number(f, there), count(f), number(f, there));
+        pack_channel_edit(&f->p, channel, there, n, channel_at(f, channel));
         break;
     case 8:
-        pack_channel_read(&f->p, channel, number(f, there), number(f, there));
+        pack_channel_read(&f->p, channel, there, there);
         break;
     case 9:
-        pack_too_long(&f->p, take8(f) < 240 ? channel : -channel, number(f, there));
+        pack_too_long(&f->p, odd ? -channel : channel, there);
         break;
     case 10:
         pack_qts(&f->p, number(f, f->at_of[1]), 1);
@@ -332,7 +340,7 @@ static void one_update(struct fuzz *f)
         pack_message_id(&f->p, 5);
         break;
     default:
-        if (take8(f) < 64)
+        if (odd)
             restart(f);
         else
             pack_unknown(&f->p);
@@ -396,7 +404,8 @@ static void result(struct fuzz *f)
     gap_packet_t *packet = NULL;
 
     if (b % 3 == 2) {
-        packet = pack_short_sent(number(f, base), number(f, base));
+        int32_t pts = number(f, base);
+        packet = pack_short_sent(pts, number(f, base));
     } else {
         int32_t pts = number(f, base);
         packet = pack_affected(pts, count(f));
@@ -418,7 +427,7 @@ static void contents(struct fuzz *f, int64_t channel)
         if (channel == 0)
             pack_new(&f->p, number(f, base));
         else
-            pack_channel_new(&f->p, take8(f) < 240 ? channel : channel + 1, number(f, base));
+            pack_channel_new(&f->p, channel + (n == 7), number(f, base));
     }
     for (unsigned n = (b >> 3) % 4; n > 0; n--) one_update(f);
 }
@@ -460,8 +469,7 @@ static gap_packet_t *template(struct fuzz *f, enum asked what, int64_t channel)
     case ASKED_CHANNEL:
         return channel_answer(f, channel);
     case ASKED_FULL:
-        return pack_channel_full(take8(f) < 240 ? channel : channel + 1,
-                                 number(f, channel_at(f, channel)));
+        return pack_channel_full(channel, number(f, channel_at(f, channel)));
     case ASKED_OTHER:
         break;
     }
@@ -581,7 +589,7 @@ static void channel_order(struct fuzz *f)
         (void)!gap_engine_untrack_channel(f->engine, channel);
         return;
     default:
-        (void)!gap_engine_backfill(f->engine, take8(f) < 128 ? channel : 0, at, number(f, at));
+        (void)!gap_engine_backfill(f->engine, channel, at, number(f, at));
         return;
     }
 }
