@@ -154,6 +154,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
     }
     if (track->untracked) {
         e->count.untracked++;
+        gap_tap(e, track, GAP_DECISION_IGNORED);
         return;
     }
     if (!has_room(in, track, item->pts, item->pts_count)) {
@@ -257,6 +258,7 @@ static void add_order(struct intake *in, const struct gap_item *item)
     }
     if (track != NULL && track->untracked) {
         e->count.untracked++;
+        gap_tap(e, track, GAP_DECISION_IGNORED);
         return;
     }
     struct gap_node *n =
@@ -492,6 +494,7 @@ bool gap_engine_pass_on(gap_engine_t *e, const struct gap_item *item, struct gap
     }
     if (track->untracked) {
         e->count.untracked++;
+        gap_tap(e, track, GAP_DECISION_IGNORED);
         gap_node_free(n);
         return true;
     }

@@ -109,16 +109,23 @@ void gap_tap_taken(const struct gap_node *n, enum gap_verdict v, int32_t before)
         gap_tap_update(n, v == GAP_VERDICT_RESET ? GAP_DECISION_RESET : kind, before);
 }
 
-void gap_tap_question(const struct gap_updater *u)
+void gap_tap_question(const struct gap_updater *u, gap_tl_object_t query)
 {
-    gap_engine_t *e = u->engine;
-    gap_engine_decision_t d = {.kind = u->anew ? GAP_DECISION_ASKED_STATE : GAP_DECISION_ASKED,
-                               .position = u->feed->track->core.position,
-                               .pts = -1};
+    const gap_tl_updates_get_difference_t *common = query.value;
+    const gap_tl_updates_get_channel_difference_t *channel = query.value;
+    gap_engine_decision_t d = {
+        .kind = GAP_DECISION_ASKED, .position = u->feed->track->core.position, .pts = -1};
 
-    if (!u->anew && !gap_updater_is_common(u)) d.limit = (int32_t)e->config.limits.difference_limit;
-    if (!u->anew && u->shrink.limit > 0) d.limit = u->shrink.limit;
-    gap_tap_tell(e, u->feed->track, &d);
+    if (query.id == GAP_TL_UPDATES_GET_DIFFERENCE) {
+        d.position = common->pts;
+        d.limit = common->pts_limit;
+    } else if (query.id == GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE) {
+        d.position = channel->pts;
+        d.limit = channel->limit;
+    } else {
+        d.kind = GAP_DECISION_ASKED_STATE;
+    }
+    gap_tap_tell(u->engine, u->feed->track, &d);
 }
 
 void gap_tap_difference(const struct gap_updater *u)

@@ -18,7 +18,7 @@ void gap_tap_sequence(gap_engine_t *e, const struct gap_track *track, gap_decisi
 void gap_tap_update(const struct gap_node *n, gap_decision_t kind, int32_t position);
 void gap_tap_verdict(const struct gap_node *n, enum gap_verdict v, int32_t before);
 void gap_tap_taken(const struct gap_node *n, enum gap_verdict v, int32_t before);
-void gap_tap_question(const struct gap_updater *u);
+void gap_tap_question(const struct gap_updater *u, gap_tl_object_t query);
 void gap_tap_difference(const struct gap_updater *u);
 void gap_tap_trouble(const struct gap_updater *u, gap_decision_t kind, int error, int32_t code);
 
@@ -47,6 +47,11 @@ static inline void gap_tap_judged(const struct gap_node *n, enum gap_verdict v, 
 static inline void gap_tap_replayed(const struct gap_node *n, enum gap_verdict v, int32_t before)
 {
     if (n->engine->config.tap != NULL) gap_tap_taken(n, v, before);
+}
+/** The question that is about to be sent. */
+static inline void gap_tap_asked(const struct gap_updater *u, gap_tl_object_t query)
+{
+    if (u->engine->config.tap != NULL) gap_tap_question(u, query);
 }
 /** The answer that has just been opened. */
 static inline void gap_tap_answer(const struct gap_updater *u)

@@ -35,6 +35,7 @@ static void no_room(gap_engine_t *e, struct gap_track *track, struct gap_node *n
     gap_tap_node(n, GAP_DECISION_STARVED, track->core.position);
     if (n->kind == NODE_CONTAINER && !STAILQ_EMPTY(&n->u.rest)) {
         e->count.shed++;
+        gap_tap(e, track, GAP_DECISION_SHED);
         e->shed_untold++;
     }
     gap_node_free(n);

@@ -62,6 +62,7 @@ static bool ask(gap_engine_t *e, struct gap_track *track)
     struct gap_feed *f = gap_engine_activate(e, track);
 
     if (f == NULL) return false;
+    gap_tap(e, track, GAP_DECISION_LOOKED_AT);
     if (track->core.position > 0) {
         gap_updater_want(f->updater, 0);
     } else if (f->held.count == 0 && !f->updater->probe) {

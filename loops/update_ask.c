@@ -51,6 +51,7 @@ static int send(struct gap_updater *u, gap_tl_object_t query)
     e->inflight++;
     if (!gap_updater_is_common(u)) e->channel_inflight++;
     u->asked_us = gap_rt_now_us(e->rt);
+    gap_tap_asked(u, query);
     int r = e->config.invoke(e->config.invoke_arg, query, on_answer, u);
     if (r >= 0) {
         gap_wait_asked(&e->wait, u->asked_us);
@@ -58,6 +59,7 @@ static int send(struct gap_updater *u, gap_tl_object_t query)
     }
     e->inflight--;
     if (!gap_updater_is_common(u)) e->channel_inflight--;
+    gap_tap_failure(u, GAP_DECISION_NOT_SENT, r, 0);
     return r;
 }
 
@@ -124,7 +126,6 @@ static int ask_channel(struct gap_updater *u)
 int gap_updater_ask(struct gap_updater *u)
 {
     u->asked_anew = u->anew;
-    if (u->engine->config.tap != NULL) gap_tap_question(u);
     return gap_updater_is_common(u) ? ask_common(u) : ask_channel(u);
 }
 

@@ -62,6 +62,7 @@ typedef enum gap_decision {
     GAP_DECISION_UNDECODABLE,   /* bytes could not be read: the difference is asked for */
     GAP_DECISION_SILENCE,       /* nothing came for long: the difference is asked for */
     GAP_DECISION_TAIL_SWEEP,    /* several were lost: who went silent with them is asked for */
+    GAP_DECISION_LOOKED_AT,     /* the channel is open: it is asked every few seconds */
     /* gaps */
     GAP_DECISION_WAIT,      /* the missing update may still come: wait `us` from when it opened */
     GAP_DECISION_WAIT_OVER, /* it did not come: the difference is asked for */

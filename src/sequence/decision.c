@@ -39,6 +39,7 @@ static const char *const texts[] = {
     [GAP_DECISION_SILENCE] = "asking: nothing came for long",
     [GAP_DECISION_TAIL_SWEEP] =
         "asking: several were lost, and others may have gone silent with them",
+    [GAP_DECISION_LOOKED_AT] = "asking: somebody looks at the channel",
     [GAP_DECISION_WAIT] = "waiting: the missing update may still come",
     [GAP_DECISION_WAIT_OVER] = "asking: the missing update did not come in time",
     [GAP_DECISION_HEALED] = "gap closed: the missing updates came",

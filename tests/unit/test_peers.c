@@ -157,6 +157,40 @@ START_TEST(test_ids_out_of_range_are_passed_over)
 }
 END_TEST
 
+/* Everybody once, as who they are, whatever bits their ids have. */
+START_TEST(test_all_are_gone_through)
+{
+    enum { N = 5000 };
+    static bool met[N];
+    gap_peers_t p;
+    gap_peer_t peer;
+    struct gap_peer_info info;
+    size_t it = 0;
+    int count = 0;
+
+    gap_peers_init(&p, gap_alloc_default());
+    ck_assert(!gap_peers_next(&p, &it, &peer, &info));
+    for (int i = 0; i < N; i++) {
+        int64_t id = i < N / 2 ? i + 1 : ((int64_t)1 << 53) - i;
+        info = (struct gap_peer_info){
+            .access_hash = i, .has_hash = i % 2 == 0, .min = i % 3 == 0, .forbidden = i % 5 == 0};
+        ck_assert_int_eq(gap_peers_set(&p, (gap_peer_t){id, (gap_peer_kind_t)(1 + i % 3)}, &info),
+                         0);
+    }
+    for (it = 0; gap_peers_next(&p, &it, &peer, &info); count++) {
+        int64_t i = peer.id <= N ? peer.id - 1 : ((int64_t)1 << 53) - peer.id;
+        ck_assert(i >= 0 && i < N && !met[i]);
+        met[i] = true;
+        ck_assert_int_eq(peer.kind, 1 + i % 3);
+        ck_assert_int_eq(info.access_hash, i % 2 == 0 ? i : 0);
+        ck_assert(info.has_hash == (i % 2 == 0) && info.min == (i % 3 == 0) &&
+                  info.forbidden == (i % 5 == 0));
+    }
+    ck_assert_int_eq(count, N);
+    gap_peers_fini(&p);
+}
+END_TEST
+
 /* Dense and scattered ids, all three kinds, found again with their own hash; never above 24 bytes
  * an entry once there are many. */
 START_TEST(test_many_peers_cost_24_bytes_each)
@@ -335,6 +369,7 @@ static Suite *peers_suite(void)
     tcase_add_test(t, test_forbidden_and_empty);
     tcase_add_test(t, test_learning_the_same_again);
     tcase_add_test(t, test_ids_out_of_range_are_passed_over);
+    tcase_add_test(t, test_all_are_gone_through);
     tcase_add_test(t, test_many_peers_cost_24_bytes_each);
     tcase_add_test(t, test_out_of_memory_keeps_what_is_known);
     tcase_add_test(t, test_vectors_of_several);

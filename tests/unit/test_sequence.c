@@ -227,6 +227,37 @@ END_TEST
 
 /* Takes between inserts, some of which belong before what was ready to be taken: against the least
  * of a plain array. */
+/* In the few, in the heap, and in the ring before it. */
+START_TEST(test_held_reaches)
+{
+    static int value;
+    gap_held_t h;
+    int32_t end = -1;
+    int64_t events = -1;
+
+    gap_held_init(&h, gap_alloc_default());
+    gap_held_reach(&h, &end, &events);
+    ck_assert_int_eq(end, 0);
+    ck_assert_int_eq(events, 0);
+    for (int32_t i = 0; i < 100; i++) {
+        ck_assert_int_eq(gap_held_insert(&h, 20 + 10 * i, 3, &value), 0);
+        gap_held_reach(&h, &end, &events);
+        ck_assert_int_eq(end, 20 + 10 * i);
+        ck_assert_int_eq(events, 3 * (i + 1));
+    }
+    for (int i = 0; i < 30; i++) (void)gap_held_take(&h);
+    gap_held_reach(&h, &end, &events);
+    ck_assert_int_eq(end, 1010);
+    ck_assert_int_eq(events, 210);
+    ck_assert_int_eq(gap_held_insert(&h, INT32_MAX, 5000, &value), 0);
+    gap_held_reach(&h, &end, &events);
+    ck_assert_int_gt(end, INT32_MAX - 1000);
+    ck_assert_int_eq(events, 210 + 4095);
+    while (gap_held_take(&h) != NULL) continue;
+    gap_held_fini(&h);
+}
+END_TEST
+
 START_TEST(test_held_takes_between_inserts)
 {
     enum { N = 2000 };
@@ -342,6 +373,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, test_steps, 0, (int)GAP_ARRAY_LEN(steps));
     tcase_add_test(t, test_move);
     tcase_add_loop_test(t, test_window, 0, 20);
+    tcase_add_test(t, test_held_reaches);
     tcase_add_loop_test(t, test_held_comes_out_in_order, 0, 30);
     tcase_add_loop_test(t, test_held_takes_between_inserts, 0, 20);
     tcase_add_test(t, test_held_out_of_memory);
