@@ -181,8 +181,11 @@ static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const cha
                     gap_strerror(e->error), e->error_code, (double)e->us / 1e6);
         break;
     case GAP_EVENT_BEHIND:
-        client_emit(c, event_of(GAP_CLIENT_ERROR, e),
-                    "%s: too many updates wait; what comes now is fetched later", sequence);
+        client_emit(c, event_of(GAP_CLIENT_ERROR, e), "%s: no room for what came behind %d%s",
+                    sequence, e->from,
+                    e->reason == GAP_REASON_TOO_LONG
+                        ? ", and the server may not tell it again: make handlers faster"
+                        : "; it is fetched now");
         break;
     case GAP_EVENT_SHED:
         client_emit(c, event_of(GAP_CLIENT_ERROR, e), "an update was dropped for good: %s",
