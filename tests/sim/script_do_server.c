@@ -246,7 +246,9 @@ static void pack_event(struct sim_run *r, const sim_step_t *step)
     dc_view_t view = {GLOBE_ACCOUNT, GAP_TL_LAYER, globe_seq(r->globe)};
     uint32_t n = 0;
 
+    int32_t seq = globe_seq(r->globe);
     check(r, add_event(r, step, &lost, &n));
+    globe_skip_seq(r->globe, seq - globe_seq(r->globe)); /* the container has one, not each event */
     if (r->refused || r->failure != 0 || r->ns_count == GAP_ARRAY_LEN(r->ns)) return;
     gap_buf_clear(&r->bytes);
     int result = dc_model_push(globe_model(r->globe), &view, &n, 1, &r->bytes);

@@ -310,6 +310,39 @@ static size_t distance(const char *a, const char *b)
     return row[lb];
 }
 
+/* Words that would do in other languages. */
+static const struct {
+    const char *word;
+    const char *right;
+} hints[] = {
+    {"send", "own message CHAT"},
+    {"new_message", "message CHAT"},
+    {"edit_message", "edit CHAT"},
+    {"delete_messages", "delete CHAT"},
+    {"callback_query", "query CHAT"},
+    {"push", "an event, or raw"},
+    {"sleep", "wait TIME"},
+    {"kill", "crash"},
+    {"stop", "restart"},
+    {"lose", "drop EVENT"},
+    {"loss", "network loss P"},
+    {"repeat", "twice EVENT, or N EVENT"},
+    {"reorder", "swap, or late MS EVENT"},
+    {"container", "together ... end"},
+    {"cut", "disconnect"},
+    {"reconnect", "disconnect [MS]"},
+    {"seed", "order SEED"},
+    {"state", "begin or stored"},
+    {"pts", "begin pts N"},
+    {"bot", "account bot"},
+    {"user", "account user"},
+    {"assert", "expect"},
+    {"check", "expect"},
+    {"fail", "handler fail, or answer METHOD error CODE TEXT"},
+    {"error", "answer METHOD error CODE TEXT"},
+    {"login", "start, or logout"},
+};
+
 static int unknown(struct reader *r, const char *name)
 {
     static const char *const others[] = {
@@ -323,6 +356,10 @@ static int unknown(struct reader *r, const char *name)
         "slice",       "too-long", "push-too-long", "channel-slice", "timeout"};
     const char *best = NULL;
     size_t least = 3;
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(hints); i++)
+        if (strcmp(hints[i].word, name) == 0)
+            return sim_wrong(r, "'%s' is no command; write %s", name, hints[i].right);
 
     for (size_t i = 0; i < GAP_ARRAY_LEN(others) + GAP_ARRAY_LEN(commands); i++) {
         const char *one =

@@ -39,7 +39,8 @@ static const char help[] =
     "  gapless-sim --script FILE [--json]\n"
     "      Run one world written by hand; - is the standard input. Prints what happens. The "
     "language\n"
-    "      is at the end of this text. --json prints an object a line instead.\n"
+    "      is at the end of this text, and alone with --script-help. --json prints\n"
+    "      an object a line instead.\n"
     "\n"
     "A world has no sockets and no clock. Virtual time goes from one thing that is due to the "
     "next;\n"
@@ -212,17 +213,26 @@ static int read_options(int argc, char **argv, struct options *o)
     return 0;
 }
 
+static void print_language(void)
+{
+    for (unsigned part = 0; sim_script_help(part) != NULL; part++)
+        (void)fputs(sim_script_help(part), stdout);
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
 
     memset(&o, 0, sizeof o);
+    if (argc == 2 && strcmp(argv[1], "--script-help") == 0) {
+        print_language();
+        return finish_output(0);
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
         (void)fputs(help, stdout);
         (void)fputs("\nScripts\n\n", stdout);
-        for (unsigned part = 0; sim_script_help(part) != NULL; part++)
-            (void)fputs(sim_script_help(part), stdout);
+        print_language();
         return finish_output(0);
     }
     int r = read_options(argc, argv, &o);

@@ -161,6 +161,28 @@ START_TEST(small_scripts)
 }
 END_TEST
 
+/* Events of the server and raw updates in one container: one seq, the server's next. */
+START_TEST(trace_of_a_mixed_container)
+{
+    ck_assert_int_eq(play("begin seq 5\n"
+                          "together\n"
+                          "message user:1\n"
+                          "query user:1\n"
+                          "query user:1\n"
+                          "raw status user:4\n"
+                          "end\n"
+                          "query user:1\n"
+                          "together seq 9 seq-start 8\n"
+                          "message user:1\n"
+                          "end\n",
+                          false),
+                     0);
+    ck_assert_ptr_nonnull(strstr(shown, "[   0] push 1, query 1, query 1, status 4 seq 6\n"
+                                        "[   0] push query 1 seq 7\n"
+                                        "[   0] push 2 seq 8..9\n"));
+}
+END_TEST
+
 /* The same world, byte for byte; another order of loops is another one, and as good. */
 START_TEST(a_world_repeats)
 {
@@ -303,6 +325,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(files, cut_off_anywhere, 0, name_count);
     suite_add_tcase(suite, files);
     tcase_add_test(words, trace_of_a_loss);
+    tcase_add_test(words, trace_of_a_mixed_container);
     tcase_add_test(words, trace_as_objects);
     tcase_add_test(words, small_scripts);
     tcase_add_test(words, a_world_repeats);

@@ -29,6 +29,7 @@ static const struct {
     /* words */
     {"jump user:1", 1, "'jump' is no command; gapless-sim --help"},
     {"wait 1\n\nmesage user:1", 3, "is 'message' meant?"},
+    {"send user:1", 1, "'send' is no command; write own message CHAT"},
     {"crahs", 1, "is 'crash' meant?"},
     {"wait", 1, "a time is missing: write 500, 2s"},
     {"wait 5x", 1, "'5x' is no time"},
@@ -110,6 +111,9 @@ static const struct {
     {"raw", 1, "'' is no raw update: message, edit"},
     {"raw massage user:1", 1, "'massage' is no raw update"},
     {"raw new_message channel:1 pts 12 count 1 id 5", 0, NULL},
+    {"raw updateNewChannelMessage channel:1 pts 12 pts_count 1 id 5", 0, NULL},
+    {"raw updateNewChannelMessage user:1", 1, "is about channel:1, not 'user:1'"},
+    {"raw updatesTooLong", 0, NULL},
     {"raw message user:1 pts -5 count -2147483648 id -1", 0, NULL},
     {"raw message user:1 pts 3000000000", 1, "pts is from -2147483648 to 2147483647"},
     {"raw message user:1 pts", 1, "pts is missing"},
