@@ -346,14 +346,14 @@ static const struct {
 static int unknown(struct reader *r, const char *name)
 {
     static const char *const others[] = {
-        "message",     "edit",     "delete",        "pin",           "unpin",    "read",
-        "query",       "status",   "qts",           "drop",          "late",     "twice",
-        "hold",        "release",  "swap",          "together",      "end",      "skip-seq",
-        "leave",       "join",     "reset",         "answer",        "raw",      "own",
-        "unreadable",  "revoke",   "account",       "gap-wait",      "continue", "tail-sweep",
-        "own-updates", "rtt",      "delay",         "limit",         "jitter",   "order",
-        "store",       "begin",    "stored",        "channels",      "users",    "groups",
-        "slice",       "too-long", "push-too-long", "channel-slice", "timeout"};
+        "message",     "edit",    "delete",   "pin",           "unpin",         "read",
+        "query",       "status",  "qts",      "drop",          "late",          "twice",
+        "hold",        "release", "swap",     "together",      "end",           "skip-seq",
+        "leave",       "join",    "reset",    "answer",        "raw",           "own",
+        "unreadable",  "revoke",  "account",  "gap-wait",      "continue",      "tail-sweep",
+        "own-updates", "rtt",     "delay",    "decisions",     "limit",         "jitter",
+        "order",       "store",   "begin",    "stored",        "channels",      "users",
+        "groups",      "slice",   "too-long", "push-too-long", "channel-slice", "timeout"};
     const char *best = NULL;
     size_t least = 3;
 

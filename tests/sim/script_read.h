@@ -204,6 +204,7 @@ typedef struct sim_settings {
     bool gap_continue;
     bool tail_sweep;
     bool no_own;
+    bool decisions; /* every decision of the engine is a line */
     bool gap_learned;
     uint32_t gap_wait_ms;
     uint32_t jitter_permille; /* UINT32_MAX: none */

@@ -62,6 +62,8 @@ static void fill_options(struct sim_run *r, struct globe_options *o)
     o->push_ms = set->delay_ms;
     o->query_ms = set->rtt_ms / 2;
     o->answer_ms = set->rtt_ms - o->query_ms;
+    if (set->decisions) o->engine.tap = sim_tap;
+    o->engine.tap_data = r;
     sim_watch(r, &o->watch);
 }
 

@@ -121,6 +121,8 @@ struct sim_run {
 void sim_watch(struct sim_run *r, struct globe_watch *out);
 /** A line of the trace. @param what Its kind in JSON; what it begins with, too. */
 void sim_trace(struct sim_run *r, const char *what, const char *format, ...) GAP_PRINTF(3, 4);
+/** gap_engine_config.tap of a script that wants decisions told; its data is the run. */
+void sim_tap(void *data, const gap_engine_decision_t *decision);
 uint64_t sim_now_ms(const struct sim_run *r);
 void sim_see_fini(struct sim_run *r);
 

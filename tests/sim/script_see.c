@@ -72,7 +72,9 @@ static bool is_routine(struct sim_run *r, const char *what, const char *line, si
 
     if (!r->ended) return false;
     if (asks) gap_buf_clear(&r->routine);
-    if (asks || strcmp(what, "answer") == 0 || strcmp(what, "store") == 0) {
+    bool tells =
+        strcmp(what, "answer") == 0 || strcmp(what, "store") == 0 || strcmp(what, "decide") == 0;
+    if (asks || tells) {
         if (gap_buf_append(&r->routine, line, len) < 0) r->failure = GAP_E_NOMEM;
         return true;
     }
@@ -454,6 +456,26 @@ static void on_event(void *data, const gap_engine_event_t *ev)
     ADD(r, r->events,
         (struct sim_happening){event_of(ev), (sim_box_t)ev->sequence, ev->channel_id, ev->from,
                                ev->to});
+}
+
+/* --- decisions -------------------------------------------------------------------------------- */
+
+void sim_tap(void *data, const gap_engine_decision_t *d)
+{
+    static const char *const names[] = {"common", "qts", "seq"};
+    const char *update = d->update == 0 ? NULL : gap_tl_name(d->update);
+    char who[40] = "account";
+    char pts[24] = "";
+
+    if (d->sequenced && d->sequence == GAP_SEQUENCE_CHANNEL)
+        (void)snprintf(who, sizeof who, "channel %lld",
+                       (long long)sim_channel_number(d->channel_id));
+    else if (d->sequenced)
+        (void)snprintf(who, sizeof who, "%s", names[d->sequence]);
+    if (d->pts >= 0) (void)snprintf(pts, sizeof pts, " pts %d", (int)d->pts);
+    sim_trace(data, "decide", "%s at %d%s%s%s: %s", who, (int)d->position,
+              update == NULL ? "" : " ", update == NULL ? "" : update, pts,
+              gap_engine_decision_text(d->kind));
 }
 
 /* --- what is stored --------------------------------------------------------------------------- */

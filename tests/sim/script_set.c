@@ -65,6 +65,11 @@ static int set_own(struct reader *r)
     return is_on(r, "off", "on", &r->script->set.no_own);
 }
 
+static int set_decisions(struct reader *r)
+{
+    return is_on(r, "on", "off", &r->script->set.decisions);
+}
+
 static int set_rtt(struct reader *r)
 {
     return milliseconds(r, &r->script->set.rtt_ms);
@@ -243,11 +248,11 @@ static const struct {
     const char *name;
     int (*read)(struct reader *r);
 } settings[] = {
-    {"account", set_account},  {"gap-wait", set_gap_wait}, {"continue", set_continue},
-    {"tail-sweep", set_sweep}, {"own-updates", set_own},   {"rtt", set_rtt},
-    {"delay", set_delay},      {"limit", set_limit},       {"jitter", set_jitter},
-    {"order", set_order},      {"store", set_store},       {"begin", set_begin},
-    {"stored", set_stored},
+    {"account", set_account},  {"gap-wait", set_gap_wait},   {"continue", set_continue},
+    {"tail-sweep", set_sweep}, {"own-updates", set_own},     {"rtt", set_rtt},
+    {"delay", set_delay},      {"limit", set_limit},         {"jitter", set_jitter},
+    {"order", set_order},      {"store", set_store},         {"begin", set_begin},
+    {"stored", set_stored},    {"decisions", set_decisions},
 };
 
 int sim_read_setting(struct reader *r, const char *name)

@@ -138,6 +138,16 @@ START_TEST(trace_of_a_loss)
 }
 END_TEST
 
+START_TEST(trace_of_decisions)
+{
+    ck_assert_int_eq(play("decisions on\ntwice message user:1\n", false), 0);
+    ck_assert_ptr_nonnull(strstr(shown, "] decide common at 1 updateNewMessage pts 2: "));
+    ck_assert_ptr_nonnull(strstr(shown, "] decide common at 2 updateNewMessage pts 2: "));
+    ck_assert_int_eq(play("twice message user:1\n", false), 0);
+    ck_assert_ptr_null(strstr(shown, "] decide "));
+}
+END_TEST
+
 START_TEST(trace_as_objects)
 {
     ck_assert_int_eq(play("message user:1 \"x\\y\"\n", true), 0);
@@ -326,6 +336,7 @@ static Suite *make_suite(void)
     suite_add_tcase(suite, files);
     tcase_add_test(words, trace_of_a_loss);
     tcase_add_test(words, trace_of_a_mixed_container);
+    tcase_add_test(words, trace_of_decisions);
     tcase_add_test(words, trace_as_objects);
     tcase_add_test(words, small_scripts);
     tcase_add_test(words, a_world_repeats);

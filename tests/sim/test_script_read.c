@@ -49,7 +49,8 @@ static const struct {
     /* settings */
     {"account bot\ngap-wait learned\ncontinue on\ntail-sweep on\nown-updates off\nrtt 100\n"
      "delay 5\nlimit inbox 10\nlimit channel-requests 3\nlimit difference 100\nlimit idle 1min\n"
-     "jitter 200\njitter off\norder 7\norder fifo\nstore never\nstore 0\nbegin pts 10 qts 5 seq 1\n"
+     "jitter 200\njitter off\ndecisions on\norder 7\norder fifo\nstore never\nstore 0\nbegin pts "
+     "10 qts 5 seq 1\n"
      "begin channel:1 50\nbegin channel:2..5 70\nstored pts 8 ago 60\nstored nothing\n"
      "stored channel:1 40 unfinished no-hash\nchannels 100\nusers 3\ngroups 0\nslice 5\n"
      "channel-slice 6\ntoo-long 100\nchannel-too-long 100\ntimeout 300\nmin 30%\nshort 50",
