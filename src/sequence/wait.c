@@ -17,11 +17,8 @@ static const float edges[GAP_WAIT_BINS + 1] = {
     0,   1,   2,   3,   4,   6,   8,   11,  15,  20,  27,  35,  45,   60,   80,   100, 125,
     150, 180, 215, 250, 290, 330, 380, 440, 500, 600, 700, 850, 1000, 1500, 2000, 3000};
 
-#define PRIOR_NEVER   2.0F   /* imagined holes that never heal */
-#define PRIOR_LATE    2.0F   /* and those that do, */
-#define PRIOR_LATE_MS 25.0F  /* after so long on average */
 #define FADE          0.995F /* what an older sample counts when a new one comes */
-#define EQUAL         1.03F  /* costs that differ less are equal: a longer wait saves requests */
+#define EQUAL         1.015F /* costs that differ less are equal: a longer wait saves requests */
 #define FADE_CONN     0.25F  /* what is left of everything on a new connection */
 #define RTT_GAIN      0.125F
 #define PRICE_MAX     15.0F
@@ -30,13 +27,26 @@ static const float edges[GAP_WAIT_BINS + 1] = {
 #define PRICE_POWER   3.0F /* doublings of the cost between a full and an empty bucket */
 #define US_PER_MS     1000.0F
 
+/** Imagined holes to begin with. */
+struct prior {
+    float never;   /* that never heal, */
+    float late;    /* and that do, */
+    float late_ms; /* after so long on average */
+};
+/* Where a question that was not needed holds everybody up, it begins more patiently, and with so
+ * little weight that the first holes count for more. */
+static const struct prior going_on = {2, 2, 25};
+static const struct prior holding = {0.25F, 1, 70};
+
 static void begin_anew(gap_wait_t *w)
 {
+    const struct prior *p = w->config.continues ? &going_on : &holding;
+
     for (size_t b = 0; b < GAP_WAIT_BINS; b++) {
-        float open = PRIOR_LATE * expf(-edges[b] / PRIOR_LATE_MS);
-        float later = PRIOR_LATE * expf(-edges[b + 1] / PRIOR_LATE_MS);
+        float open = p->late * expf(-edges[b] / p->late_ms);
+        float later = p->late * expf(-edges[b + 1] / p->late_ms);
         w->heal[b] = open - later;
-        w->expo[b] = PRIOR_NEVER + open;
+        w->expo[b] = p->never + open;
     }
     w->stale = true;
 }

@@ -61,7 +61,9 @@ typedef struct gap_wait {
     uint64_t tokens_us;
 } gap_wait_t;
 
-/** Begin with four imagined holes: two that never heal, two that heal after 25 ms on average. */
+/** Begin with imagined holes. If the sequence goes on while a request is in flight: two that never
+ * heal, two that heal after 25 ms on average. If it is held: a quarter that never heals, one that
+ * heals after 70 ms, because a request that was not needed holds up what follows. */
 void gap_wait_init(gap_wait_t *w, const struct gap_wait_config *config);
 /** A new connection. @param same_dc To the data centre of the one before: most is forgotten;
  * otherwise all. */

@@ -51,6 +51,18 @@ START_TEST(first_wait)
 }
 END_TEST
 
+/* Held until the answer: it begins more patiently. */
+START_TEST(first_wait_held)
+{
+    gap_wait_t w = fresh(false, 0);
+    uint32_t us = gap_wait_us(&w, 1, 0);
+
+    ck_assert_uint_ge(us, 100000);
+    ck_assert_uint_le(us, 215000);
+    ck_assert_uint_le(gap_wait_us(&w, 4, 0), us);
+}
+END_TEST
+
 /* Holes that never heal: there is nothing to wait for. */
 START_TEST(all_lost)
 {
@@ -278,6 +290,7 @@ static Suite *wait_suite(void)
 
     tcase_add_test(c, fixed_is_fixed);
     tcase_add_test(c, first_wait);
+    tcase_add_test(c, first_wait_held);
     tcase_add_test(c, all_lost);
     tcase_add_test(c, all_late);
     tcase_add_test(c, not_fooled_by_a_tail);
