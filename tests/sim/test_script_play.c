@@ -140,7 +140,7 @@ END_TEST
 
 START_TEST(trace_of_decisions)
 {
-    ck_assert_int_eq(play("decisions on\ntwice message user:1\n", false), 0);
+    ck_assert_int_eq(play("decisions on\ntwice message user:1\nwait 1\n", false), 0);
     ck_assert_ptr_nonnull(strstr(shown, "] decide common at 1 updateNewMessage pts 2: "));
     ck_assert_ptr_nonnull(strstr(shown, "] decide common at 2 updateNewMessage pts 2: "));
     ck_assert_int_eq(play("twice message user:1\n", false), 0);
