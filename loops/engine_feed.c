@@ -19,6 +19,7 @@ struct intake {
     gap_packet_t *packet;
     gap_bytes_t query; /* of a result */
     gap_via_t via;
+    bool strange;              /* something in it names a peer that is not known */
     bool fresh;                /* what has no sequence of its own was not seen before */
     struct gap_node_list rest; /* of a container with seq */
     uint32_t rest_count;
@@ -173,6 +174,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
         n->kind = NODE_SILENT;
     } else {
         n->unknown = names_unknown(e, item, known);
+        in->strange |= n->unknown;
     }
     track->queued++;
     track->lost = false;
@@ -314,6 +316,7 @@ static void add_container(struct intake *in)
     }
     if (n != NULL) {
         n->date = u->date;
+        n->unknown = in->strange;
         STAILQ_CONCAT(&n->u.rest, &in->rest);
         e->rest_count += in->rest_count;
         arrive(e, n);
@@ -390,6 +393,7 @@ static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_vi
     in.query = query;
     in.via = via;
     in.rest_count = 0;
+    in.strange = false;
     in.result = 0;
     STAILQ_INIT(&in.rest);
     if (in.updates.kind == GAP_UPDATES_TOO_LONG) {

@@ -127,7 +127,7 @@ struct gap_node {
     uint8_t kind;
     uint8_t state;
     int32_t date;     /* NODE_CONTAINER; in the ring: the account's before it */
-    bool unknown;     /* names a peer that is not known */
+    bool unknown;     /* names a peer that is not known; a container: one of its updates does */
     bool copied;      /* its bytes are its own */
     uint64_t held_us; /* since when it is held */
     int32_t before;   /* of what a container orders, and in the ring: position before it */

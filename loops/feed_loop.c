@@ -310,6 +310,14 @@ static void end_hearsay(struct gap_track *track, const struct gap_node *n)
         track->core.position = 0;
 }
 
+/* A message of a stranger has just frozen all three sequences; a callback query that came in the
+ * same container, in order, need not wait for the answer. */
+static bool passes_frozen(const struct gap_track *track, const struct gap_node *n)
+{
+    return n->kind == NODE_CONTAINER && n->engine->known && track->core.mode == GAP_MODE_FETCHING &&
+           n->update.pts - n->update.pts_count == track->core.position;
+}
+
 void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
     if (track->hearsay) end_hearsay(track, n);
@@ -317,13 +325,15 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 
     gap_mark(e, track);
     track->queued--;
-    if (n->unknown && fetch_instead(e, track, n)) return;
+    if (n->unknown && n->kind == NODE_UPDATE && fetch_instead(e, track, n)) return;
     if (track->goes_on && track->core.mode <= GAP_MODE_WAITING &&
         !gap_meanwhile_may(track->feed, n))
         gap_feed_freeze(track->feed);
     if (track->core.mode == GAP_MODE_FETCHING && track->feed->open) came_late(track, n);
     enum gap_verdict v =
-        gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
+        n->unknown && passes_frozen(track, n)
+            ? gap_sequence_replay(&track->core, n->update.pts, n->update.pts_count, step_flags(n))
+            : gap_sequence_step(&track->core, n->update.pts, n->update.pts_count, step_flags(n));
     gap_tap_judged(n, v, before);
     if (track->goes_on && v == GAP_VERDICT_APPLY) gap_meanwhile_applied(track->feed, n);
     take_judged(e, track, n, v, before);
@@ -342,7 +352,7 @@ static void replayed(struct gap_feed *f, struct gap_node *n, enum gap_verdict v,
     }
     if (v == GAP_VERDICT_RESET) reset_told(f->engine, f->track, before);
     /* The difference did not bring its peers: don't ask for such ones again at once. */
-    if (n->unknown && gap_node_is_unknown(n))
+    if (n->unknown && n->kind == NODE_UPDATE && gap_node_is_unknown(n))
         f->engine->unknown_us = f->engine->rt->now_us + GAP_UNKNOWN_PEER_US;
     deliver(n);
 }
