@@ -20,6 +20,7 @@ struct intake {
     gap_bytes_t query; /* of a result */
     gap_via_t via;
     bool strange;              /* something in it names a peer that is not known */
+    bool restarted;            /* updatePtsChanged is in it */
     bool fresh;                /* what has no sequence of its own was not seen before */
     struct gap_node_list rest; /* of a container with seq */
     uint32_t rest_count;
@@ -250,26 +251,36 @@ static void add_plain(struct intake *in, const struct gap_item *item, bool at_on
 static void add_order(struct intake *in, const struct gap_item *item)
 {
     gap_engine_t *e = in->e;
-    bool pts_changed = (item->flags & GAP_ITEM_PTS_CHANGED) != 0;
-    struct gap_track *track = pts_changed ? NULL : gap_engine_track(e, item->channel_id, true);
+    struct gap_track *track = gap_engine_track(e, item->channel_id, true);
 
-    if (!pts_changed && track == NULL) {
+    if (track == NULL) {
         starved(in, NULL);
         gap_engine_missed(e);
         return;
     }
-    if (track != NULL && track->untracked) {
+    if (track->untracked) {
         e->count.untracked++;
         gap_tap(e, track, GAP_DECISION_IGNORED);
         return;
     }
-    struct gap_node *n =
-        order(e, pts_changed ? NODE_PTS_CHANGED : NODE_TOO_LONG, track, item->pts, 0);
+    struct gap_node *n = order(e, NODE_TOO_LONG, track, item->pts, 0);
     if (n == NULL) {
-        starved(in, track == NULL ? &e->common[GAP_SEQUENCE_COMMON] : track);
+        starved(in, track);
         return;
     }
     arrive(e, n);
+}
+
+/* updatePtsChanged, when all else of its container has been seen to. */
+static void add_restart(struct intake *in)
+{
+    struct gap_node *n = order(in->e, NODE_PTS_CHANGED, NULL, 0, 0);
+
+    if (n == NULL) {
+        starved(in, &in->e->common[GAP_SEQUENCE_COMMON]);
+        return;
+    }
+    arrive(in->e, n);
 }
 
 static bool is_early(const struct gap_item *item)
@@ -293,7 +304,9 @@ static void add_item(struct intake *in, const struct gap_item *item)
     if (is_nobodys(in->e, item)) return;
     if ((item->flags & (GAP_ITEM_SHORT | GAP_ITEM_SENT)) != 0) {
         add_short(in, item);
-    } else if ((item->flags & (GAP_ITEM_TOO_LONG | GAP_ITEM_PTS_CHANGED)) != 0) {
+    } else if ((item->flags & GAP_ITEM_PTS_CHANGED) != 0) {
+        in->restarted = true;
+    } else if ((item->flags & GAP_ITEM_TOO_LONG) != 0) {
         add_order(in, item);
     } else if (item->box != GAP_BOX_NONE) {
         add_boxed(in, item, in->packet, KNOWN_SEEN);
@@ -375,6 +388,7 @@ static void take_in(struct intake *in)
         if (!is_early(&item)) add_item(in, &item);
     }
     if (u->seq != 0 && in->fresh) add_container(in);
+    if (in->restarted) add_restart(in);
     gap_loop_signal(e->rt, &e->seq);
 }
 
@@ -394,6 +408,7 @@ static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_vi
     in.via = via;
     in.rest_count = 0;
     in.strange = false;
+    in.restarted = false;
     in.result = 0;
     STAILQ_INIT(&in.rest);
     if (in.updates.kind == GAP_UPDATES_TOO_LONG) {
