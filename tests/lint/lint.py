@@ -203,6 +203,45 @@ def lint_tests(paths):
                   is not None, f"{path}: {test} is never registered")
 
 
+# Every scenario that the engine is held to without storage or lanes of handlers.
+SCENARIOS = ([f"S{n:02}" for n in [*range(1, 74), 80, 81, 82, 84]]
+             + [f"M{n}" for n in [*range(1, 8), *range(11, 20), *range(21, 26)]])
+
+
+def lint_scenarios(paths):
+    """tests/sim/scenarios.txt names a test for every scenario; the test carries the scenario's id,
+    in its name or in the comment right above it, and is there."""
+    catalogue = "tests/sim/scenarios.txt"
+    if catalogue not in paths:
+        check(False, f"{catalogue}: is missing")
+        return
+    listed = set()
+    for number, line in enumerate(read(catalogue).split("\n"), 1):
+        if not line or line.startswith("#"):
+            continue
+        where = f"{catalogue}:{number}"
+        parts = [part.strip() for part in line.split("|")]
+        check(len(parts) == 3 and all(parts), f"{where}: not 'id | what | program test, ...'")
+        if len(parts) != 3:
+            continue
+        scenario = parts[0]
+        check(scenario not in listed, f"{where}: {scenario} a second time")
+        listed.add(scenario)
+        token = f"{scenario[0].lower()}{int(scenario[1:]):02}"
+        for program, test in (named.split() for named in parts[2].split(",")):
+            folder, _, stem = ("sim/" + program if "/" not in program else program).rpartition("/")
+            path = f"tests/{folder}/test_{stem}.c"
+            found = path in paths and re.search(
+                r"((?:/\*(?:(?!\*/).)*\*/\n)?)START_TEST\(" + re.escape(test) + r"\)",
+                read(path), re.S)
+            check(bool(found), f"{where}: {path} has no test {test}")
+            check(not found or token in test.split("_")
+                  or re.search(rf"\b{scenario}\b", found.group(1)) is not None,
+                  f"{path}: {test} does not carry {scenario}, which it shows")
+    check(listed == set(SCENARIOS),
+          f"{catalogue}: not exactly the scenarios: {sorted(listed ^ set(SCENARIOS))}")
+
+
 def lint_symbols(paths):
     library = os.path.join(BUILD, "libgapless.so")
     if not os.path.exists(library):
@@ -253,6 +292,7 @@ def main():
             lint_doc_blocks(path, text)
     lint_headers_alone([p for p in paths if p.startswith("include/") and p.endswith(".h")])
     lint_tests(paths)
+    lint_scenarios(paths)
     lint_symbols(paths)
     for failure in failures:
         print("lint: " + failure)

@@ -414,6 +414,7 @@ START_TEST(test_a_bot_signs_in_anew_by_its_token)
 }
 END_TEST
 
+/* S71 */
 START_TEST(test_log_out)
 {
     struct bench b;

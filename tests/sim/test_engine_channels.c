@@ -499,7 +499,7 @@ START_TEST(unknown_sender_and_a_query)
 }
 END_TEST
 
-/* Still unknown: delivered all the same, and no storm of questions. */
+/* M17: Still unknown: delivered all the same, and no storm of questions. */
 START_TEST(unknown_sender_for_ever)
 {
     begin(_i);

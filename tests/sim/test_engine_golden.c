@@ -32,6 +32,7 @@ static gap_packet_t *difference(int32_t first, int32_t last)
 
 /* ---- order ---- */
 
+/* S01 */
 START_TEST(in_order)
 {
     begin(_i);
@@ -42,6 +43,7 @@ START_TEST(in_order)
 }
 END_TEST
 
+/* S02, S03 */
 START_TEST(duplicates_are_dropped)
 {
     gap_engine_counters_t count;
@@ -59,6 +61,7 @@ START_TEST(duplicates_are_dropped)
 }
 END_TEST
 
+/* S04 */
 START_TEST(swapped_pair_in_a_container)
 {
     begin(_i);
@@ -84,6 +87,7 @@ START_TEST(count_zero_is_legal)
 }
 END_TEST
 
+/* S04 */
 START_TEST(swapped_counts_one_and_zero)
 {
     begin(_i);
@@ -96,6 +100,7 @@ START_TEST(swapped_counts_one_and_zero)
 }
 END_TEST
 
+/* S08 */
 START_TEST(pts_zero_has_no_place)
 {
     begin(_i);
@@ -108,6 +113,7 @@ START_TEST(pts_zero_has_no_place)
 }
 END_TEST
 
+/* S10 */
 START_TEST(overlap_is_a_duplicate)
 {
     begin(_i);
@@ -145,8 +151,8 @@ static void find_own_user(struct world *world, gap_update_t *update)
     ck_assert_msg(gap_update_find(update, other, &object) == 0, "another's at %d", pts);
 }
 
-/* Containers that bring the same users share one copy while they are held; those that bring others
- * of the same size do not. */
+/* S59: Containers that bring the same users share one copy while they are held; those that bring
+ * others of the same size do not. */
 START_TEST(held_updates_keep_their_own_users)
 {
     gap_engine_counters_t count;

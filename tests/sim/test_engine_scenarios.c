@@ -13,8 +13,8 @@
 
 /* ---- order ---- */
 
-/* The pair "edit with count 0, message with count 1" at one pts, in two packets, of a channel that
- * is not known: the edit alone is no base that would make the message a duplicate. */
+/* S05: The pair "edit with count 0, message with count 1" at one pts, in two packets, of a channel
+ * that is not known: the edit alone is no base that would make the message a duplicate. */
 START_TEST(pair_in_two_packets_of_an_unknown_channel)
 {
     begin(_i);
@@ -43,7 +43,7 @@ START_TEST(pair_in_two_packets_of_an_unknown_channel)
 }
 END_TEST
 
-/* A group becomes a supergroup: pts 1 with count 0, then 2 with 1. */
+/* S06: A group becomes a supergroup: pts 1 with count 0, then 2 with 1. */
 START_TEST(migration_to_a_supergroup)
 {
     for (int form = 0; form < 3; form++) {
@@ -80,6 +80,7 @@ START_TEST(swapped_beginning_of_a_channel)
 }
 END_TEST
 
+/* S09 */
 START_TEST(empty_channel_messages)
 {
     gap_tl_message_empty_t empty;
@@ -107,7 +108,8 @@ START_TEST(empty_channel_messages)
 }
 END_TEST
 
-/* An update that begins before our position and ends behind it: what lies between is missing. */
+/* S10: An update that begins before our position and ends behind it: what lies between is missing.
+ */
 START_TEST(overlap_is_fetched)
 {
     begin(_i);
@@ -168,7 +170,7 @@ static void ascending(struct world *world, gap_update_t *update)
     last_id = message.id;
 }
 
-/* 5,000 behind one hole, which a push then fills: in whatever order they came. */
+/* S15: 5,000 behind one hole, which a push then fills: in whatever order they came. */
 START_TEST(many_behind_a_hole)
 {
     gap_engine_config_t c;
@@ -233,6 +235,7 @@ END_TEST
 
 /* ---- differences ---- */
 
+/* S25 */
 START_TEST(empty_gives_date_and_seq)
 {
     gap_engine_state_t state;
@@ -255,6 +258,7 @@ START_TEST(empty_gives_date_and_seq)
 }
 END_TEST
 
+/* S26 */
 START_TEST(many_slices)
 {
     begin(_i);
@@ -321,6 +325,7 @@ static gap_packet_t *encrypted_difference(int32_t qts)
     return packet;
 }
 
+/* S37 */
 START_TEST(encrypted_messages)
 {
     begin(_i);
@@ -342,7 +347,7 @@ static void count_flagged(struct world *world, gap_update_t *update)
     if (gap_update_maybe_repeated(update)) flagged++;
 }
 
-/* The answer is the newest messages: the range is told, they are delivered, and marked. */
+/* S33: The answer is the newest messages: the range is told, they are delivered, and marked. */
 START_TEST(channel_too_long_with_messages)
 {
     begin_channel(_i);
@@ -423,7 +428,7 @@ START_TEST(containers_numbered_anew)
 }
 END_TEST
 
-/* First slices, as far as the limit goes, then too long, which goes on. */
+/* M11: First slices, as far as the limit goes, then too long, which goes on. */
 START_TEST(channel_slices_then_too_long)
 {
     gap_packet_t *p;
@@ -444,7 +449,7 @@ START_TEST(channel_slices_then_too_long)
 }
 END_TEST
 
-/* A dialog without pts: the channel itself is asked. */
+/* S33: A dialog without pts: the channel itself is asked. */
 START_TEST(channel_too_long_without_pts)
 {
     gap_tl_peer_channel_t peer = {7};
@@ -472,8 +477,8 @@ START_TEST(channel_too_long_without_pts)
 }
 END_TEST
 
-/* An answer that comes when the account has been signed out changes nothing any more for the worse:
- * what it brings is delivered, nothing is asked. */
+/* S38: An answer that comes when the account has been signed out changes nothing any more for the
+ * worse: what it brings is delivered, nothing is asked. */
 START_TEST(answer_after_sign_out)
 {
     begin_channel(_i);

@@ -434,7 +434,7 @@ static void look_at_sender(struct world *world, gap_update_t *update)
     introduced++;
 }
 
-/* What is held keeps the users and chats that came with it. */
+/* S59: What is held keeps the users and chats that came with it. */
 START_TEST(held_updates_keep_their_peers)
 {
     introduced = 0;
@@ -454,6 +454,7 @@ END_TEST
 
 /* ---- own calls ---- */
 
+/* S63 */
 START_TEST(invited_users)
 {
     gap_tl_messages_invited_users_t r;
@@ -562,6 +563,7 @@ static void serve_ten(struct world *world, struct world_call *c, bool due)
     c->answer.packet = c->pts == 10 ? pack_difference(&world->p, 11, 5, 1) : pack_empty(1);
 }
 
+/* S70 */
 START_TEST(ten_thousand_stored_channels)
 {
     gap_engine_channel_t *channels = calloc(STORED, sizeof *channels);
@@ -591,6 +593,7 @@ START_TEST(ten_thousand_stored_channels)
 }
 END_TEST
 
+/* S73 */
 START_TEST(limits_of_bots_and_users)
 {
     for (int bot = 0; bot < 2; bot++) {
