@@ -23,17 +23,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUESTIONS      128
-#define SERVER_MS      3.0 /* the server takes 3 to 5 ms, */
-#define SERVER_VARY    2.0
-#define RTT_VARY       0.05               /* and the way 5 % more or less */
-#define AFTER_US       UINT64_C(60000000) /* the run goes on after the last update */
-#define NOT_YET        UINT64_MAX
-#define BUCKET         10.0 /* requests that a server which floods allows at once, */
-#define BUCKET_PER_US  0.5e-6
-#define QUESTION_BYTES 120 /* on the wire: of a question, */
-#define ANSWER_BYTES   200 /* of an answer, */
-#define UPDATE_BYTES   300 /* and of each update in it */
+#define QUESTIONS       128
+#define SERVER_MS       3.0 /* the server takes 3 to 5 ms, */
+#define SERVER_VARY     2.0
+#define RTT_VARY        0.05                 /* and the way 5 % more or less */
+#define AFTER_US        UINT64_C(60000000)   /* the run goes on after the last update */
+#define AFTER_FLOODS_US UINT64_C(3600000000) /* and longer where questions were refused */
+#define NOT_YET         UINT64_MAX
+#define BUCKET          10.0 /* requests that a server which floods allows at once, */
+#define BUCKET_PER_US   0.5e-6
+#define QUESTION_BYTES  120 /* on the wire: of a question, */
+#define ANSWER_BYTES    200 /* of an answer, */
+#define UPDATE_BYTES    300 /* and of each update in it */
 
 struct question {
     gap_answer_cb cb;
@@ -322,7 +323,7 @@ static void run_pushes(struct run *r, const struct recover_pushes *p)
                 "feeding");
         tick(r);
     }
-    run_until(r, r->now_us + AFTER_US);
+    run_until(r, r->now_us + (r->c->flooding ? AFTER_FLOODS_US : AFTER_US));
 }
 
 static void on_closed(void *arg)
