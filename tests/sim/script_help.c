@@ -46,8 +46,10 @@ static const char world[] =
     "\n"
     "Without `stored` the account has started before time 0 and is up to date. With it, it starts\n"
     "at time 0, or at a line `start`; what happens before that line happens while it is away.\n"
-    "A channel that was not named is unknown until its first push. Boxes begin at pts 1 and count\n"
-    "up; message ids begin at 1: one row for all private chats and groups, one for each channel.\n"
+    "A channel of `begin` or `stored` counts as one of an earlier run: what its first difference\n"
+    "brings is marked `again`. One that was not named is unknown until its first push. Boxes\n"
+    "begin at pts 1 and count up; message ids begin at 1: one row for all private chats and\n"
+    "groups, one for each channel.\n"
     "\n";
 
 static const char events[] =
