@@ -59,10 +59,12 @@ static bool is_silent_call(const struct gap_node *n)
     return n->kind == NODE_SILENT && n->update.bytes.data == NULL && n->track->channel_id != 0;
 }
 
-/* The same about a channel that is not followed: no base is taken from it. */
+/* The same about a channel that is not followed: no base is taken from it. One that is just
+ * beginning puts it in order with what came at once. */
 static bool is_no_concern(const struct gap_node *n)
 {
-    return is_silent_call(n) && n->track->core.position == 0;
+    return is_silent_call(n) && n->track->core.position == 0 &&
+           n->track->core.mode != GAP_MODE_REPLAYING;
 }
 
 static void take(gap_engine_t *e, struct gap_node *n)
@@ -71,7 +73,6 @@ static void take(gap_engine_t *e, struct gap_node *n)
     case NODE_UPDATE:
     case NODE_SILENT:
     case NODE_CONTAINER:
-        if (is_silent_call(n)) gap_feed_settle(e, n->track);
         if (e->closing || is_no_concern(n)) {
             if (n->track != NULL) {
                 gap_tap_node(n, GAP_DECISION_IGNORED, n->track->core.position);

@@ -362,7 +362,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     if (s->date > 0 && (e->date == 0 || (!e->told && s->date < e->date))) e->date = s->date;
     for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) gap_mark_fallen(e, &e->common[i]);
     if (why != GAP_REASON_NONE) {
-        gap_window_clear(&e->window);
+        if (s->seq < seq) gap_window_clear(&e->window); /* containers are numbered anew */
         gap_updater_resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
         if (qts != s->qts && !e->closing)
             gap_updater_resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);

@@ -433,9 +433,8 @@ static void reset(struct story *s)
     /* What was pushed before has arrived: nobody can tell the old count from the new. */
     globe_container(s->g, false, NULL);
     (void)globe_release(s->g, NULL);
-    for (int i = 0; i < 10 && globe_pushes(s->g) > 0; i++)
-        globe_run(s->g, globe_now_ms(s->g) + 1000);
-    if (globe_pushes(s->g) > 0) return;
+    for (int i = 0; i < 10 && globe_is_busy(s->g); i++) globe_run(s->g, globe_now_ms(s->g) + 1000);
+    if (globe_is_busy(s->g)) return;
     if (globe_reset(s->g, 0, 1 + (int32_t)below(&s->r, 3)) < 0) return;
     globe_push_reset(s->g, &(struct globe_push){GLOBE_SENT, 0, NULL});
     /* The new count must not get to where the old one was before the engine has heard of it. */

@@ -166,7 +166,7 @@ struct judged_box {
     bool untrusted;      /* no honest server's: what arrives is not judged */
     uint32_t from_era;
     uint64_t given_us;  /* when events of it were given up last */
-    uint64_t pushed_us; /* when the first push of it came; GLOBE_NEVER: none has */
+    uint64_t pushed_at; /* turn in which the first push of it came; GLOBE_NEVER: none has */
     int32_t named;      /* where that said that it stands */
     uint64_t named_us;  /* when the first difference of an account that begins named it */
     int32_t from;       /* that position */
@@ -364,8 +364,8 @@ void globe_push_events(struct globe *g, const uint32_t *ns, uint32_t count,
                        const struct globe_push *push);
 /** Let a push meet its fate. Taken. */
 void globe_send(struct globe *g, struct thing *t, const char *what, const struct globe_push *push);
-/** Pushes that are under way, and results of own calls. */
-size_t globe_pushes(const struct globe *g);
+/** Are pushes, results of own calls or questions under way? */
+bool globe_is_busy(const struct globe *g);
 /** What is under way is gone with its connection, or waits for the next. */
 void globe_strand(struct globe *g);
 void globe_forget_all(struct globe *g);

@@ -26,7 +26,7 @@ static void begin_at(struct judged_box *b, int32_t from, bool soft)
     b->lost = false;
     b->from = from;
     b->from_era = b->era;
-    b->pushed_us = GLOBE_NEVER;
+    b->pushed_at = GLOBE_NEVER;
 }
 
 /* A question about a channel is asked, from a position. */
@@ -46,13 +46,13 @@ static void first_seen(struct globe *g, int box, int32_t from)
     struct judged_box *b = &g->j.boxes[box];
     /* What comes together with the difference that names it may be looked at first. */
     bool named_now = b->soft && b->named_us == g->now_us && from > b->from;
-    bool first = !b->known || b->pushed_us == GLOBE_NEVER;
+    bool first = !b->known || b->pushed_at == GLOBE_NEVER;
 
     if (!b->known || named_now)
         begin_at(b, from, true);
-    else if (b->soft && from < b->from && (first || b->pushed_us == g->now_us))
+    else if (b->soft && from < b->from && (first || b->pushed_at == g->count.turns))
         b->from = from;
-    if (first) b->pushed_us = g->now_us;
+    if (first) b->pushed_at = g->count.turns;
 }
 
 void judge_fed(struct globe *g, const struct thing *t)

@@ -393,15 +393,15 @@ static bool is_push(const struct thing *t)
     return t->kind == THING_PUSH || t->kind == THING_RESULT || t->kind == THING_OWN;
 }
 
-size_t globe_pushes(const struct globe *g)
+bool globe_is_busy(const struct globe *g)
 {
-    const struct thing *t;
-    size_t count = 0;
-
-    for (size_t i = 0; i < g->way.count; i++) count += is_push(globe_thing_of(g->way.nodes[i]));
-    STAILQ_FOREACH (t, &g->socket, next) count += is_push(t);
-    STAILQ_FOREACH (t, &g->backlog, next) count += is_push(t);
-    return count;
+    for (size_t i = 0; i < GLOBE_CALLS; i++) {
+        if (g->calls[i].number != 0) return true;
+    }
+    for (size_t i = 0; i < g->way.count; i++) {
+        if (is_push(globe_thing_of(g->way.nodes[i]))) return true;
+    }
+    return !STAILQ_EMPTY(&g->socket) || !STAILQ_EMPTY(&g->backlog);
 }
 
 void globe_strand(struct globe *g)

@@ -147,6 +147,27 @@ START_TEST(named_then_fetched)
 }
 END_TEST
 
+/* What a call of the account tells of a channel ends no beginning: a push that came at once, and
+ * stands before it, is delivered. */
+START_TEST(begun_around_a_result)
+{
+    gap_packet_t *query;
+
+    begin(_i);
+    pack_channel_message(&w.p, 7, 52, 1, 52);
+    feed();
+    query = pack_channel_delete(7);
+    result(query, pack_affected(53, 1), 0);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    feed();
+    world_run(&w, 1);
+    feed_channel(7, 54);
+    world_run(&w, 2);
+    world_expect(&w, "[   0] apply 7:51\n[   0] apply 7:52\n[   1] apply 7:54\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_dates");
@@ -160,6 +181,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
     tcase_add_loop_test(t, named_and_then_a_gap, 0, SEEDS);
     tcase_add_loop_test(t, named_then_fetched, 0, SEEDS);
+    tcase_add_loop_test(t, begun_around_a_result, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }

@@ -621,6 +621,27 @@ START_TEST(pts_changed_behind_a_pair)
 }
 END_TEST
 
+/* S43: what was delivered before is known as that. */
+START_TEST(position_refused_and_an_old_container)
+{
+    begin(_i);
+    pack_query(&w.p, 3);
+    (void)world_feed(&w, pack_updates(&w.p, 2));
+    world_run(&w, 1);
+    gap_engine_missed(w.engine);
+    world_error(&w, 0, 400, "PERSISTENT_TIMESTAMP_INVALID");
+    world_answer(&w, 0, pack_state(40, 5, 2));
+    world_answer(&w, 0, pack_empty(2));
+    world_run(&w, 2);
+    world_forget(&w);
+    pack_query(&w.p, 3);
+    (void)world_feed(&w, pack_updates(&w.p, 2));
+    world_run(&w, 1000);
+    world_expect(&w, "");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_golden");
@@ -659,6 +680,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, host_stall, 0, SEEDS);
     tcase_add_loop_test(t, fresh_account, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed_behind_a_slice, 0, SEEDS);
+    tcase_add_loop_test(t, position_refused_and_an_old_container, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed_behind_a_pair, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
