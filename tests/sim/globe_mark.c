@@ -53,6 +53,8 @@ static void first_seen(struct globe *g, int box, int32_t from)
     else if (b->soft && from < b->from && (first || b->pushed_at == g->count.turns))
         b->from = from;
     if (first) b->pushed_at = g->count.turns;
+    /* It fits to where the channel was named: what comes now from below that is too late. */
+    if (first && b->named > 0 && from >= b->named) b->soft = false;
 }
 
 void judge_fed(struct globe *g, const struct thing *t)
