@@ -508,9 +508,10 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     while (!e->closing && (n = gap_held_first(&f->held)) != NULL && n->update.pts <= to) {
         int32_t start = n->update.pts - n->update.pts_count;
         (void)take_held(f);
-        if (start >= from) {
+        /* What a container holds comes from nowhere else, and each is held once. */
+        if (start >= from || n->kind == NODE_CONTAINER) {
             gap_tap_node(n, GAP_DECISION_FLUSHED, from);
-            from = n->update.pts;
+            if (n->update.pts > from) from = n->update.pts;
             deliver(n);
         } else if (to == INT32_MAX && n->update.pts <= before) { /* of the new count */
             STAILQ_INSERT_TAIL(&later, n, next);

@@ -431,6 +431,7 @@ static void reset(struct story *s)
     if (!chance(&s->r, 0.2)) return;
     if (!common) return; /* a channel's drop is noticed by its size alone */
     /* What was pushed before has arrived: nobody can tell the old count from the new. */
+    if (!s->g->j.caught_up) return;
     globe_container(s->g, false, NULL);
     (void)globe_release(s->g, NULL);
     for (int i = 0; i < 10 && globe_is_busy(s->g); i++) globe_run(s->g, globe_now_ms(s->g) + 1000);

@@ -642,6 +642,27 @@ START_TEST(position_refused_and_an_old_container)
 }
 END_TEST
 
+/* S21, S43: containers that are held while the position is refused are handed out, whatever the new
+ * state says of seq. */
+START_TEST(position_refused_over_containers)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    world_init(&w, (uint64_t)_i, &c);
+    gap_engine_start(w.engine);
+    pack_query(&w.p, 3);
+    (void)world_feed(&w, pack_updates(&w.p, 1));
+    world_answer(&w, 10, pack_state(10, 5, 3));
+    world_error(&w, 10, 400, "PERSISTENT_TIMESTAMP_INVALID");
+    world_answer(&w, 10, pack_state(40, 5, 4));
+    world_answer(&w, 10, pack_empty(4));
+    world_run(&w, 1000);
+    ck_assert_ptr_nonnull(strstr(w.trace, "apply query 3\n"));
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_golden");
@@ -680,6 +701,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, host_stall, 0, SEEDS);
     tcase_add_loop_test(t, fresh_account, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed_behind_a_slice, 0, SEEDS);
+    tcase_add_loop_test(t, position_refused_over_containers, 0, SEEDS);
     tcase_add_loop_test(t, position_refused_and_an_old_container, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed_behind_a_pair, 0, SEEDS);
     suite_add_tcase(s, t);
