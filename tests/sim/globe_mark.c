@@ -38,6 +38,7 @@ static void asked_from(struct globe *g, int box, int32_t from)
         begin_at(b, from, true);
     else if (b->soft && from < b->from)
         b->from = from;
+    if (b->named > 0 && from >= b->named) b->soft = false;
 }
 
 /* A push of a channel has come: it begins with the lowest of those that come first and at once. */
@@ -57,15 +58,23 @@ static void first_seen(struct globe *g, int box, int32_t from)
     if (first && b->named > 0 && from >= b->named) b->soft = false;
 }
 
+/* What affected* tell moves a channel that is followed, and begins none. */
+static void told_silently(struct globe *g, struct seen *s)
+{
+    s->silent = true;
+    if (s->box < BOX_CHANNEL) return;
+    struct judged_box *b = &g->j.boxes[s->box];
+    if (b->known && b->named > 0 && s->pts > b->named) b->soft = false;
+}
+
 void judge_fed(struct globe *g, const struct thing *t)
 {
     if (t->resets) g->j.boxes[BOX_COMMON].unheard = false;
     for (uint32_t i = 0; i < t->n_count; i++) {
         struct seen *s = &g->j.seen[t->ns[i]];
         s->arrived = true;
-        /* What affected* tell moves a channel that is followed, and begins none. */
         if (t->kind == THING_RESULT && (s->kind == DC_DELETE_MESSAGES || s->kind == DC_READ))
-            s->silent = true;
+            told_silently(g, s);
         else if (s->box >= BOX_CHANNEL)
             first_seen(g, s->box, s->pts - s->count);
     }
@@ -198,7 +207,10 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
     if (update.id != GAP_TL_UPDATE_CHANNEL_TOO_LONG) return;
     if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
     int box = judge_channel_box(g, u.channel_id);
-    if (box < 0 || g->j.boxes[box].known) return;
+    if (box < 0) return;
+    /* Named again, further on: it is asked for, from where it was named before. */
+    if (g->j.boxes[box].named > 0 && u.pts > g->j.boxes[box].named) g->j.boxes[box].soft = false;
+    if (g->j.boxes[box].known) return;
     begin_at(&g->j.boxes[box], u.pts, true);
     g->j.boxes[box].named_us = g->now_us;
     g->j.boxes[box].named = u.pts;
