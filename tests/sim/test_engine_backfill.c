@@ -373,6 +373,42 @@ START_TEST(close_at_any_step)
 }
 END_TEST
 
+static int told;
+
+static void close_when_told(void *data, const gap_engine_event_t *event)
+{
+    (void)data;
+    ck_assert(!w.closing);
+    if (event->kind == GAP_EVENT_BACKFILLED && --told == 0) world_close(&w);
+    if (event->kind != GAP_EVENT_RESYNCHRONISED) return;
+    backfill(7, 0, 3); /* from inside an event, too */
+    backfill(0, 0, 1);
+}
+
+/* Closed from inside its own event: the first or the second one. */
+START_TEST(close_inside_its_event)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    c.event = close_when_told;
+    told = 1 + _i % 2;
+    begin_with(_i, &c);
+    feed_channel(7, 50);
+    pack_too_long(&w.p, 7, 60);
+    feed();
+    world_answer(&w, 10, pack_channel_too_long(&w.p, 7, 60));
+    world_answer(&w, 10, history(7, 1, 3));
+    world_answer(&w, 10, history(0, 1, 1));
+    world_run(&w, 1000);
+    ck_assert(w.closing);
+    ck_assert_int_eq(told, 0);
+    ck_assert_uint_eq(lines_with("apply 7:3\n"), 1);
+    ck_assert_uint_eq(lines_with("apply 1\n"), (size_t)(_i % 2));
+    world_fini(&w);
+}
+END_TEST
+
 static int last_id;
 
 static void ascending(struct world *world, gap_update_t *update)
@@ -456,6 +492,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, wrong_orders, 0, SEEDS);
     tcase_add_loop_test(t, before_the_start, 0, SEEDS);
     tcase_add_loop_test(t, close_at_any_step, 0, SEEDS);
+    tcase_add_loop_test(t, close_inside_its_event, 0, SEEDS);
     tcase_add_test(t, out_of_memory);
     suite_add_tcase(s, t);
     return s;
