@@ -144,7 +144,7 @@ static int read_ids(struct reader *r, sim_raw_t *raw)
     if (!sim_range(text, &from, &to) || from < INT32_MIN || to > INT32_MAX)
         return sim_wrong(r, "id is a number or FIRST..LAST, not '%s'", text);
     if (to - from > 99)
-        return sim_wrong(r, "at most 100 ids, not %lld", (long long)(to - from + 1));
+        return sim_wrong(r, "at most 100 ids, not %lld", (long long)(to - from) + 1);
     raw->id = (int32_t)from;
     raw->last = (int32_t)to;
     raw->flags |= SIM_RAW_ID;

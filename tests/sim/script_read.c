@@ -11,6 +11,7 @@
 #include "script_in.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A line is the other reader's after all. */
 #define FOR_DC 2
@@ -135,30 +136,32 @@ static int do_handler(struct reader *r, sim_step_t *step)
     return how == SIM_LATER ? sim_time(r, &step->ms) : 0;
 }
 
+/* 5%, 0.05, 0 or 1. */
+static bool to_chance(const char *text, double *out)
+{
+    double scale = 1;
+    double value = 0;
+
+    if (*text < '0' || *text > '9') return false;
+    for (; *text >= '0' && *text <= '9' && value <= 100; text++) value = value * 10 + (*text - '0');
+    if (*text == '.') {
+        if (*++text == '\0') return false;
+        for (; *text >= '0' && *text <= '9' && scale > 1e-9; text++)
+            value += (*text - '0') * (scale /= 10);
+    }
+    if (*text == '%') {
+        text++;
+        value /= 100;
+    }
+    *out = value;
+    return *text == '\0' && value <= 1;
+}
+
 static int read_chance(struct reader *r, double *out)
 {
     const char *text = sim_word(r);
-    unsigned percent = 0;
-    unsigned thousandths = 0;
-    int used = 0;
 
-    if (sscanf(text, "%3u%%%n", &percent, &used) == 1 && used > 0 && text[used] == '\0' &&
-        percent <= 100) {
-        *out = percent / 100.0;
-        return 0;
-    }
-    if (strcmp(text, "0") == 0 || strcmp(text, "1") == 0) {
-        *out = text[0] == '1' ? 1 : 0;
-        return 0;
-    }
-    size_t digits = strlen(text);
-    if (digits > 2 && digits <= 5 && strncmp(text, "0.", 2) == 0 &&
-        strspn(text + 2, "0123456789") == digits - 2) {
-        (void)sscanf(text + 2, "%3u", &thousandths);
-        for (; digits < 5; digits++) thousandths *= 10;
-        *out = thousandths / 1000.0;
-        return 0;
-    }
+    if (to_chance(text, out)) return 0;
     return sim_wrong(r, "'%s' is no probability: write 0.05 or 5%%", text);
 }
 
@@ -625,13 +628,16 @@ static void defaults(sim_settings_t *set)
 static int read_dc(struct reader *r, gap_dc_script_t *dc)
 {
     char error[SIM_TEXT] = "";
-    int used = 0;
+    char *why = error;
     int result =
         gap_dc_script_read(r->script->alloc, gap_buf_view(&r->dc), dc, error, sizeof error);
 
     if (result != GAP_E_ARGUMENT) return result;
-    if (sscanf(error, "line %u: %n", &r->line, &used) != 1) used = 0;
-    return sim_wrong(r, "%s", error + used);
+    if (strncmp(error, "line ", 5) == 0) {
+        r->line = (uint32_t)strtoul(error + 5, &why, 10);
+        why += strspn(why, ": ");
+    }
+    return sim_wrong(r, "%s", why);
 }
 
 int sim_script_read(const gap_alloc_t *alloc, gap_bytes_t text, sim_script_t *out,

@@ -165,6 +165,10 @@ static const struct {
      0, NULL},
     {"network colour 5%", 1, "network loss P, twice P or late P MS, not 'colour'"},
     {"network loss 2", 1, "'2' is no probability: write 0.05 or 5%"},
+    {"network loss 2.5%\nnetwork late 0.125 5", 0, NULL},
+    {"network loss 0.", 1, "is no probability"},
+    {"network loss .5", 1, "is no probability"},
+    {"network loss 5%%", 1, "is no probability"},
     {"network loss 101%", 1, "is no probability"},
     {"network late 0.5", 1, "a time is missing"},
     {"restart\ncrash\ncrash-in-handler\ncrash-in-handler 3\nfail-commits 2\nhandler fail\n"
