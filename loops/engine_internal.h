@@ -197,6 +197,7 @@ struct gap_feed {
     bool asked;                  /* a difference has been through since the wait began */
     bool open;                   /* an episode is open: told by GAP_EVENT_GAP_OPENED */
     bool expired;                /* its wait is over, and it was not asked for yet */
+    bool pressed;                /* its wait is shorter because the hole is pressing */
     bool asked_hole;             /* there was a hole when the question went out */
     bool hopeless;               /* no answer will fill it */
     bool keep;                   /* something held needs the answer, though it fits */

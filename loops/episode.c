@@ -67,7 +67,8 @@ static bool arm(struct gap_feed *f)
     uint64_t open_us = f->engine->rt->now_us - f->opened_us;
 
     f->wait_us = wait_of(f);
-    if (f->wait_us > open_us && is_pressing(f)) f->wait_us = (uint32_t)open_us;
+    f->pressed = f->wait_us > open_us && is_pressing(f);
+    if (f->pressed) f->wait_us = (uint32_t)open_us;
     gap_tap_at(f->engine, f->track, GAP_DECISION_WAIT, -1, f->wait_us);
     return start(f, f->opened_us + f->wait_us);
 }
@@ -81,8 +82,8 @@ void gap_episode_hurry(struct gap_feed *f)
         f->track->core.mode != GAP_MODE_WAITING)
         return;
     bool due = f->opened_us + f->wait_us <= f->engine->rt->now_us;
-    if (!due && is_pressing(f)) {
-        (void)arm(f);
+    if (f->pressed ? !is_pressing(f) : !due && is_pressing(f)) {
+        (void)arm(f); /* pressing now; or past that, in one burst: what is missing may still come */
         return;
     }
     if (c->gap_wait == NULL && (!gap_episode_is_learned(c) || f->held.count > GAP_WAIT_WEIGHTS))

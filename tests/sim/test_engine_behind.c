@@ -208,6 +208,22 @@ START_TEST(s73_pressing_hole)
 }
 END_TEST
 
+/* A burst that arrives at once has gone past the point at which the hole would have been pressing:
+ * asking would only be told "too long", so the hole waits as any other. */
+START_TEST(s73_burst_past_pressing)
+{
+    begin_channel(_i);
+    ck_assert_uint_eq(push(52, 190), 0);
+    world_run(&w, 200);
+    world_expect(&w, "");
+    feed_channel(7, 51);
+    world_run(&w, 2000);
+    ck_assert_uint_eq(lines_with("[ 200] apply 7:"), 140);
+    ck_assert_uint_eq(lines_with("difference"), 0);
+    world_fini(&w);
+}
+END_TEST
+
 /* A read mark that finds no room is gone: no difference brings it back. */
 START_TEST(read_mark_without_room)
 {
@@ -353,6 +369,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s73_bots_channel_keeps_the_rest, 0, SEEDS);
     tcase_add_loop_test(t, s73_behind_a_hole, 0, SEEDS);
     tcase_add_loop_test(t, s73_pressing_hole, 0, SEEDS);
+    tcase_add_loop_test(t, s73_burst_past_pressing, 0, SEEDS);
     tcase_add_loop_test(t, read_mark_without_room, 0, SEEDS);
     tcase_add_loop_test(t, what_is_shed_first, 0, SEEDS);
     tcase_add_loop_test(t, held_containers_are_bounded, 0, SEEDS);
