@@ -65,10 +65,9 @@ static void verdict(struct bench *b, const struct recover_sweep *s, const char *
 
 void bench_recover(struct bench *b)
 {
-    struct recover_sweep *s = calloc(1, sizeof *s);
+    struct recover_sweep *s = recover_sweep_new();
     struct recover_summary sum;
 
-    if (s == NULL) bench_fail(GAP_E_NOMEM, "a sweep");
     s->name = "all conditions";
     s->policies = policies;
     s->policy_count = GAP_ARRAY_LEN(policies);

@@ -96,6 +96,14 @@ void recover_sweep_run(struct recover_sweep *s)
     if (terminal) (void)fputs("\r\033[K", stderr);
 }
 
+struct recover_sweep *recover_sweep_new(void)
+{
+    struct recover_sweep *s = calloc(1, sizeof *s);
+
+    if (s == NULL) bench_fail(GAP_E_NOMEM, "a sweep");
+    return s;
+}
+
 void recover_sweep_free(struct recover_sweep *s)
 {
     free(s->results);

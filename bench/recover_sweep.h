@@ -25,12 +25,15 @@ struct recover_sweep {
     struct recover_result *results; /* means over the seeds: see recover_at */
 };
 
+/** An empty one, for free() after its results were freed; without memory the program ends. */
+struct recover_sweep *recover_sweep_new(void);
 /** All conditions, or every @p step th in an order in which each axis is spread evenly. */
 void recover_conditions(struct recover_sweep *s, size_t step);
 /** Keep every @p step th of them. */
 void recover_thin(struct recover_sweep *s, size_t step);
 /** Fill in the results. An update that is lost ends the program. */
 void recover_sweep_run(struct recover_sweep *s);
+/** Free the results: it can be run again. */
 void recover_sweep_free(struct recover_sweep *s);
 
 static inline const struct recover_result *recover_at(const struct recover_sweep *s,

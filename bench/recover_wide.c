@@ -260,9 +260,8 @@ static void plot(const char *path, const struct recover_sweep *s)
 
 void recover_wide(struct bench *b, uint64_t seed)
 {
-    struct recover_sweep *s = calloc(1, sizeof *s);
+    struct recover_sweep *s = recover_sweep_new();
 
-    if (s == NULL) bench_fail(GAP_E_NOMEM, "a sweep");
     s->seed = seed;
     begin(b, s, "fixed waits and lambda", curves, GAP_ARRAY_LEN(curves));
     if (b->quick) recover_thin(s, QUICK_STEP);

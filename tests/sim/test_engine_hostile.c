@@ -412,6 +412,14 @@ static void begin_hostile(const struct hostile *h)
     w.serve = serve;
 }
 
+static uint64_t counter(const gap_engine_counters_t *counters, size_t offset)
+{
+    uint64_t count;
+
+    memcpy(&count, (const char *)counters + offset, sizeof count);
+    return count;
+}
+
 static void run_hostile(const struct hostile *h, int answers)
 {
     gap_engine_counters_t before;
@@ -443,9 +451,8 @@ static void run_hostile(const struct hostile *h, int answers)
     expect_all(h->why, 7, 51, truth.channel_top, h->lossy);
     gap_engine_counters(w.engine, &after);
     if (h->count != NONE)
-        ck_assert_msg(*(uint64_t *)((char *)&after + h->count) >
-                          *(uint64_t *)((char *)&before + h->count),
-                      "%s: not counted", h->why);
+        ck_assert_msg(counter(&after, h->count) > counter(&before, h->count), "%s: not counted",
+                      h->why);
     if (h->event != NULL)
         ck_assert_msg(strstr(w.trace, h->event) != NULL, "%s: not told in\n%s", h->why, w.trace);
     ck_assert_int_eq(gap_engine_export(w.engine, &state), 0);
