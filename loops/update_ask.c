@@ -356,7 +356,8 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     u->anew_why = GAP_REASON_NONE;
     gap_tap_at(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_STATE, s->pts, 0);
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
-    e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
+    /* Where pts begins anew qts goes on: what was missed of it is asked for. */
+    if (why != GAP_REASON_RESET || qts == 0) e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
     /* Since the date before channels may have changed unseen. */
     if (s->date > 0 && (e->date == 0 || (!e->told && s->date < e->date))) e->date = s->date;
@@ -364,7 +365,7 @@ static void took_state(struct gap_updater *u, const struct gap_server_state *s)
     if (why != GAP_REASON_NONE) {
         if (s->seq < seq) gap_window_clear(&e->window); /* containers are numbered anew */
         gap_updater_resynced(u, &e->common[GAP_SEQUENCE_COMMON], pts, why);
-        if (qts != s->qts && !e->closing)
+        if (qts != e->common[GAP_SEQUENCE_QTS].core.position && !e->closing)
             gap_updater_resynced(u, &e->common[GAP_SEQUENCE_QTS], qts, why);
         gap_feed_flush(&e->feeds[GAP_SEQUENCE_COMMON], pts);
         gap_feed_flush(&e->feeds[GAP_SEQUENCE_QTS], qts);

@@ -202,6 +202,24 @@ START_TEST(s72_pts_changed)
 }
 END_TEST
 
+/* S72: only pts begins anew; two events of qts that were missed meanwhile are fetched. */
+START_TEST(s72_qts_goes_on)
+{
+    begin(_i);
+    pack_pts_changed(&w.p);
+    feed();
+    world_answer(&w, 20, pack_state(3, 7, 1));
+    pack_qts(&w.p, 6, 6);
+    pack_qts(&w.p, 7, 7);
+    world_answer(&w, 20, pack_difference(&w.p, 3, 7, 1));
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] state\n[  20] common resynchronised 10..3: reset\n"
+                     "[  20] difference from 3\n[  40] apply q6\n[  40] apply q7\n");
+    ck_assert_int_eq(w.calls[0].qts, 5);
+    world_fini(&w);
+}
+END_TEST
+
 /* ---- order of slices, stalls, edits ---- */
 
 /* A slice is asked for when all of the one before has been handed out. */
@@ -470,6 +488,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, m18_host_suspended, 0, SEEDS);
     tcase_add_loop_test(t, s71_signed_in_again, 0, SEEDS);
     tcase_add_loop_test(t, s72_pts_changed, 0, SEEDS);
+    tcase_add_loop_test(t, s72_qts_goes_on, 0, SEEDS);
     tcase_add_loop_test(t, s81_slices, 0, SEEDS);
     tcase_add_loop_test(t, s82_host_stalls, 0, SEEDS);
     tcase_add_loop_test(t, s84_two_edits_in_a_second, 0, SEEDS);
