@@ -153,16 +153,19 @@ static void move(struct gap_updater *u, struct gap_track *track, int32_t positio
 }
 
 /* seq is the server's count of containers. It falls when the server starts to number anew; being a
- * little behind ours only means that a part of the server is late. */
+ * little behind ours only means that a part of the server is late. What came since it was asked the
+ * answer can't know. */
 static void move_seq(gap_engine_t *e, int32_t seq)
 {
     gap_sequence_t *core = &e->common[GAP_SEQUENCE_SEQ].core;
+    int32_t asked = e->feeds[GAP_SEQUENCE_SEQ].asked_at;
 
     if (seq < 0) return;
+    if (asked > core->position) asked = core->position;
     gap_mark(e, &e->common[GAP_SEQUENCE_SEQ]);
     if (seq >= core->position) {
         core->position = seq;
-    } else if ((seq > 0 && seq < core->position / 2) || core->position - seq > GAP_WINDOW) {
+    } else if ((seq > 0 && seq < asked / 2) || asked - seq > GAP_WINDOW) {
         core->position = seq;
         gap_mark_fallen(e, &e->common[GAP_SEQUENCE_SEQ]);
         gap_window_clear(&e->window);

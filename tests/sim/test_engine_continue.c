@@ -64,6 +64,32 @@ START_TEST(what_fits_goes_on)
 }
 END_TEST
 
+/* The count of containers that an answer tells may be from before what came meanwhile: that is no
+ * new count, so one that comes twice is dropped, and the next one is in order. */
+START_TEST(containers_overtake_the_answer)
+{
+    begin_mode(_i);
+    ask(pack_empty(2));
+    for (int32_t seq = 2; seq <= 6; seq++) {
+        pack_query(&w.p, seq);
+        ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, seq)), 0);
+    }
+    world_run(&w, 200);
+    for (int32_t seq = 5; seq <= 7; seq++) {
+        pack_query(&w.p, seq);
+        ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, seq)), 0);
+    }
+    world_run(&w, 10000);
+    if (goes_on(_i))
+        world_expect(&w, "[   1] apply query 2\n[   1] apply query 3\n[   1] apply query 4\n"
+                         "[   1] apply query 5\n[   1] apply query 6\n[ 200] apply query 7\n");
+    else
+        world_expect(&w, "[ 100] apply query 2\n[ 100] apply query 3\n[ 100] apply query 4\n"
+                         "[ 100] apply query 5\n[ 100] apply query 6\n[ 200] apply query 7\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* The missing one is late: it fills the hole while the difference is on its way. What the answer
  * brings beyond that is new. */
 START_TEST(late_while_fetching)
@@ -392,6 +418,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, a_hole_of_its_own, 0, BOTH_MODES);
     tcase_add_loop_test(t, edit_of_a_later_slice, 0, BOTH_MODES);
     tcase_add_loop_test(t, held_between_slices, 0, BOTH_MODES);
+    tcase_add_loop_test(t, containers_overtake_the_answer, 0, BOTH_MODES);
     suite_add_tcase(s, t);
     return s;
 }
