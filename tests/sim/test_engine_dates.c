@@ -89,18 +89,23 @@ START_TEST(pts_changed)
 END_TEST
 
 /* An account that begins, and whose first difference names channel 7 at 51. */
-static void begin_named(int seed)
+static void begin_named_with(int seed, gap_engine_config_t *c)
 {
-    gap_engine_config_t c;
-
-    memset(&c, 0, sizeof c);
-    world_init(&w, (uint64_t)seed, &c);
+    world_init(&w, (uint64_t)seed, c);
     gap_engine_start(w.engine);
     world_answer(&w, 0, state_later(10, 0));
     pack_too_long(&w.p, 7, 51);
     world_answer(&w, 0, pack_difference(&w.p, 10, 5, 1));
     world_run(&w, 1);
     world_expect(&w, "[   0] state\n[   0] difference from 10\n");
+}
+
+static void begin_named(int seed)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    begin_named_with(seed, &c);
 }
 
 /* What it names may already cover what is still on its way: nothing of it has been delivered. */
@@ -115,6 +120,42 @@ START_TEST(named_before_its_pushes)
     feed_channel(7, 49); /* too late: it has begun behind it */
     world_run(&w, 3);
     world_expect(&w, "[   1] apply 7:50\n[   1] apply 7:51\n[   2] apply 7:52\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* Also where what comes first fits to where it is named, and something from before comes along. */
+START_TEST(named_and_overtaken)
+{
+    begin_named(_i);
+    pack_channel_message(&w.p, 7, 52, 1, 52);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    feed();
+    world_run(&w, 2);
+    world_expect(&w, "[   1] apply 7:51\n[   1] apply 7:52\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* But while a question goes on from there, what fits is no beginning: the answer brings it. */
+START_TEST(named_and_asked_meanwhile)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    c.gap_continue = true;
+    begin_named_with(_i, &c);
+    pack_too_long(&w.p, 7, 53);
+    feed();
+    pack_channel_edit(&w.p, 7, 52, 1, 51);
+    pack_channel_new(&w.p, 7, 53);
+    world_answer(&w, 20, pack_channel_difference(&w.p, 53, true));
+    world_run(&w, 2);
+    pack_channel_edit(&w.p, 7, 52, 1, 51);
+    feed();
+    world_run(&w, 1000);
+    world_expect(&w, "[   1] channel 7 difference from 51\n[  21] apply 7:53\n"
+                     "[  21] edit 7:51\n");
     world_fini(&w);
 }
 END_TEST
@@ -179,6 +220,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, position_refused, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed, 0, SEEDS);
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
+    tcase_add_loop_test(t, named_and_overtaken, 0, SEEDS);
+    tcase_add_loop_test(t, named_and_asked_meanwhile, 0, SEEDS);
     tcase_add_loop_test(t, named_and_then_a_gap, 0, SEEDS);
     tcase_add_loop_test(t, named_then_fetched, 0, SEEDS);
     tcase_add_loop_test(t, begun_around_a_result, 0, SEEDS);
