@@ -421,7 +421,9 @@ int dc_get_channel_difference(dc_call_t *c)
     if (q.limit <= 0) return dc_fail(c, 400, "LIMIT_INVALID");
     struct dc_chat *chat = &c->m->chats[index];
     open_window(c, &win, &chat->log, q.pts);
-    if (q.pts >= chat->log.pts) return answer_channel_empty(c, &win);
+    /* Behind, but nothing has happened since the box began anew. */
+    if (q.pts >= chat->log.pts || win.first == chat->log.count)
+        return answer_channel_empty(c, &win);
     uint32_t behind = (uint32_t)(chat->log.pts - q.pts);
     win.to = chat->log.pts;
     int32_t limit =

@@ -554,6 +554,20 @@ START_TEST(test_channel_difference)
 }
 END_TEST
 
+/* A channel that began anew has forgotten its events: who is behind is told where it stands. */
+START_TEST(test_behind_a_channel_that_began_anew)
+{
+    gap_tl_updates_channel_difference_empty_t empty;
+
+    new_message(in_channel, "x");
+    ck_assert_int_eq(dc_model_reset(m, BOT, CHANNEL, 50), 0);
+    ck_assert_int_eq(channel_difference(1, 100), 0);
+    ck_assert_int_gt(
+        gap_tl_read(body(), GAP_TL_UPDATES_CHANNEL_DIFFERENCE_EMPTY, &empty, sizeof empty), 0);
+    ck_assert_int_eq(empty.pts, 50);
+}
+END_TEST
+
 START_TEST(test_pushes_and_seq)
 {
     gap_tl_updates_t u;
@@ -728,6 +742,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_pushes_and_seq);
     tcase_add_test(tc, test_layers_differ_in_ids_and_second_flag_words_only);
     tcase_add_test(tc, test_a_message_shows_its_pin);
+    tcase_add_test(tc, test_behind_a_channel_that_began_anew);
     tcase_add_test(tc, test_a_dialog_ends_in_a_living_message);
     suite_add_tcase(s, tc);
     return s;
