@@ -114,7 +114,8 @@ static void start_server(struct run *r)
     const char *at =
         f == NULL || fgets(line, sizeof line, f) == NULL ? NULL : strstr(line, "\"port\":");
     bench_must(at == NULL ? GAP_E_STATE : 0, "gapless-dc beside this program does not start");
-    r->port = atoi(at + strlen("\"port\":"));
+    r->port = (int)strtol(at + strlen("\"port\":"), NULL, 10);
+    bench_must(r->port > 0 && r->port <= UINT16_MAX ? 0 : GAP_E_PROTOCOL, "gapless-dc's port");
     char path[96];
     path_of(r, "key", path);
     FILE *key = fopen(path, "r");
@@ -162,14 +163,17 @@ static int on_message(gap_update_t *update, const gap_message_t *message, void *
 {
     struct run *r = data;
     uint64_t now = real_us();
-    unsigned n;
+    static const char before[] = "number ";
     char text[32];
+    char *last;
 
     (void)update;
     if (message->text.len >= sizeof text) return 0;
     (void)memcpy(text, message->text.data, message->text.len);
     text[message->text.len] = 0;
-    if (sscanf(text, "number %u", &n) != 1 || n >= r->pushed) return 0;
+    if (strncmp(text, before, sizeof before - 1) != 0) return 0;
+    unsigned long n = strtoul(text + sizeof before - 1, &last, 10);
+    if (last == text + sizeof before - 1 || n >= r->pushed) return 0;
     if (r->open) r->handled_us[n] = now;
     if (++r->seen == r->pushed) end(r);
     return 0;
