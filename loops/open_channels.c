@@ -128,7 +128,8 @@ int gap_engine_open_channel(gap_engine_t *e, int64_t channel_id)
     }
     if (e->open_count == GAP_ENGINE_OPEN_CHANNELS_MAX) return GAP_E_LIMIT;
     struct gap_track *track = gap_engine_track(e, channel_id, false);
-    if ((track != NULL && track->untracked) || !can_ask(e, channel_id)) return GAP_E_STATE;
+    if (track != NULL && track->untracked) return GAP_E_STATE;
+    if (!can_ask(e, channel_id)) return GAP_E_NOT_FOUND;
     if (track == NULL) track = gap_engine_track(e, channel_id, true);
     if (track == NULL) return GAP_E_NOMEM;
     o = &e->open[e->open_count++];
@@ -176,7 +177,7 @@ int gap_engine_track_channel(gap_engine_t *e, int64_t channel_id, int64_t access
         int r = gap_engine_know(e, peer, access_hash, false);
         if (r < 0) return r;
     }
-    if (!can_ask(e, channel_id)) return GAP_E_STATE;
+    if (!can_ask(e, channel_id)) return GAP_E_NOT_FOUND;
     struct gap_track *track = gap_engine_track(e, channel_id, true);
     if (track == NULL) return GAP_E_NOMEM;
     if (!track->untracked && !track->lost && track->core.position > 0) return 0;

@@ -64,7 +64,7 @@ typedef struct gap_client_config {
     const char *system_version;  /* NULL: "1.0" */
     const char *app_version;     /* NULL: the library's version */
     const char *lang_code;       /* NULL: "en" */
-    uint32_t gap_wait_ms;        /* how long a gap waits for its missing update: always as long;
+    uint32_t gap_wait_ms;        /* how long each gap waits for its missing update;
                                     0: learned from the gaps before, 2 to 500 */
     uint32_t gap_wait_lambda_ms; /* if learned: a request is worth one update held back so long;
                                     0: 100; 400 suits those who share a budget of requests */
@@ -380,8 +380,8 @@ GAP_API int64_t gap_client_self(const gap_client_t *client);
  * learn, know or import anything.
  *
  * @return the engine, borrowed: ask again in each callback. NULL before the account's state has
- * been loaded (at the latest with STARTED it is there), and after gap_client_stop, gap_client_close
- *         or GAP_CLIENT_FATAL.
+ *         been loaded (it is there with STARTED at the latest), and after gap_client_stop,
+ *         gap_client_close or GAP_CLIENT_FATAL.
  * Loop thread.
  */
 GAP_API gap_engine_t *gap_client_engine(gap_client_t *client);

@@ -109,8 +109,9 @@ typedef struct gap_engine_decision {
 } gap_engine_decision_t;
 
 /**
- * Takes a decision, before it is acted upon. From ticks, gap_engine_feed, gap_engine_result,
- * gap_engine_missed and gap_engine_undecodable; it must not call the engine.
+ * Takes a decision, before it is acted upon. From ticks, and from every call that feeds the engine
+ * or has it do something, those included that otherwise call nobody back (gap_engine_missed,
+ * gap_engine_undecodable, gap_engine_open_channel). It must not call the engine.
  */
 typedef void (*gap_engine_tap_cb)(void *data, const gap_engine_decision_t *decision);
 

@@ -39,8 +39,8 @@ typedef struct gap_engine gap_engine_t;
 #define GAP_BEHIND 1
 /** gap_engine_result: the result holds nothing that concerns the engine. */
 #define GAP_UNCONCERNED 2
-/** The fixed gap_engine_config.gap_wait_us that core.telegram.org/api/updates suggests. A learned
- * wait is never longer. */
+/** How long a gap waits for its missing update according to core.telegram.org/api/updates: for
+ * those who set a fixed gap_engine_config.gap_wait_us. A learned wait is never longer. */
 #define GAP_ENGINE_GAP_WAIT_US UINT32_C(500000)
 /** Default of gap_engine_config.gap_wait_lambda_us. */
 #define GAP_ENGINE_GAP_WAIT_LAMBDA_US UINT32_C(100000)
@@ -233,16 +233,16 @@ typedef struct gap_engine_config {
     const gap_alloc_t *alloc; /* NULL: gap_alloc_default(). Pinned until closed */
     int64_t self_id;          /* user id of the account */
     bool bot;
-    /** How long a gap waits for its missing update before the difference is asked for, in
-     * microseconds: always as long. 0: learned from how long gaps stayed open before, 2 ms to
+    /** How long each gap waits for its missing update before the difference is asked for, in
+     * microseconds. 0: learned from how long gaps stayed open before, 2 ms to
      * GAP_ENGINE_GAP_WAIT_US. */
     uint32_t gap_wait_us;
     /** What a request costs when the wait is learned: as much as one update that is held back so
      * many microseconds. 0: GAP_ENGINE_GAP_WAIT_LAMBDA_US. */
     uint32_t gap_wait_lambda_us;
-    /** A waiting policy of the caller's own instead: how long a hole waits since @c since_us, in
-     * microseconds; asked when it opens and at each update that is held behind it. @p hole is
-     * borrowed. Must not call the engine. May be NULL. */
+    /** A waiting policy of the caller's own instead of both: how long a hole waits from its
+     * since_us on, in microseconds; asked when it opens and at each update that is held behind it.
+     * @p hole is borrowed. Must not call the engine. May be NULL. */
     uint32_t (*gap_wait)(void *data, const gap_engine_hole_t *hole);
     void *gap_wait_data;
     /** While a difference is on its way, go on with what comes and fits, and take from the answer
@@ -464,9 +464,9 @@ GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
  * @param channel_id  0: the common box.
  * @param after_id    >= 0; the first id wanted is one more.
  * @param up_to_id    The last id wanted; more than @p after_id.
- * @return 0: GAP_EVENT_BACKFILLED follows; GAP_E_ARGUMENT; GAP_E_NOT_FOUND the channel's access
- *         hash is not known; GAP_E_STATE the channel is untracked; GAP_E_LIMIT there are
- *         GAP_ENGINE_BACKFILLS_MAX; GAP_E_NOMEM; GAP_E_CLOSED.
+ * @return 0: GAP_EVENT_BACKFILLED follows; GAP_E_ARGUMENT not such ids; GAP_E_NOT_FOUND the
+ *         channel's access hash is not known; GAP_E_STATE the channel is untracked; GAP_E_LIMIT
+ *         there are GAP_ENGINE_BACKFILLS_MAX; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
  * The thread. Calls nobody back. (messages.getHistory, messages.getMessages, channels.getMessages)
  */
 GAP_API GAP_NODISCARD int gap_engine_backfill(gap_engine_t *engine, int64_t channel_id,
@@ -538,6 +538,7 @@ GAP_API void gap_engine_counters(const gap_engine_t *engine, gap_engine_counters
  * The counters of one sequence now.
  *
  * @param engine      Borrowed.
+ * @param kind        Which.
  * @param channel_id  Of GAP_SEQUENCE_CHANNEL; else 0.
  * @param out         Set if true is returned.
  * @return true; false nothing is known of that channel.
@@ -550,8 +551,8 @@ GAP_API bool gap_engine_sequence(const gap_engine_t *engine, gap_sequence_kind_t
  *
  * @param engine   Borrowed.
  * @param missing  Sum of what the sequences miss (containers not counted). Set.
- * @return for how long the one that has waited longest has known it, in microseconds; 0: nothing is
- *         known to be missing.
+ * @return microseconds for which the sequence that has waited longest has known that something is
+ *         missing, at the last tick; 0: nothing is known to be missing.
  * The thread.
  */
 GAP_API uint64_t gap_engine_lag(const gap_engine_t *engine, uint64_t *missing);
@@ -621,9 +622,9 @@ GAP_API GAP_NODISCARD int gap_engine_import(gap_engine_t *engine, const gap_engi
  * @param channel_id  Of a channel whose access hash is known (gap_engine_learn, gap_engine_know); a
  *                    bot needs none. If its position is not known the server is asked for it, and
  *                    what was before is no concern.
- * @return 0; GAP_E_LIMIT GAP_ENGINE_OPEN_CHANNELS_MAX others are open; GAP_E_STATE the access hash
- *         is not known, or the channel is untracked: learn or track it first; GAP_E_ARGUMENT no
- *         channel has this id; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
+ * @return 0; GAP_E_LIMIT GAP_ENGINE_OPEN_CHANNELS_MAX others are open; GAP_E_NOT_FOUND the access
+ *         hash is not known: learn it first; GAP_E_STATE the channel is untracked; GAP_E_ARGUMENT
+ *         no channel has this id; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
  * The thread. Calls nobody back. (core.telegram.org/api/updates, "Subscribing to updates of
  * channels/supergroups")
  */
@@ -632,7 +633,8 @@ GAP_API GAP_NODISCARD int gap_engine_open_channel(gap_engine_t *engine, int64_t 
  * Undo one gap_engine_open_channel. After the last one it is not asked any more for looking at it;
  * an answer that is on its way is still delivered.
  *
- * @param engine  Borrowed.
+ * @param engine      Borrowed.
+ * @param channel_id  Of an open channel.
  * @return 0; GAP_E_ARGUMENT it is not open; GAP_E_CLOSED close has begun.
  * The thread. Calls nobody back.
  */
@@ -643,11 +645,12 @@ GAP_API GAP_NODISCARD int gap_engine_close_channel(gap_engine_t *engine, int64_t
  * If it is tracked already, its position stays.
  *
  * @param engine       Borrowed.
+ * @param channel_id   > 0.
  * @param access_hash  As of gap_engine_know; 0: as it is known (a bot needs none).
  * @param pts          Where to begin: what came since is fetched. 0: the server is asked where it
  *                     stands (channels.getFullChannel), what was before is no concern.
- * @return 0; GAP_E_STATE the access hash is not known; GAP_E_ARGUMENT no channel has this id, or
- *         pts < 0; GAP_E_LIMIT too many peers; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
+ * @return 0; GAP_E_NOT_FOUND the access hash is not known; GAP_E_ARGUMENT no channel has this id,
+ *         or pts < 0; GAP_E_LIMIT too many peers; GAP_E_NOMEM; GAP_E_CLOSED close has begun.
  * The thread. Calls nobody back.
  */
 GAP_API GAP_NODISCARD int gap_engine_track_channel(gap_engine_t *engine, int64_t channel_id,
@@ -681,8 +684,9 @@ typedef struct gap_engine_channel_status {
 /**
  * Look at one channel.
  *
- * @param engine  Borrowed.
- * @param out     Set if true is returned.
+ * @param engine      Borrowed.
+ * @param channel_id  Any.
+ * @param out         Set if true is returned.
  * @return true; false nothing was heard of it.
  * The thread.
  */

@@ -187,7 +187,7 @@ START_TEST(s68_unknown_channel)
     gap_peer_t nine = {9, GAP_PEER_CHANNEL};
 
     begin(_i);
-    ck_assert_int_eq(open_channel(9), GAP_E_STATE);
+    ck_assert_int_eq(open_channel(9), GAP_E_NOT_FOUND);
     ck_assert_int_eq(gap_engine_know(w.engine, nine, pack_hash(9), false), 0);
     ck_assert_int_eq(open_channel(9), 0);
     world_answer(&w, 20, pack_channel_full(9, 80));
@@ -309,7 +309,7 @@ START_TEST(track_from_now)
     feed_channel(7, 61);
     world_run(&w, 10000);
     world_expect(&w, "[   0] channel 7 state\n[  20] apply 7:61\n");
-    ck_assert_int_eq(gap_engine_track_channel(w.engine, 8, 0, 5), GAP_E_STATE);
+    ck_assert_int_eq(gap_engine_track_channel(w.engine, 8, 0, 5), GAP_E_NOT_FOUND);
     ck_assert_int_eq(track(0, 5), GAP_E_ARGUMENT);
     ck_assert_int_eq(track(8, -1), GAP_E_ARGUMENT);
     world_fini(&w);
