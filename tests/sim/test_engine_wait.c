@@ -234,7 +234,7 @@ START_TEST(replica_behind)
     ck_assert_uint_le(lines_with("difference"), 10);
     ck_assert_uint_ge(lines_with("difference"), 6);
     ck_assert_uint_eq(lines_with("resynchronised"), 0);
-    w.script_at = w.script_count = 0;
+    world_answer_none(&w);
     world_answer(&w, 50, difference(11, 12));
     world_run(&w, 30000);
     ck_assert_uint_eq(applied(), 2);

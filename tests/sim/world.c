@@ -365,6 +365,13 @@ static struct world_script *next_script(struct world *w, uint64_t delay_ms)
     return s;
 }
 
+void world_answer_none(struct world *w)
+{
+    for (; w->script_at < w->script_count; w->script_at++)
+        gap_packet_unref(w->script[w->script_at].packet);
+    w->script_at = w->script_count = 0;
+}
+
 void world_answer(struct world *w, uint64_t delay_ms, gap_packet_t *packet)
 {
     next_script(w, delay_ms)->packet = packet;
@@ -592,8 +599,7 @@ void world_fini(struct world *w)
         ck_assert_msg(w->closed, "close did not end");
     }
     for (size_t i = 0; i < w->socket_count; i++) gap_packet_unref(w->socket[i].packet);
-    for (; w->script_at < w->script_count; w->script_at++)
-        gap_packet_unref(w->script[w->script_at].packet);
+    world_answer_none(w);
     gap_rt_fini(&w->rt);
     pack_fini(&w->p);
     ck_assert_msg(world_is_clean(w), "%ld blocks are left", w->fault.live);

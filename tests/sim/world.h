@@ -110,6 +110,8 @@ int world_feed(struct world *w, gap_packet_t *packet);
 void world_send(struct world *w, uint64_t at_ms, gap_packet_t *packet);
 /** Next answers of the server, in the order of the questions. Packets are taken. */
 void world_answer(struct world *w, uint64_t delay_ms, gap_packet_t *packet);
+/** Forget the answers that have not been asked for. */
+void world_answer_none(struct world *w);
 void world_error(struct world *w, uint64_t delay_ms, int32_t code, const char *text);
 void world_fail(struct world *w, uint64_t delay_ms, int status);
 
