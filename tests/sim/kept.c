@@ -157,8 +157,6 @@ void kept_crash(struct kept *k)
     w->closing = w->closed = false;
     for (size_t i = 0; i < w->socket_count; i++) gap_packet_unref(w->socket[i].packet);
     w->socket_count = 0;
-    for (; w->script_at < w->script_count; w->script_at++)
-        gap_packet_unref(w->script[w->script_at].packet);
-    w->script_at = w->script_count = 0;
+    world_answer_none(w);
     k->changed = 0;
 }
