@@ -24,12 +24,57 @@ struct intake {
     bool fresh;                /* what has no sequence of its own was not seen before */
     struct gap_node_list rest; /* of a container with seq */
     uint32_t rest_count;
+    struct gap_node *before; /* last of the arrivals until now; NULL: there was none */
+    struct gap_node *last;   /* of what came since and has a sequence, as it came; NULL: none */
     int result;
 };
+
+/* Nodes looked at for the place of one that came before its turn. */
+#define SWAPPED_MAX 64
 
 static void arrive(gap_engine_t *e, struct gap_node *n)
 {
     STAILQ_INSERT_TAIL(&e->arrivals, n, next);
+    e->arrival_count++;
+}
+
+/* Does @p n lead to where @p later begins, or further back? */
+static bool goes_before(const struct gap_node *n, const struct gap_node *later)
+{
+    int64_t begin = (int64_t)later->update.pts - later->update.pts_count;
+
+    if (later->track != n->track || later->kind > NODE_SILENT) return false;
+    if (n->update.pts <= 0 || later->update.pts <= 0) return false;
+    return n->update.pts < begin || (n->update.pts == begin && n->update.pts_count > 0);
+}
+
+/* Updates of one sequence that are swapped within their container show no hole. */
+static void arrive_in_order(struct intake *in, struct gap_node *n)
+{
+    gap_engine_t *e = in->e;
+    struct gap_node *before = in->before;
+    unsigned looked = 0;
+
+    if (in->last == NULL || !goes_before(n, in->last)) {
+        in->last = n;
+        arrive(e, n);
+        return;
+    }
+    for (;;) {
+        struct gap_node *p =
+            before == NULL ? STAILQ_FIRST(&e->arrivals) : STAILQ_NEXT(before, next);
+        if (goes_before(n, p) || ++looked > SWAPPED_MAX) break;
+        before = p;
+    }
+    if (looked > SWAPPED_MAX) {
+        arrive(e, n);
+        return;
+    }
+    if (before == NULL) {
+        STAILQ_INSERT_HEAD(&e->arrivals, n, next);
+    } else {
+        STAILQ_INSERT_AFTER(&e->arrivals, before, n, next);
+    }
     e->arrival_count++;
 }
 
@@ -180,7 +225,7 @@ static void add_boxed(struct intake *in, const struct gap_item *item, gap_packet
     track->queued++;
     track->lost = false;
     gap_mark(e, track);
-    arrive(e, n);
+    arrive_in_order(in, n);
 }
 
 /* ---- short forms ---- */
@@ -407,6 +452,10 @@ static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_vi
     in.query = query;
     in.via = via;
     in.rest_count = 0;
+    in.before = STAILQ_EMPTY(&e->arrivals)
+                    ? NULL
+                    : GAP_CONTAINER_OF(e->arrivals.stqh_last, struct gap_node, next.stqe_next);
+    in.last = NULL;
     in.strange = false;
     in.restarted = false;
     in.result = 0;

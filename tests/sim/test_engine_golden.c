@@ -74,6 +74,26 @@ START_TEST(swapped_pair_in_a_container)
 }
 END_TEST
 
+/* S04: what one container brings in whatever order shows no hole; what is missing does. */
+START_TEST(s04_order_within_a_container_shows_no_hole)
+{
+    begin(_i);
+    w.events = true;
+    static const int32_t order[] = {14, 12, 11, 13, 16};
+    for (size_t i = 0; i < GAP_ARRAY_LEN(order); i++)
+        pack_message(&w.p, order[i], 1, order[i], PACK_USER);
+    (void)world_feed(&w, pack_updates(&w.p, 0));
+    world_run(&w, 100);
+    world_expect(&w, "[   0] apply 11\n[   0] apply 12\n[   0] apply 13\n[   0] apply 14\n"
+                     "[   0] gap in common 14..16\n");
+    feed_message(15);
+    world_run(&w, 10000);
+    world_expect(&w,
+                 "[ 100] apply 15\n[ 100] apply 16\n[ 100] gap in common healed after 100 ms\n");
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(count_zero_is_legal)
 {
     begin(_i);
@@ -671,6 +691,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, in_order, 0, SEEDS);
     tcase_add_loop_test(t, duplicates_are_dropped, 0, SEEDS);
     tcase_add_loop_test(t, swapped_pair_in_a_container, 0, SEEDS);
+    tcase_add_loop_test(t, s04_order_within_a_container_shows_no_hole, 0, SEEDS);
     tcase_add_loop_test(t, count_zero_is_legal, 0, SEEDS);
     tcase_add_loop_test(t, swapped_counts_one_and_zero, 0, SEEDS);
     tcase_add_loop_test(t, pts_zero_has_no_place, 0, SEEDS);
