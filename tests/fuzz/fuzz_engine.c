@@ -3,9 +3,9 @@
  * and its allocator, let time pass, and close it. Afterwards it must close, with nothing left. */
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "fuzz_alloc.h"
 
 #include <gapless/engine.h>
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,9 +30,7 @@ enum order {
 };
 
 struct fuzz {
-    gap_alloc_t alloc;
-    long live;
-    long fail_in; /* 0: never */
+    struct fuzz_alloc memory;
     gap_engine_t *engine;
     struct {
         gap_answer_cb cb;
@@ -48,21 +46,6 @@ struct fuzz {
     const uint8_t *at;
     const uint8_t *end;
 };
-
-static void *fuzz_realloc(void *ctx, void *ptr, size_t size)
-{
-    struct fuzz *f = ctx;
-
-    if (size == 0) {
-        if (ptr != NULL) f->live--;
-        free(ptr);
-        return NULL;
-    }
-    if (f->fail_in > 0 && --f->fail_in == 0) return NULL;
-    void *p = realloc(ptr, size);
-    if (p != NULL && ptr == NULL) f->live++;
-    return p;
-}
 
 static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg)
 {
@@ -211,7 +194,7 @@ static void obey(struct fuzz *f, unsigned order)
         f->not_sent = !f->not_sent;
         break;
     case NO_MEMORY:
-        f->fail_in = (long)take8(f) + 1;
+        f->memory.fail_in = (long)take8(f) + 1;
         break;
     case FINISH:
         finish_one(f);
@@ -232,11 +215,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&f, 0, sizeof f);
     memset(&c, 0, sizeof c);
-    f.alloc.realloc_fn = fuzz_realloc;
-    f.alloc.ctx = &f;
     f.at = data;
     f.end = data + size;
-    c.alloc = &f.alloc;
+    c.alloc = fuzz_alloc_init(&f.memory);
     c.self_id = 1;
     c.limits.inbox = 32;
     c.invoke = invoke;
@@ -246,8 +227,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GAP_ASSERT(gap_engine_open(&c, &f.engine) == 0);
     gap_engine_start(f.engine);
     while (f.at < f.end && !f.closed) obey(&f, take8(&f));
-    f.fail_in = 0;
+    f.memory.fail_in = 0;
     if (!f.closed) close_all(&f);
-    GAP_ASSERT(f.live == 0);
+    GAP_ASSERT(f.memory.live == 0);
     return 0;
 }

@@ -11,9 +11,9 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/packet.h"
+#include "fuzz_alloc.h"
 
 #include <gapless/engine.h>
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,9 +54,7 @@ struct call {
 };
 
 struct fuzz {
-    gap_alloc_t alloc;
-    long live;
-    long fail_in; /* 0: never */
+    struct fuzz_alloc memory;
     gap_engine_t *engine;
     struct pack p;
     struct call calls[CALLS_MAX];
@@ -77,21 +75,6 @@ struct fuzz {
     const uint8_t *at;
     const uint8_t *end;
 };
-
-static void *fuzz_realloc(void *ctx, void *ptr, size_t size)
-{
-    struct fuzz *f = ctx;
-
-    if (size == 0) {
-        if (ptr != NULL) f->live--;
-        free(ptr);
-        return NULL;
-    }
-    if (f->fail_in > 0 && --f->fail_in == 0) return NULL;
-    void *p = realloc(ptr, size);
-    if (p != NULL && ptr == NULL) f->live++;
-    return p;
-}
 
 /* ---- bytes ---- */
 
@@ -616,7 +599,7 @@ static void endure(struct fuzz *f, bool garbage)
     unsigned before = f->asked;
     unsigned turns = 0;
 
-    f->fail_in = 0;
+    f->memory.fail_in = 0;
     f->not_sent = false;
     while (f->later_count > 0) finish_one(f);
     while (f->now_us < end_us) {
@@ -664,7 +647,7 @@ static void obey(struct fuzz *f, unsigned order)
         f->not_sent = !f->not_sent;
         break;
     case NO_MEMORY:
-        f->fail_in = (long)take8(f) + 1;
+        f->memory.fail_in = (long)take8(f) + 1;
         break;
     case FINISH:
         finish_one(f);
@@ -689,9 +672,7 @@ static void open_engine(struct fuzz *f)
     unsigned b = take8(f);
 
     memset(&c, 0, sizeof c);
-    f->alloc.realloc_fn = fuzz_realloc;
-    f->alloc.ctx = f;
-    c.alloc = &f->alloc;
+    c.alloc = fuzz_alloc_init(&f->memory);
     c.self_id = 1;
     c.limits.inbox = 32;
     c.invoke = invoke;
@@ -719,10 +700,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned last = take8(&f);
     open_engine(&f);
     while (f.at < f.end && !f.closed) obey(&f, take8(&f));
-    f.fail_in = 0;
+    f.memory.fail_in = 0;
     if (!f.closed && last % 3 != 0) endure(&f, last % 3 == 1);
     if (!f.closed) close_all(&f);
     pack_fini(&f.p);
-    GAP_ASSERT(f.live == 0);
+    GAP_ASSERT(f.memory.live == 0);
     return 0;
 }
