@@ -71,7 +71,7 @@ static const char events[] =
     "  twice EVENT                 it comes two times\n"
     "  hold NAME EVENT             not until `release NAME`\n"
     "  unreadable EVENT            a new message that can't be decoded, in its push and in every\n"
-    "                              difference that contains it\n"
+    "                              difference that contains it; poison is the same\n"
     "  own [echo MS] EVENT         the account does it itself by a call: message, edit, delete, "
     "pin\n"
     "                              or read. The result reaches the engine; with echo the push "

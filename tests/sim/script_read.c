@@ -405,7 +405,7 @@ static int event_line(struct reader *r)
         const char *after = r->at;
         if ((result = copy_timed(r, start, head)) == 0) result = copy_text(r, STAND_IN);
         r->at = after;
-    } else if (sim_next_is(r, "own") || sim_next_is(r, "unreadable")) {
+    } else if (sim_next_is(r, "own") || sim_next_is(r, "unreadable") || sim_next_is(r, "poison")) {
         step.own = strcmp(r->word, "own") == 0;
         step.unreadable = !step.own;
         if (step.own && r->together)

@@ -159,6 +159,20 @@ START_TEST(trace_as_objects)
 }
 END_TEST
 
+/* The word of gapless-dc --script for it, before the way as there, or behind it. */
+START_TEST(poison_is_unreadable)
+{
+    ck_assert_int_eq(play("poison message user:1\nwait 0\nexpect applied nothing\n"
+                          "expect trace \"push unreadable\"\n",
+                          false),
+                     0);
+    ck_assert_int_eq(play("poison drop message user:1\nwait 0\nexpect applied nothing\n"
+                          "expect no trace \"push unreadable\"\n",
+                          false),
+                     0);
+}
+END_TEST
+
 START_TEST(small_scripts)
 {
     ck_assert_int_eq(play("", false), 0);
@@ -339,6 +353,7 @@ static Suite *make_suite(void)
     tcase_add_test(words, trace_of_decisions);
     tcase_add_test(words, trace_as_objects);
     tcase_add_test(words, small_scripts);
+    tcase_add_test(words, poison_is_unreadable);
     tcase_add_test(words, a_world_repeats);
     tcase_add_test(words, files_and_the_lack_of_them);
     tcase_add_loop_test(words, refuses, 0, (int)GAP_ARRAY_LEN(refusals));
