@@ -316,6 +316,25 @@ static void add_order(struct intake *in, const struct gap_item *item)
     arrive(e, n);
 }
 
+/* updateChannel with a channelForbidden: the account was put out. No push will ever show it, so the
+ * channel is asked for: the server's refusal ends it, and is told. */
+static void add_look(struct intake *in, const struct gap_item *item)
+{
+    gap_engine_t *e = in->e;
+    gap_peer_t peer = {item->channel_id, GAP_PEER_CHANNEL};
+    struct gap_track *track = gap_engine_track(e, item->channel_id, false);
+    gap_engine_peer_t known;
+
+    if (track == NULL || track->lost || track->untracked || track->core.position <= 0) return;
+    if (!gap_engine_peer(e, peer, &known) || !known.forbidden) return;
+    struct gap_node *n = order(e, NODE_TOO_LONG, track, -1, 0);
+    if (n == NULL) {
+        starved(in, track);
+        return;
+    }
+    arrive(e, n);
+}
+
 /* updatePtsChanged, when all else of its container has been seen to. */
 static void add_restart(struct intake *in)
 {
@@ -357,6 +376,7 @@ static void add_item(struct intake *in, const struct gap_item *item)
         add_boxed(in, item, in->packet, KNOWN_SEEN);
     } else if ((item->flags & GAP_ITEM_EMPTY) == 0) {
         add_plain(in, item, false);
+        if ((item->flags & GAP_ITEM_REFETCH) != 0 && item->channel_id > 0) add_look(in, item);
     }
 }
 

@@ -246,6 +246,26 @@ START_TEST(s44_forbidden)
 }
 END_TEST
 
+/* M14: put out, with a channelForbidden beside updateChannel. No push will show it any more: it is
+ * asked for at once, the refusal is told, and later ones are no news. */
+START_TEST(s44_m14_put_out)
+{
+    begin_channel(_i);
+    pack_update_channel(7);
+    pack_forbidden(7);
+    world_error(&w, 20, 400, "CHANNEL_PRIVATE");
+    feed();
+    world_run(&w, 1000);
+    pack_update_channel(7);
+    pack_forbidden(7);
+    feed();
+    world_run(&w, 2000);
+    world_expect(&w, "[   0] apply updateChannel\n[   0] channel 7 difference from 50\n"
+                     "[  20] channel 7 lost at 50: 400\n[1000] apply updateChannel\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* ---- errors of the moment ---- */
 
 START_TEST(s45_m04_errors_of_the_moment)
@@ -460,6 +480,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s44_back_without_a_word, 0, SEEDS);
     tcase_add_loop_test(t, s44_back_and_accessible, 0, SEEDS);
     tcase_add_loop_test(t, s44_forbidden, 0, SEEDS);
+    tcase_add_loop_test(t, s44_m14_put_out, 0, SEEDS);
     tcase_add_loop_test(t, s45_m04_errors_of_the_moment, 0, SEEDS);
     tcase_add_loop_test(t, s48_connection_lost, 0, SEEDS);
     tcase_add_loop_test(t, s48_no_connection, 0, SEEDS);
