@@ -335,6 +335,19 @@ static void deliver(struct gap_updater *u, struct gap_updater_answer *a)
     gap_loop_signal(u->engine->rt, &u->feed->loop);
 }
 
+/* An answer that may lead on a little: it is delivered, but after two of the kind in a row there is
+ * a pause before the next question, and after a few no question. */
+static void deliver_warily(struct gap_updater *u, struct gap_updater_answer *a)
+{
+    uint8_t useless = u->useless;
+    uint64_t pause_us = u->pause_us;
+
+    deliver(u, a);
+    u->useless = (uint8_t)(useless + 1);
+    u->pause_us = pause_us;
+    u->slice = !u->difference.final && u->useless < GAP_FRUITLESS_MAX;
+}
+
 /* A slice that leads nowhere. What it carries is delivered when it is the last one asked for. */
 static void no_progress(struct gap_updater *u, struct gap_updater_answer *a)
 {
@@ -437,11 +450,12 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         if (!e->closing) too_long_again(u);
         return;
     case GAP_DIFFERENCE_SLICE:
-        if (!leads_on(pts, d->pts) && !leads_on(qts, d->qts) && d->date <= e->date) {
+        if (leads_on(pts, d->pts) || leads_on(qts, d->qts)) break;
+        if (d->date > e->date)
+            deliver_warily(u, a); /* it may name channels */
+        else
             no_progress(u, a);
-            return;
-        }
-        break;
+        return;
     case GAP_DIFFERENCE_FINAL:
         break;
     }
@@ -470,16 +484,6 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
     if (!u->engine->closing) gap_updater_finish(u);
 }
 
-/* The newest messages come in place of what happened. */
-static void newest(struct gap_updater *u, struct gap_updater_answer *a)
-{
-    uint8_t useless = u->useless;
-
-    deliver(u, a);
-    u->useless = (uint8_t)(useless + 1);
-    u->slice = !u->difference.final && u->useless < GAP_FRUITLESS_MAX;
-}
-
 /* The server will not say what happened: go on from where it says. */
 static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a)
 {
@@ -499,7 +503,7 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
         }
         gap_feed_flush_for(u->feed, from, lowest, highest);
         if (u->engine->closing) return;
-        newest(u, a);
+        deliver_warily(u, a);
         u->slice = true; /* where it stands is asked next */
         return;
     }
@@ -514,7 +518,7 @@ static void channel_too_long(struct gap_updater *u, struct gap_updater_answer *a
     if (messages) {
         gap_feed_flush_for(u->feed, from, lowest, highest);
         if (u->engine->closing) return;
-        newest(u, a);
+        deliver_warily(u, a);
         u->before = from; /* until they are delivered */
         return;
     }

@@ -241,6 +241,15 @@ static gap_packet_t *date_backwards(const struct world_call *c)
     return packet;
 }
 
+/* The date goes on from slice to slice, and nothing else does. */
+static gap_packet_t *slice_of_dates(const struct world_call *c)
+{
+    w.p.later = c->date - PACK_DATE + 10;
+    gap_packet_t *packet = pack_slice(&w.p, c->pts, c->qts, 1);
+    w.p.later = 0;
+    return packet;
+}
+
 /* Ids neither ascend nor are they there once. */
 static gap_packet_t *shuffled(const struct world_call *c)
 {
@@ -331,6 +340,7 @@ static const struct hostile cases[] = {
     {"slice: no progress", NULL, slice_equal, 0, NONE, "common failed", false},
     {"slice: backwards", NULL, slice_lower, 0, NONE, "common failed", false},
     {"slice: below zero", NULL, slice_negative, 0, NONE, "common failed", false},
+    {"slice: only the date moves", NULL, slice_of_dates, 0, NONE, NULL, false},
     {"empty: seq below zero", NULL, empty_seq_negative, 0, NONE, NULL, false},
     {"empty: seq 2^31 - 1", NULL, empty_seq_huge, 0, NONE, NULL, false},
     {"too long: lower pts", NULL, too_long_lower, 0, NONE, "common failed", false},
@@ -539,6 +549,36 @@ START_TEST(hole_that_stays_without_a_round_trip)
 }
 END_TEST
 
+static void serve_dates(struct world *world, struct world_call *c, bool due)
+{
+    if (due) return;
+    c->due_us = world->now_us + 20000;
+    pack_new(&w.p, ++truth.answers);
+    c->answer.packet = slice_of_dates(c);
+}
+
+/* S36, M21: what each slice carries is delivered; the questions pause, and end for now. */
+START_TEST(slices_that_move_the_date_alone)
+{
+    begin(_i);
+    memset(&truth, 0, sizeof truth);
+    w.serve = serve_dates;
+    gap_engine_missed(w.engine);
+    world_run(&w, 60000);
+    world_expect(&w, "[   0] difference from 10\n[  20] apply 1\n"
+                     "[  20] difference from 10\n[  40] apply 2\n"
+                     "[  40] common failed, again in 1000 ms\n"
+                     "[1040] difference from 10\n[1060] apply 3\n"
+                     "[1060] common failed, again in 2000 ms\n"
+                     "[3060] difference from 10\n[3080] apply 4\n"
+                     "[3080] common failed, again in 4000 ms\n"
+                     "[7080] difference from 10\n[7100] apply 5\n"
+                     "[7100] common failed, again in 8000 ms\n"
+                     "[15100] difference from 10\n[15120] apply 6\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_hostile");
@@ -551,6 +591,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, count_without_pts_in_a_handler);
     tcase_add_test(t, hole_that_stays_without_a_round_trip);
     tcase_add_test(t, count_without_pts_of_an_unknown_peer);
+    tcase_add_loop_test(t, slices_that_move_the_date_alone, 0, 4);
     suite_add_tcase(s, t);
     return s;
 }
