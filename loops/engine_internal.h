@@ -127,7 +127,8 @@ struct gap_node {
     uint8_t kind;
     uint8_t state;
     int32_t date;     /* NODE_CONTAINER; in the ring: the account's before it */
-    bool unknown;     /* names a peer that is not known; a container: one of its updates does */
+    bool unknown;     /* names a peer that is not known; a container: one of its updates does;
+                       * NODE_TOO_LONG: has been put behind what came with it */
     bool copied;      /* its bytes are its own */
     uint64_t held_us; /* since when it is held */
     int32_t before;   /* of what a container orders, and in the ring: position before it */
@@ -154,7 +155,7 @@ struct gap_track {
     bool ask : 1;               /* from a former run, unfinished: asked at the start */
     bool goes_on : 1;           /* its question is on its way, and what fits is applied */
     bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
-    bool hearsay : 1;           /* it stands where the server said; nothing of it has come yet */
+    bool hearsay : 1;           /* it stands where the server said; nothing of it was delivered */
     bool garbled : 1;           /* no difference could be read since a search ended in vain */
     uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
     int32_t last_id;            /* highest id of a new message delivered */

@@ -302,17 +302,20 @@ static void came_late(struct gap_track *track, const struct gap_node *n)
 
 /* An account that begins took the server's word for where the channel stands, which may cover what
  * was still on its way: as nothing of it has been delivered, it begins with the lowest of what
- * comes first and at once. Not so with what fits while a question goes on: the answer brings that
- * too. */
+ * comes first and at once, or with the server's word if all of that stands higher. Once a question
+ * goes on from there, only what lies before it is a beginning: the answer brings the rest. */
 static void end_hearsay(struct gap_track *track, const struct gap_node *n)
 {
     int32_t position = track->core.position;
+    bool asks = track->feed != NULL && track->feed->updater->state != UPDATER_IDLE;
 
     if (n->update.pts <= 0 || (n->update.flags & GAP_ITEM_NO_COUNT) != 0) return;
+    bool fits = n->update.pts - n->update.pts_count <= position && n->update.pts_count > 0;
+    if (!fits && !asks && n->update.pts > position) return; /* lower ones may be right behind it */
     track->hearsay = false;
+    if (track->core.mode == GAP_MODE_WAITING && fits && !asks) track->core.mode = GAP_MODE_LIVE;
     if (track->core.mode != GAP_MODE_LIVE) return;
-    bool fits = n->update.pts - n->update.pts_count <= position && !track->goes_on;
-    if (fits || n->update.pts <= position) track->core.position = 0;
+    if ((fits && !asks) || n->update.pts <= position) track->core.position = 0;
 }
 
 /* A message of a stranger has just frozen all three sequences; a callback query that came in the

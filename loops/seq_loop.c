@@ -10,6 +10,15 @@
  */
 #include "loops/engine_internal.h"
 
+/* A channel that is just beginning takes what came at once first. */
+static bool comes_too_soon(const gap_engine_t *e, const struct gap_node *n)
+{
+    const gap_sequence_t *core = &n->track->core;
+
+    return core->position == 0 && core->mode == GAP_MODE_REPLAYING && !n->unknown &&
+           !STAILQ_EMPTY(&e->arrivals);
+}
+
 /* updateChannelTooLong. A channel whose position is not known starts from the one named while an
  * account without a state is just starting: what was before is no concern. Otherwise the channel is
  * new to us, and what happened in it is asked for from its beginning. */
@@ -18,6 +27,12 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     struct gap_track *track = n->track;
     int32_t hint = n->update.pts;
 
+    if (comes_too_soon(e, n)) {
+        n->unknown = true;
+        STAILQ_INSERT_TAIL(&e->arrivals, n, next);
+        e->arrival_count++;
+        return;
+    }
     gap_mark(e, track);
     track->queued--;
     gap_node_free(n);

@@ -137,6 +137,40 @@ START_TEST(named_and_overtaken)
 }
 END_TEST
 
+/* Also where what comes first leaves a hole. */
+START_TEST(named_and_overtaken_twice)
+{
+    begin_named(_i);
+    pack_channel_message(&w.p, 7, 55, 1, 55);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    pack_channel_message(&w.p, 7, 53, 1, 53);
+    pack_channel_message(&w.p, 7, 50, 1, 50);
+    feed();
+    world_answer(&w, 20, channel_difference(7, 52, 55, true));
+    world_run(&w, 1000);
+    world_expect(&w, "[   1] apply 7:50\n[   1] apply 7:51\n[ 501] channel 7 difference from 51\n"
+                     "[ 521] apply 7:52\n[ 521] apply 7:53\n[ 521] apply 7:54\n"
+                     "[ 521] apply 7:55\n");
+    world_fini(&w);
+}
+END_TEST
+
+/* What names a channel ends no beginning: a push that came at once, and stands before it, is
+ * delivered. */
+START_TEST(begun_around_a_name)
+{
+    begin(_i);
+    pack_channel_message(&w.p, 7, 52, 1, 52);
+    pack_too_long(&w.p, 7, 51);
+    pack_too_long(&w.p, 7, 52);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    feed();
+    world_run(&w, 1000);
+    world_expect(&w, "[   0] apply 7:51\n[   0] apply 7:52\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* But while a question goes on from there, what fits is no beginning: the answer brings it. */
 START_TEST(named_and_asked_meanwhile)
 {
@@ -221,6 +255,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, pts_changed, 0, SEEDS);
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken, 0, SEEDS);
+    tcase_add_loop_test(t, named_and_overtaken_twice, 0, SEEDS);
+    tcase_add_loop_test(t, begun_around_a_name, 0, SEEDS);
     tcase_add_loop_test(t, named_and_asked_meanwhile, 0, SEEDS);
     tcase_add_loop_test(t, named_and_then_a_gap, 0, SEEDS);
     tcase_add_loop_test(t, named_then_fetched, 0, SEEDS);
