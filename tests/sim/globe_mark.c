@@ -92,6 +92,15 @@ void judge_inherits(struct globe *g)
     g->j.ever_started = true;
 }
 
+/* Where an account that begins finds a channel may be stored before what was pushed up to there has
+ * come: a process that begins with that is told no more of it. */
+static void begin_stored(struct judged_box *b)
+{
+    int32_t from = b->stored < b->named ? b->stored : b->named;
+
+    if (b->known && b->from_era == b->era && from > b->from) b->from = from;
+}
+
 void judge_process(struct globe *g, bool fresh)
 {
     struct judge *j = &g->j;
@@ -101,6 +110,7 @@ void judge_process(struct globe *g, bool fresh)
         struct judged_box *b = &j->boxes[i];
         b->live = 0;
         b->too_long = false;
+        if (!fresh) begin_stored(b);
         if (!fresh) continue;
         b->known = b->soft = b->lost = false;
         b->named = 0;
@@ -382,7 +392,8 @@ static void store_box(struct globe *g, int box, int32_t pts)
     struct judged_box *b = &g->j.boxes[box];
     char text[96];
 
-    if (pts > b->stored) b->stored = pts;
+    /* Of where it was named alone a channel may fall, when something from before comes. */
+    if (pts > b->stored || b->stored <= b->named) b->stored = pts;
     if (b->staged_era != b->era || !b->known) return;
     for (; b->checked < b->count; b->checked++) {
         const struct seen *s = &g->j.seen[b->ns[b->checked]];
