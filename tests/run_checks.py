@@ -219,6 +219,13 @@ def step_worlds():
     return "" if status == 0 else output
 
 
+def step_mutants():
+    """each fault of tests/sim/mutants.txt is noticed by a named case or a seed."""
+    status, output = run([sys.executable, os.path.join(HERE, "run_mutants.py"), "--jobs", JOBS],
+                         7200)
+    return "" if status == 0 else output
+
+
 def step_swarm():
     """a thousand connections to gapless-dc, and 50,000 messages a second for half a minute."""
     for test in tests_in("build", {"loop"}):
