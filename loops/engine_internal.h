@@ -130,6 +130,7 @@ struct gap_node {
     bool unknown;     /* names a peer that is not known; a container: one of its updates does;
                        * NODE_TOO_LONG: has been put behind what came with it */
     bool copied;      /* its bytes are its own */
+    bool former;      /* held: of a count that the server has ended since */
     uint64_t held_us; /* since when it is held */
     int32_t before;   /* of what a container orders, and in the ring: position before it */
 };
@@ -205,6 +206,7 @@ struct gap_feed {
     bool asked_keep;             /* also when the question went out */
     bool moved;                  /* pushes were applied between question and answer */
     bool sampled;                /* it has taught how long a hole waits, or must not */
+    bool former;                 /* some of what is held is of a former count */
 };
 
 enum gap_updater_state {
@@ -510,8 +512,8 @@ void gap_feed_flush(struct gap_feed *f, int32_t from);
 /** The same where the newest messages, of these ids, are about to be delivered: what comes along
  * with them is dropped. The position may not be known yet: it is @p from still. Calls handlers. */
 void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_t highest);
-/** The count is about to begin anew: drop what is held and was applied, so that it is not taken for
- * the new count's. Calls handlers. */
+/** The count is about to begin anew: drop what is held and was applied, and mark the rest, so that
+ * it is not taken for the new count's. Calls handlers. */
 void gap_feed_purge(struct gap_feed *f);
 /** Drop everything held. */
 void gap_feed_drop(struct gap_feed *f);

@@ -485,9 +485,20 @@ static void run_replay(struct gap_feed *f)
     if (f->track->core.mode == GAP_MODE_REPLAYING && !f->engine->closing) replay_end(f);
 }
 
+static void hold_again(struct gap_feed *f, struct gap_node_list *list)
+{
+    struct gap_node *n;
+
+    while ((n = STAILQ_FIRST(list)) != NULL) {
+        STAILQ_REMOVE_HEAD(list, next);
+        (void)hold(f, n);
+    }
+}
+
 void gap_feed_purge(struct gap_feed *f)
 {
     gap_engine_t *e = f->engine;
+    struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
     struct gap_node *n;
 
     while (!e->closing && (n = gap_held_first(&f->held)) != NULL &&
@@ -500,6 +511,12 @@ void gap_feed_purge(struct gap_feed *f)
             drop_duplicate(n);
         }
     }
+    while (!e->closing && f->held.count > 0) {
+        n = take_held(f);
+        n->former = f->former = true;
+        STAILQ_INSERT_TAIL(&later, n, next);
+    }
+    hold_again(f, &later);
 }
 
 void gap_feed_flush(struct gap_feed *f, int32_t from)
@@ -512,26 +529,27 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     struct gap_node *n;
 
     gap_mark(e, f->track);
-    if (position == from || from == 0) return;
-    while (!e->closing && (n = gap_held_first(&f->held)) != NULL && n->update.pts <= to) {
-        int32_t start = n->update.pts - n->update.pts_count;
+    if (from == 0 || (position == from && !f->former)) return;
+    if (position == from) to = 0;
+    while (!e->closing && (n = gap_held_first(&f->held)) != NULL &&
+           (n->update.pts <= to || f->former)) {
         (void)take_held(f);
-        /* What a container holds comes from nowhere else, and each is held once. */
-        if (start >= from || n->kind == NODE_CONTAINER) {
+        int32_t start = n->update.pts - n->update.pts_count;
+        bool of_new_count = to == INT32_MAX && n->update.pts <= before && start < from;
+        if (!n->former && (n->update.pts > to || (of_new_count && n->kind != NODE_CONTAINER))) {
+            STAILQ_INSERT_TAIL(&later, n, next);
+        } else if (start >= from || n->kind == NODE_CONTAINER) {
+            /* What a container holds comes from nowhere else, and each is held once. */
             gap_tap_node(n, GAP_DECISION_FLUSHED, from);
             if (n->update.pts > from) from = n->update.pts;
             deliver(n);
-        } else if (to == INT32_MAX && n->update.pts <= before) { /* of the new count */
-            STAILQ_INSERT_TAIL(&later, n, next);
         } else {
             gap_tap_node(n, GAP_DECISION_COVERED, from);
             drop_duplicate(n);
         }
     }
-    while ((n = STAILQ_FIRST(&later)) != NULL) {
-        STAILQ_REMOVE_HEAD(&later, next);
-        (void)hold(f, n);
-    }
+    f->former = false;
+    hold_again(f, &later);
 }
 
 static bool is_new_message(const struct gap_node *n)
@@ -568,10 +586,7 @@ void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_
             deliver(n);
         }
     }
-    while ((n = STAILQ_FIRST(&later)) != NULL) {
-        STAILQ_REMOVE_HEAD(&later, next);
-        (void)hold(f, n);
-    }
+    hold_again(f, &later);
 }
 
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track)

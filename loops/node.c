@@ -35,6 +35,7 @@ struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_pack
     n->state = NODE_QUEUED;
     n->unknown = false;
     n->copied = false;
+    n->former = false;
     STAILQ_INIT(&n->u.rest);
     return n;
 }

@@ -88,6 +88,30 @@ START_TEST(pts_changed)
 }
 END_TEST
 
+/* What is held when the server begins to count anew is of the old count, though the new one begins
+ * below it: nothing can fill the hole before it, and what follows has numbers of its own. */
+START_TEST(held_of_the_old_count)
+{
+    begin(_i);
+    feed_message(13);
+    feed_message(14);
+    world_run(&w, 1);
+    pack_pts_changed(&w.p);
+    feed();
+    world_answer(&w, 100, pack_state(11, 5, 1));
+    world_answer(&w, 100, pack_empty(1));
+    world_run(&w, 50);
+    pack_message(&w.p, 12, 1, 112, PACK_USER);
+    pack_message(&w.p, 13, 1, 113, PACK_USER);
+    feed();
+    world_run(&w, 1000);
+    world_expect(&w, "[   1] state\n[ 101] common resynchronised 10..11: reset\n"
+                     "[ 101] apply 13\n[ 101] apply 14\n"
+                     "[ 101] difference from 11\n[ 201] apply 112\n[ 201] apply 113\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* An account that begins, and whose first difference names channel 7 at 51. */
 static void begin_named_with(int seed, gap_engine_config_t *c)
 {
@@ -253,6 +277,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, nothing_before_the_state, 0, SEEDS);
     tcase_add_loop_test(t, position_refused, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed, 0, SEEDS);
+    tcase_add_loop_test(t, held_of_the_old_count, 0, SEEDS);
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken_twice, 0, SEEDS);
