@@ -310,6 +310,10 @@ static void end_hearsay(struct gap_track *track, const struct gap_node *n)
     bool asks = track->feed != NULL && track->feed->updater->state != UPDATER_IDLE;
 
     if (n->update.pts <= 0 || (n->update.flags & GAP_ITEM_NO_COUNT) != 0) return;
+    if (position == 0) { /* it was lost meanwhile */
+        track->hearsay = false;
+        return;
+    }
     bool fits = n->update.pts - n->update.pts_count <= position && n->update.pts_count > 0;
     if (!fits && !asks && n->update.pts > position) return; /* lower ones may be right behind it */
     track->hearsay = false;
@@ -352,6 +356,7 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 
 static void replayed(struct gap_feed *f, struct gap_node *n, enum gap_verdict v, int32_t before)
 {
+    f->track->hearsay = false;
     gap_tap_replayed(n, v, before);
     if (v == GAP_VERDICT_DUPLICATE || v == GAP_VERDICT_OVERLAP) {
         if (v == GAP_VERDICT_OVERLAP && n->update.pts > f->until) f->until = n->update.pts;
