@@ -216,6 +216,7 @@ static int reserve_event(dc_model_t *m)
     if (m->event_count == UINT32_MAX - 1) return GAP_E_LIMIT;
     if (m->event_count < m->chunk_count * DC_CHUNK) return 0;
     int r =
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): chunks is an array of pointers */
         dc_grow(m->alloc, (void **)&m->chunks, &m->chunk_cap, m->chunk_count, sizeof *m->chunks);
     if (r < 0) return r;
     struct dc_rec *chunk = gap_malloc(m->alloc, DC_CHUNK * sizeof *chunk);
