@@ -556,6 +556,8 @@ bool gap_meanwhile_may(struct gap_feed *f, const struct gap_node *n);
 void gap_meanwhile_applied(struct gap_feed *f, const struct gap_node *n);
 /** Was this item of the answer applied meanwhile? May turn a message into an edit of it. */
 bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item);
+/** A held edit that a slice has brought already, with its message as it is after it? */
+bool gap_meanwhile_anticipated(const struct gap_feed *f, const struct gap_node *n);
 
 /* update_loop.c */
 extern const struct gap_loop_class gap_update_loop_class;

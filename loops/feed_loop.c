@@ -543,7 +543,8 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
         bool of_new_count = to == INT32_MAX && n->update.pts <= before && start < from;
         if (!n->former && (n->update.pts > to || (of_new_count && n->kind != NODE_CONTAINER))) {
             STAILQ_INSERT_TAIL(&later, n, next);
-        } else if (start >= from || n->kind == NODE_CONTAINER) {
+        } else if ((start >= from && !gap_meanwhile_anticipated(f, n)) ||
+                   n->kind == NODE_CONTAINER) {
             /* What a container holds comes from nowhere else, and each is held once. */
             gap_tap_node(n, GAP_DECISION_FLUSHED, from);
             if (n->update.pts > from) from = n->update.pts;
@@ -582,7 +583,8 @@ void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_
         bool before = known ? n->update.pts <= position : is_new_message(n) && id <= highest;
         if (!before || (is_new_message(n) && id > highest)) {
             STAILQ_INSERT_TAIL(&later, n, next);
-        } else if (n->update.pts - n->update.pts_count < from || (id >= lowest && id <= highest)) {
+        } else if (n->update.pts - n->update.pts_count < from || (id >= lowest && id <= highest) ||
+                   gap_meanwhile_anticipated(f, n)) {
             gap_tap_node(n, GAP_DECISION_COVERED, from);
             drop_duplicate(n);
         } else {

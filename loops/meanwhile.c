@@ -148,6 +148,17 @@ static bool is_of(const struct gap_feed *f, const struct gap_item *item)
     return item->box == GAP_BOX_COMMON;
 }
 
+bool gap_meanwhile_anticipated(const struct gap_feed *f, const struct gap_node *n)
+{
+    struct gap_print print;
+    bool edit = false;
+
+    if (f->applied == NULL || n->kind != NODE_UPDATE) return false;
+    gap_bytes_t message = gap_update_message_at(n->update.id, n->update.bytes, &edit);
+    if (!edit || message.len == 0 || !gap_message_print(message, &print)) return false;
+    return gap_applied_is_anticipated(f->applied, &print);
+}
+
 bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item)
 {
     const struct gap_updater *u = f->updater;
@@ -163,7 +174,11 @@ bool gap_meanwhile_had(struct gap_feed *f, struct gap_item *item)
     if (message.len == 0 || f->applied == NULL) return false;
     if (!gap_message_print(message, &print)) return false;
     /* With the slice before it came as it is after this edit. */
-    if (edit) return gap_applied_is_anticipated(f->applied, &print);
+    if (edit) {
+        if (gap_applied_is_anticipated(f->applied, &print)) return true;
+        gap_applied_changed(f->applied, &print);
+        return false;
+    }
     switch (gap_applied_find(f->applied, &print)) {
     case GAP_APPLIED_NOT:
         return false;

@@ -76,6 +76,13 @@ void gap_applied_add(struct gap_applied *a, const struct gap_print *print)
     if (print->id > a->high) a->high = print->id;
 }
 
+void gap_applied_changed(struct gap_applied *a, const struct gap_print *print)
+{
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (a->of[i].id == print->id) a->of[i] = *print;
+    }
+}
+
 void gap_applied_anticipate(struct gap_applied *a, const struct gap_print *print)
 {
     for (uint32_t i = 0; i < a->count; i++) {

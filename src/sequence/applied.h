@@ -38,6 +38,8 @@ static inline bool gap_applied_is_full(const struct gap_applied *a)
 /** Not when it is full. */
 void gap_applied_add(struct gap_applied *a, const struct gap_print *print);
 
+/** A message that is there has been told of as it is after an edit. */
+void gap_applied_changed(struct gap_applied *a, const struct gap_print *print);
 /** A message that is there was told of as it is now, after an edit that may yet come itself. */
 void gap_applied_anticipate(struct gap_applied *a, const struct gap_print *print);
 /** Is it that edit? */

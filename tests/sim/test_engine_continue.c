@@ -398,6 +398,60 @@ START_TEST(held_between_slices)
 }
 END_TEST
 
+/* A slice has brought a message as it is after its edit, and the rest of the range is too long: the
+ * edit, held meanwhile, is not delivered a second time. */
+START_TEST(edit_of_a_slice_then_too_long)
+{
+    begin_mode(_i);
+    feed_channel(7, 50);
+    world_run(&w, 0);
+    world_forget(&w);
+    w.p.text = "newer";
+    pack_channel_new(&w.p, 7, 51);
+    w.p.text = NULL;
+    world_answer(&w, 100, channel_difference(7, 52, 52, false));
+    world_answer(&w, 100, pack_channel_too_long(&w.p, 7, 260));
+    pack_too_long(&w.p, 7, 260);
+    feed();
+    world_run(&w, 10);
+    feed_channel(7, 51);
+    world_run(&w, 20);
+    w.p.text = "newer";
+    pack_channel_edit(&w.p, 7, 54, 1, 51);
+    w.p.text = NULL;
+    feed();
+    world_run(&w, 5000);
+    ck_assert_uint_eq(lines_with("] edit 7:51"), 1);
+    ck_assert_uint_eq(lines_with("difference from 52"), 1);
+    world_fini(&w);
+}
+END_TEST
+
+/* A slice brings an edit, the next answer is too long and brings the message as it is after it. */
+START_TEST(edit_of_a_slice_among_the_newest)
+{
+    begin_mode(BOTH_MODES / 2 + _i);
+    feed_channel(7, 50);
+    world_run(&w, 0);
+    world_forget(&w);
+    world_answer(&w, 100, channel_difference(7, 51, 52, false));
+    w.p.text = "newer";
+    pack_channel_edit(&w.p, 7, 53, 0, 51);
+    world_answer(&w, 100, pack_channel_difference(&w.p, 53, false));
+    pack_channel_new(&w.p, 7, 51);
+    world_answer(&w, 100, pack_channel_too_long(&w.p, 7, 260));
+    w.p.text = NULL;
+    pack_too_long(&w.p, 7, 260);
+    feed();
+    world_run(&w, 10);
+    feed_channel(7, 51);
+    world_run(&w, 5000);
+    ck_assert_uint_eq(lines_with("] apply 7:51"), 1);
+    ck_assert_uint_eq(lines_with("] edit 7:51"), 1);
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("engine_continue");
@@ -419,6 +473,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, edit_of_a_later_slice, 0, BOTH_MODES);
     tcase_add_loop_test(t, held_between_slices, 0, BOTH_MODES);
     tcase_add_loop_test(t, containers_overtake_the_answer, 0, BOTH_MODES);
+    tcase_add_loop_test(t, edit_of_a_slice_then_too_long, 0, BOTH_MODES);
+    tcase_add_loop_test(t, edit_of_a_slice_among_the_newest, 0, BOTH_MODES / 2);
     suite_add_tcase(s, t);
     return s;
 }
