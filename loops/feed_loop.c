@@ -337,6 +337,7 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 
     gap_mark(e, track);
     track->queued--;
+    track->lost = false; /* it may have been on its way when the server said no */
     if (n->unknown && n->kind == NODE_UPDATE && fetch_instead(e, track, n)) return;
     if (track->goes_on && track->core.mode <= GAP_MODE_WAITING &&
         !gap_meanwhile_may(track->feed, n))

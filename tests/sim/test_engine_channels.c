@@ -333,6 +333,31 @@ START_TEST(channel_lost_and_back)
 }
 END_TEST
 
+/* The refusal is read between a push and its turn, so that the channel begins anew with it; what is
+ * late comes before that. */
+START_TEST(channel_found_by_what_came_with_its_loss)
+{
+    begin(_i);
+    feed_channel(7, 50);
+    feed_channel(7, 52);
+    world_error(&w, 20, 400, "CHANNEL_PRIVATE");
+    for (int i = 0; i < 100; i++) {
+        pack_status(&w.p, PACK_USER);
+        world_send(&w, 520, pack_updates(&w.p, 0));
+    }
+    pack_channel_message(&w.p, 7, 90, 1, 90);
+    world_send(&w, 520, pack_updates(&w.p, 0));
+    world_run(&w, 1000);
+    bool begun = lines_with("apply 7:90\n") == 1;
+    ck_assert(begun || _i > 0); /* else its turn came first, and it was dropped */
+    feed_channel(7, 60);
+    world_run(&w, 2000);
+    ck_assert_uint_eq(lines_with("apply 7:60\n"), begun ? 0 : 1);
+    ck_assert_uint_eq(lines_with("lost at 50: 400\n"), 1);
+    world_fini(&w);
+}
+END_TEST
+
 /* M11, S33 */
 START_TEST(channel_difference_too_long)
 {
@@ -732,6 +757,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, channels_inside_the_common_difference, 0, SEEDS);
     tcase_add_loop_test(t, new_channel_overtakes_the_difference, 0, SEEDS);
     tcase_add_loop_test(t, channel_lost_and_back, 0, SEEDS);
+    tcase_add_loop_test(t, channel_found_by_what_came_with_its_loss, 0, SEEDS);
     tcase_add_loop_test(t, channel_difference_too_long, 0, SEEDS);
     tcase_add_loop_test(t, channel_position_refused, 0, SEEDS);
     tcase_add_loop_test(t, channel_flood_wait, 0, SEEDS);

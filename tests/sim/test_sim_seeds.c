@@ -39,6 +39,8 @@ static const struct {
     {132145, "a channel's place fell below where it was named"},
     {133629, "what was held of an ended count was taken for the new one's"},
     {1198210, "a channel that was named, lost and found began twice"},
+    {5017258, "what came with the loss of a channel was forgotten with it"},
+    {7028683, "what came with the loss of a channel was forgotten with it"},
 };
 
 START_TEST(worlds_that_failed)
