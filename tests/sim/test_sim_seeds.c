@@ -41,6 +41,7 @@ static const struct {
     {1198210, "a channel that was named, lost and found began twice"},
     {5017258, "what came with the loss of a channel was forgotten with it"},
     {7028683, "what came with the loss of a channel was forgotten with it"},
+    {7003836, "the judge did not wait until the last hole of an old count was given up"},
 };
 
 START_TEST(worlds_that_failed)
@@ -208,6 +209,41 @@ START_TEST(nothing_is_doctored)
     globe_settle(g);
     bool held = globe_close(g, verdict);
     ck_assert_msg(held, "%s", verdict);
+}
+END_TEST
+
+/* The server counts anew, and nobody hears of it: the holes of the old count are given up one after
+ * the other, and then there is quiet. */
+START_TEST(holes_of_an_old_count)
+{
+    struct globe_push lost = {GLOBE_LOST, 0, NULL};
+    struct globe_options o;
+    struct globe_counts count;
+    dc_spec_t spec;
+
+    globe_options(&o);
+    o.dc.channels = 1;
+    o.engine.limits.idle_us = 30000000;
+    ck_assert_int_eq(globe_open(&o, &g), 0);
+    globe_start(g);
+    globe_run(g, 1000);
+    memset(&spec, 0, sizeof spec);
+    spec.kind = DC_NEW_MESSAGE;
+    spec.account = GLOBE_ACCOUNT;
+    spec.chat = (dc_peer_t){DC_USER, DC_USER_ID_FIRST};
+    for (int i = 0; i < 8; i++) {
+        ck_assert_int_eq(globe_event(g, &spec, &lost, NULL), 0);
+        message();
+    }
+    pause_ms(15);
+    globe_cut(g, 1000, true);
+    ck_assert_int_eq(globe_reset(g, 0, 1), 0);
+    globe_settle(g);
+    globe_counts(g, &count);
+    bool held = globe_close(g, verdict);
+    ck_assert_msg(held, "%s", verdict);
+    ck_assert_uint_eq(count.deliveries, 8);
+    ck_assert_uint_ge(count.questions, 8 * 12);
 }
 END_TEST
 
@@ -427,6 +463,7 @@ static Suite *make_suite(void)
     t = tcase_create("judge");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, nothing_is_doctored);
+    tcase_add_test(t, holes_of_an_old_count);
     tcase_add_test(t, dropped);
     tcase_add_test(t, dropped_unstored);
     tcase_add_test(t, delivered_twice);
