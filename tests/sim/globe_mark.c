@@ -98,7 +98,9 @@ static void begin_stored(struct judged_box *b)
 {
     int32_t from = b->stored < b->named ? b->stored : b->named;
 
-    if (b->known && b->from_era == b->era && from > b->from) b->from = from;
+    if (!b->known || b->from_era != b->era || from <= 0) return;
+    if (from > b->from) b->from = from;
+    b->soft = false;
 }
 
 void judge_process(struct globe *g, bool fresh)
