@@ -300,6 +300,13 @@ static void came_late(struct gap_track *track, const struct gap_node *n)
         gap_episode_sample(track->feed, false);
 }
 
+/* messages.affected* begin no channel: what they tell of may lie before the server's word, with
+ * pushes that are still on their way. */
+static bool is_told_before(const struct gap_node *n, int32_t position)
+{
+    return n->kind == NODE_SILENT && n->update.bytes.data == NULL && n->update.pts <= position;
+}
+
 /* An account that begins took the server's word for where the channel stands, which may cover what
  * was still on its way: as nothing of it has been delivered, it begins with the lowest of what
  * comes first and at once, or with the server's word if all of that stands higher. Once a question
@@ -314,6 +321,7 @@ static void end_hearsay(struct gap_track *track, const struct gap_node *n)
         track->hearsay = false;
         return;
     }
+    if (is_told_before(n, position)) return;
     bool fits = n->update.pts - n->update.pts_count <= position && n->update.pts_count > 0;
     if (!fits && !asks && n->update.pts > position) return; /* lower ones may be right behind it */
     track->hearsay = false;

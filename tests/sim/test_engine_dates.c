@@ -161,6 +161,20 @@ START_TEST(named_and_overtaken)
 }
 END_TEST
 
+/* What a call of the account tells from before its name begins nothing. */
+START_TEST(named_and_told_by_a_result)
+{
+    begin_named(_i);
+    gap_packet_t *query = pack_channel_delete(7);
+    result(query, pack_affected(51, 1), 0);
+    world_run(&w, 2);
+    feed_channel(7, 50);
+    world_run(&w, 3);
+    world_expect(&w, "[   2] apply 7:50\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* Also where what comes first leaves a hole. */
 START_TEST(named_and_overtaken_twice)
 {
@@ -280,6 +294,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, held_of_the_old_count, 0, SEEDS);
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken, 0, SEEDS);
+    tcase_add_loop_test(t, named_and_told_by_a_result, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken_twice, 0, SEEDS);
     tcase_add_loop_test(t, begun_around_a_name, 0, SEEDS);
     tcase_add_loop_test(t, named_and_asked_meanwhile, 0, SEEDS);
