@@ -19,6 +19,16 @@ static bool comes_too_soon(const gap_engine_t *e, const struct gap_node *n)
            !STAILQ_EMPTY(&e->arrivals);
 }
 
+/* The first difference may name a channel lower than a push that overtook it did: it begins at the
+ * lower place, and what happened in between is asked for. */
+static bool is_named_lower(const gap_engine_t *e, const struct gap_track *track, int32_t hint)
+{
+    bool asks = track->feed != NULL && track->feed->updater->state != UPDATER_IDLE;
+
+    return track->hearsay && hint > 0 && hint < track->core.position && e->fresh && !e->caught_up &&
+           track->core.mode == GAP_MODE_LIVE && !asks;
+}
+
 /* updateChannelTooLong. A channel whose position is not known starts from the one named while an
  * account without a state is just starting: what was before is no concern. Otherwise the channel is
  * new to us, and what happened in it is asked for from its beginning. */
@@ -45,6 +55,12 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
         track->core.position = hint;
         track->hearsay = true;
         return;
+    }
+    if (is_named_lower(e, track, hint)) {
+        int32_t lower = hint;
+        hint = track->core.position;
+        gap_tap_at(e, track, GAP_DECISION_BASE, lower, 0);
+        track->core.position = lower;
     }
     bool in_step = hint > 0 && track->core.position >= hint;
     gap_tap_at(e, track, in_step ? GAP_DECISION_IN_STEP : GAP_DECISION_CHANNEL_MOVED, hint, 0);

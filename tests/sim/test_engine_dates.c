@@ -175,6 +175,30 @@ START_TEST(named_and_told_by_a_result)
 }
 END_TEST
 
+/* A push names the channel at 53 before the difference of the start names it at 51: what happened
+ * in between is asked for. */
+START_TEST(named_lower_by_the_difference)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    world_init(&w, (uint64_t)_i, &c);
+    gap_engine_start(w.engine);
+    world_answer(&w, 0, state_later(10, 0));
+    pack_too_long(&w.p, 7, 51);
+    world_answer(&w, 10, pack_difference(&w.p, 10, 5, 1));
+    world_run(&w, 1);
+    pack_too_long(&w.p, 7, 53);
+    feed();
+    world_answer(&w, 20, channel_difference(7, 52, 53, true));
+    world_run(&w, 1000);
+    world_expect(&w, "[   0] state\n[   0] difference from 10\n"
+                     "[  10] channel 7 difference from 51\n"
+                     "[  30] apply 7:52\n[  30] apply 7:53\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* Also where what comes first leaves a hole. */
 START_TEST(named_and_overtaken_twice)
 {
@@ -295,6 +319,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, named_before_its_pushes, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken, 0, SEEDS);
     tcase_add_loop_test(t, named_and_told_by_a_result, 0, SEEDS);
+    tcase_add_loop_test(t, named_lower_by_the_difference, 0, SEEDS);
     tcase_add_loop_test(t, named_and_overtaken_twice, 0, SEEDS);
     tcase_add_loop_test(t, begun_around_a_name, 0, SEEDS);
     tcase_add_loop_test(t, named_and_asked_meanwhile, 0, SEEDS);
