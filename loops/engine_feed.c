@@ -110,6 +110,15 @@ static uint32_t waiting(const gap_engine_t *e)
     return e->arrival_count + (uint32_t)e->count.held;
 }
 
+/* A channel of which nothing is known begins with the lowest that came, though it be dropped. */
+static void drop_first(struct gap_feed *f, int32_t pts, int32_t events)
+{
+    int64_t start = (int64_t)pts - events;
+
+    if (f->track->channel_id == 0 || f->track->core.position != 0 || start <= 0) return;
+    if (f->dropped_from == 0 || start < f->dropped_from) f->dropped_from = (int32_t)start;
+}
+
 /* @param events  In what has come, up to @p pts: they are dropped if there is no room. */
 static bool make_room(struct intake *in, struct gap_track *track, int32_t pts, int32_t events)
 {
@@ -126,6 +135,7 @@ static bool make_room(struct intake *in, struct gap_track *track, int32_t pts, i
         .tight = track->channel_id != 0 && !e->config.bot,
     };
 
+    int32_t counted = events;
     if (events < 1) events = 1;
     if (gap_room_keep(&room, (uint32_t)events)) return true;
     bool first = track->behind == 0;
@@ -134,6 +144,7 @@ static bool make_room(struct intake *in, struct gap_track *track, int32_t pts, i
     struct gap_feed *f = gap_engine_activate(e, track); /* it is needed soon */
     if (f != NULL) {
         if (pts > f->dropped_to) f->dropped_to = pts;
+        if (counted > 0) drop_first(f, pts, counted);
         if (first) gap_loop_signal(e->rt, &f->loop);
     }
     gap_watch_count(e, track, GAP_WATCH_BEHIND);

@@ -186,6 +186,7 @@ struct gap_feed {
     uint64_t due_us;             /* when its timer is due */
     int32_t opened_from;         /* position before the hole */
     int32_t dropped_to;          /* where the last that was dropped on purpose ends; 0: none */
+    int32_t dropped_from;        /* where a channel begins whose first were dropped; 0: none */
     int32_t held_to;             /* where the last of what is held ends */
     int32_t asked_to;            /* where its hole ended then */
     int32_t asked_at;            /* position when the question went out */

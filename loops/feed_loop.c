@@ -390,6 +390,14 @@ static void fetch_ahead(const gap_held_t *held)
     if (near != NULL) gap_node_prefetch_bytes(near);
 }
 
+/* The lowest of what came first had no room: it is asked for from there. */
+static void begin_with_dropped(struct gap_feed *f, const struct gap_node *n)
+{
+    if (f->dropped_from < n->update.pts - n->update.pts_count)
+        f->track->core.position = f->dropped_from;
+    f->dropped_from = 0;
+}
+
 /* @return true if there is nothing more to do now. */
 static bool replay(struct gap_feed *f)
 {
@@ -403,6 +411,7 @@ static bool replay(struct gap_feed *f)
             gap_feed_freeze(f);
             return true;
         }
+        if (before == 0 && f->dropped_from > 0) begin_with_dropped(f, n);
         enum gap_verdict v =
             gap_sequence_replay(core, n->update.pts, n->update.pts_count, step_flags(n));
         if (v == GAP_VERDICT_HOLD) return true;

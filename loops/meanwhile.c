@@ -53,7 +53,7 @@ void gap_feed_asked(struct gap_feed *f)
 {
     if (!f->updater->parts) forget(f);
     f->track->behind = 0;
-    f->dropped_to = 0;
+    f->dropped_to = f->dropped_from = 0;
     if (f->held.count > 0) f->track->hearsay = false; /* it has begun with what is held */
     if (may_go_on(f)) {
         f->track->goes_on = true;

@@ -121,6 +121,32 @@ START_TEST(s73_users_channel_too_far_behind)
 }
 END_TEST
 
+/* A channel of which nothing was known, and whose lowest pushes found no room: it begins with those
+ * that were dropped, and asks for them. */
+START_TEST(a_beginning_that_was_dropped)
+{
+    gap_engine_config_t c = {0};
+
+    c.bot = true;
+    c.limits.inbox = 4;
+    c.event = on_event;
+    behind_told = 0;
+    begin_with(_i, &c);
+    ck_assert_uint_eq(push(54, 57), 0);
+    ck_assert_uint_eq(push(53, 53), 1);
+    ck_assert_uint_eq(push(52, 52), 1);
+    world_answer(&w, 20, channel_difference(7, 52, 57, true));
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] channel 7 difference from 51\n"
+                     "[  20] apply 7:52\n[  20] apply 7:53\n[  20] apply 7:54\n"
+                     "[  20] apply 7:55\n[  20] apply 7:56\n[  20] apply 7:57\n");
+    ck_assert_uint_eq(behind_told, 1);
+    ck_assert_int_eq(behind.from, 51);
+    ck_assert_int_eq(behind.to, 57);
+    world_fini(&w);
+}
+END_TEST
+
 /* S73: a bot is told 100,000 events, so its channels drop what does not fit at once. */
 START_TEST(s73_bots_channel_is_behind)
 {
@@ -365,6 +391,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s73_users_channel_beyond_its_inbox, 0, SEEDS);
     tcase_add_loop_test(t, s73_users_channel_is_half_the_limit_behind, 0, SEEDS);
     tcase_add_loop_test(t, s73_users_channel_too_far_behind, 0, SEEDS);
+    tcase_add_loop_test(t, a_beginning_that_was_dropped, 0, SEEDS);
     tcase_add_loop_test(t, s73_bots_channel_is_behind, 0, SEEDS);
     tcase_add_loop_test(t, s73_bots_channel_keeps_the_rest, 0, SEEDS);
     tcase_add_loop_test(t, s73_behind_a_hole, 0, SEEDS);

@@ -42,6 +42,7 @@ static const struct {
     {5017258, "what came with the loss of a channel was forgotten with it"},
     {7028683, "what came with the loss of a channel was forgotten with it"},
     {7003836, "the judge did not wait until the last hole of an old count was given up"},
+    {1131176, "a channel whose first pushes found no room began behind them"},
     {1135261, "a push named a channel higher than the difference of the start, and cut that off"},
     {1242349, "the result of an own call began a channel that was named"},
     {1284151, "a process that begins with where a channel was named is told no more of it"},
