@@ -497,7 +497,8 @@ static int feed(gap_engine_t *e, gap_bytes_t bytes, gap_packet_t *packet, gap_vi
     }
     take_in(&in);
     /* An account that begins: what a channel loses from now on the first difference tells. */
-    if (!e->known && e->date == 0) e->date = in.updates.date;
+    if (!e->known && in.updates.date > 0 && (e->date == 0 || in.updates.date < e->date))
+        e->date = in.updates.date;
     if (in.updates.error == 0) return in.result;
     gap_engine_undecodable(e);
     return in.updates.error;

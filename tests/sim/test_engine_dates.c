@@ -46,6 +46,28 @@ START_TEST(updates_before_the_state)
 }
 END_TEST
 
+/* What was made first may come last. */
+START_TEST(updates_before_the_state_in_any_order)
+{
+    gap_engine_config_t c;
+
+    memset(&c, 0, sizeof c);
+    world_init(&w, (uint64_t)_i, &c);
+    gap_engine_start(w.engine);
+    world_answer(&w, 0, state_later(10, 100));
+    w.p.later = 9;
+    feed_channel(7, 50);
+    w.p.later = 3;
+    feed_channel(8, 50);
+    w.p.later = 6;
+    feed_channel(7, 51);
+    w.p.later = 0;
+    world_run(&w, 1);
+    ck_assert_int_eq(asked_date(), PACK_DATE + 3 - EARLIER);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(nothing_before_the_state)
 {
     gap_engine_config_t c;
@@ -312,6 +334,7 @@ static Suite *make_suite(void)
 
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, updates_before_the_state, 0, SEEDS);
+    tcase_add_loop_test(t, updates_before_the_state_in_any_order, 0, SEEDS);
     tcase_add_loop_test(t, nothing_before_the_state, 0, SEEDS);
     tcase_add_loop_test(t, position_refused, 0, SEEDS);
     tcase_add_loop_test(t, pts_changed, 0, SEEDS);
