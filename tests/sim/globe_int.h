@@ -199,6 +199,7 @@ struct judge {
     bool ever_started;   /* in one of the lineage */
     uint64_t started_us; /* when it had caught up first in it */
     bool caught_up;      /* one of the lineage has */
+    bool fresh;          /* this process began with nothing that was stored */
     uint64_t reasons;    /* that questions may have been asked for */
     char verdict[GLOBE_VERDICT_MAX];
 };

@@ -67,8 +67,24 @@ static void told_silently(struct globe *g, struct seen *s)
     if (b->known && b->named > 0 && s->pts > b->named) b->soft = false;
 }
 
+static void judge_named(struct globe *g, gap_tl_object_t update);
+
+/* A pushed updateChannelTooLong names a place as the first difference does. */
+static void named_by_push(struct globe *g, const struct thing *t)
+{
+    gap_tl_updates_t updates;
+    gap_tl_object_t one;
+
+    if (!g->j.fresh || g->j.caught_up || t->n_count > 0 || t->packet == NULL) return;
+    gap_bytes_t bytes = gap_bytes(t->packet->data, t->packet->len);
+    if (gap_tl_read(bytes, GAP_TL_UPDATES, &updates, sizeof updates) <= 0) return;
+    gap_tl_iter_t it = gap_tl_iter(updates.updates);
+    while (gap_tl_next(&it, &one) == 1) judge_named(g, one);
+}
+
 void judge_fed(struct globe *g, const struct thing *t)
 {
+    named_by_push(g, t);
     if (t->resets) g->j.boxes[BOX_COMMON].unheard = false;
     for (uint32_t i = 0; i < t->n_count; i++) {
         struct seen *s = &g->j.seen[t->ns[i]];
@@ -108,6 +124,7 @@ void judge_process(struct globe *g, bool fresh)
     struct judge *j = &g->j;
 
     j->started = false;
+    j->fresh = fresh;
     for (int i = 0; i < g->j.box_count; i++) {
         struct judged_box *b = &j->boxes[i];
         b->live = 0;
