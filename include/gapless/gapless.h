@@ -9,6 +9,7 @@
 #include <gapless/decision.h>
 #include <gapless/engine.h>
 #include <gapless/message.h>
+#include <gapless/runner.h>
 #include <gapless/store.h>
 #include <gapless/tl.h>
 #include <gapless/tl_api.h>

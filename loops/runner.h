@@ -1,0 +1,107 @@
+/*
+ * loops/runner.h - the runner as its owner sees it: what it needs of others (hooks), and how
+ * updates get in. What handlers and the host see is public: <gapless/runner.h>.
+ *
+ *   engine -> gap_runner_take -> lanes -> hooks.handler(the run) -> done -> gap_update_done(the
+ *   engine's update)
+ *
+ * The order of an end: gap_runner_drain (or not), gap_engine_close, gap_runner_close (in any order
+ * of the two: each waits for its own), the store.
+ */
+#ifndef GAP_LOOPS_RUNNER_H
+#define GAP_LOOPS_RUNNER_H
+
+#include <gapless/runner.h>
+
+struct gap_rt;
+struct gap_store;
+struct gap_journal;
+
+/** What a runner tells. */
+enum gap_runner_event_kind {
+    GAP_RUNNER_FAILED = 0, /* a run failed with `error`; the next one in `us` */
+    GAP_RUNNER_TIMED_OUT,  /* a run has taken too long; the next one in `us` */
+    GAP_RUNNER_DEAD,       /* given up after `attempt` runs; `error` of the last */
+    GAP_RUNNER_OVERLOADED, /* `count` updates wait: the account is held back. Once per stretch */
+    GAP_RUNNER_RELIEVED,   /* and takes updates again */
+    GAP_RUNNER_STUCK       /* `count` threads are in handlers that have timed out: no other one is
+                              opened, what needs a thread waits */
+};
+
+/** An event. Borrowed. */
+struct gap_runner_event {
+    enum gap_runner_event_kind kind;
+    const gap_update_t *update; /* FAILED, TIMED_OUT, DEAD; else NULL */
+    int error;
+    uint32_t attempt;
+    uint64_t us;
+    uint64_t count;
+};
+
+/** Whom a runner works for and with. Pinned until it is closed. */
+struct gap_runner_hooks {
+    /** Handles a run. Required, but with gap_runner_config.pull. */
+    gap_update_cb handler;
+    void *handler_data;
+    /** May be NULL. From ticks, and from inside whatever ends a run. */
+    void (*event)(void *arg, const struct gap_runner_event *event);
+    /** Hold the engine back, or go on (gap_engine_hold). Alternately. From ticks, and from inside
+     * whatever ends a run. May be NULL. */
+    void (*hold)(void *arg, bool on);
+    void *arg;
+    struct gap_journal *journal; /* NULL: nothing is journalled */
+    struct gap_store *store;     /* NULL: no transactions */
+    int64_t account;             /* whose, for gap_update_complete */
+};
+
+/** The ends of a drain. */
+struct gap_runner_report {
+    uint64_t drained;    /* updates that were finished since it began */
+    uint64_t journalled; /* unfinished, and in the journal */
+    uint64_t unknown;    /* unfinished and not in the journal: to be fetched again, or lost */
+};
+
+/**
+ * @param rt      Pinned until closed; with an environment if there are to be threads.
+ * @param config  Copied; NULL: the defaults.
+ * @return 0; GAP_E_ARGUMENT a value is out of range, or the handler is missing; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_runner_open(struct gap_rt *rt, const gap_runner_config_t *config,
+                                  const struct gap_runner_hooks *hooks, gap_runner_t **out);
+/**
+ * Take an update: gap_engine_config.handler, with the runner as data. Its `account` is set by then,
+ * and is the runner's from now on: the runs have it instead.
+ * @return 0 it is handled; GAP_LATER gap_update_done(update) follows.
+ */
+int gap_runner_take(gap_update_t *update, void *runner);
+/** gap_engine_config.press: the engine's @p update keeps its sequence's position back. Journal it
+ * and what came before it. */
+void gap_runner_press(void *runner, gap_update_t *update);
+/** Before gap_engine_collect: what is finished is to be known to the journal. @return as
+ * gap_journal_collect. */
+GAP_NODISCARD int gap_runner_collect(gap_runner_t *runner);
+/**
+ * Finish what is here until @p deadline_us (of the runtime's clock), journal the rest, tell.
+ * Updates that come meanwhile are not handled any more, but kept for the journal. A second call
+ * sets another deadline; one that has gone by: at once. @p done once, from a tick; that of the
+ * first call.
+ */
+void gap_runner_drain(gap_runner_t *runner, uint64_t deadline_us,
+                      void (*done)(void *arg, const struct gap_runner_report *report), void *arg);
+/**
+ * Begin no further run; @p cb when the handlers at work are through (those that hang, too: what
+ * they look at is pinned), from a tick. What waits goes back to the engine as not handled: its
+ * positions stay before it. Idempotent.
+ */
+void gap_runner_close(gap_runner_t *runner, void (*cb)(void *arg), void *arg);
+
+/** The run is not handled before gap_run_release has been called once more: an answer is waited
+ * for. @return 0; GAP_E_STATE it has timed out; also 0 for what is no run. */
+GAP_NODISCARD int gap_run_hold(gap_update_t *update);
+/** @param status Negative: the run fails. The run may be over when this returns. */
+void gap_run_release(gap_update_t *update, int status);
+/** A number that grows with each call in a run, from 0: the ordinal of a reply. 0 for what is no
+ * run. */
+uint32_t gap_run_ordinal(gap_update_t *update);
+
+#endif
