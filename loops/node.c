@@ -15,7 +15,7 @@
 #include <string.h>
 
 static void finished(gap_update_t *update, int status);
-static const struct gap_update_owner node_owner = {finished};
+static const struct gap_update_owner node_owner = {.finished = finished};
 
 static struct gap_node *node_of(gap_update_t *update)
 {

@@ -130,11 +130,11 @@ int gap_update_find(const gap_update_t *update, gap_peer_t peer, gap_tl_object_t
 
 void gap_update_done(gap_update_t *update)
 {
-    update->owner->finished(update, 0);
+    gap_update_finish(update, 0);
 }
 
 void gap_update_failed(gap_update_t *update, int error)
 {
     GAP_ASSERT(error < 0);
-    update->owner->finished(update, error);
+    gap_update_finish(update, error);
 }

@@ -14,13 +14,34 @@ struct gap_update_owner {
     /** gap_update_done (status 0) or gap_update_failed (negative) was called: the handler is
      * through with it. */
     void (*finished)(gap_update_t *update, int status);
+    /** It calls gap_relay_ops.ended: being handled may take it longer than the handler. */
+    bool ends;
+};
+
+struct gap_relay;
+
+/** Who stands between an owner and the handlers that it calls itself (a router). */
+struct gap_relay_ops {
+    /** The handler is through, after GAP_LATER: the relay has its word and tells the owner by
+     * gap_update_tell_owner, now or later. */
+    void (*finished)(struct gap_relay *relay, gap_update_t *update, int status);
+    /** The owner is about to let go of the update: with @p status 0 it is recorded as handled in
+     * this very step, and what the relay stores now is stored in the same commit; negative: it has
+     * failed, or does not count any more. Once, by owners that say so, if the relay is still there.
+     * @return 0; negative, for status 0: it could not be stored, the update has failed. */
+    int (*ended)(struct gap_relay *relay, gap_update_t *update, int status);
+};
+
+struct gap_relay {
+    const struct gap_relay_ops *ops;
 };
 
 struct gap_update {
     gap_bytes_t bytes; /* boxed Update; with GAP_ITEM_MESSAGE a boxed Message, with
                           GAP_ITEM_ENCRYPTED a boxed EncryptedMessage */
     const struct gap_update_owner *owner;
-    void *account; /* the client it came to, set by its handler; NULL without one */
+    struct gap_relay *relay; /* NULL: none */
+    void *account;           /* the client it came to, set by its handler; NULL without one */
     int64_t channel_id;
     const uint8_t *users; /* elements of Vector<User>, NULL if none came along */
     const uint8_t *chats; /* elements of Vector<Chat> */
@@ -44,6 +65,7 @@ static inline void gap_update_init(gap_update_t *u, const struct gap_item *item,
 {
     u->bytes = item->bytes;
     u->owner = NULL;
+    u->relay = NULL;
     u->account = NULL;
     u->channel_id = item->box == GAP_BOX_CHANNEL ? item->channel_id : 0;
     u->users = users.data;
@@ -59,6 +81,32 @@ static inline void gap_update_init(gap_update_t *u, const struct gap_item *item,
     u->box = item->box;
     u->via = GAP_VIA_PUSH;
     u->maybe_repeated = false;
+}
+
+/** The handler is through with it, which is for the relay to hear first, if there is one. Owners
+ * call this as well where a handler ends in a way of their own (on a thread, in a transaction). */
+static inline void gap_update_finish(gap_update_t *u, int status)
+{
+    if (u->relay != NULL)
+        u->relay->ops->finished(u->relay, u, status);
+    else
+        u->owner->finished(u, status);
+}
+
+/** From a relay: the handler is through with it. */
+static inline void gap_update_tell_owner(gap_update_t *u, int status)
+{
+    u->owner->finished(u, status);
+}
+
+/** From an owner that `ends`: gap_relay_ops.ended, if there is a relay. */
+GAP_NODISCARD static inline int gap_update_end(gap_update_t *u, int status)
+{
+    struct gap_relay *relay = u->relay;
+
+    if (relay == NULL) return 0;
+    u->relay = NULL;
+    return relay->ops->ended(relay, u, status);
 }
 
 #endif

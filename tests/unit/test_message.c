@@ -333,7 +333,7 @@ static void finished(gap_update_t *update, int status)
 
 START_TEST(test_done_and_failed_reach_the_owner)
 {
-    static const struct gap_update_owner owner = {finished};
+    static const struct gap_update_owner owner = {.finished = finished};
     gap_update_t u = {.owner = &owner};
 
     finished_status = 1;
