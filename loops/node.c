@@ -9,6 +9,7 @@
  * Owns: the node and its references. Never: decides anything about order.
  */
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "base/packet.h"
 #include "loops/engine_internal.h"
 
@@ -203,7 +204,9 @@ static void put_later(struct gap_node *n)
 
     e->count.later--;
     e->count.pinned_bytes -= pinned_by(n);
+    GAP_FAILPOINT("done.before");
     gap_mark_done(n);
+    GAP_FAILPOINT("done.after");
     node_put(n);
     gap_backfill_wake(e);
     gap_engine_check_closed(e);
@@ -265,7 +268,9 @@ void gap_node_deliver(struct gap_node *n)
     n->state = NODE_HANDLING;
     if (!e->caught_up && n->track != NULL && n->track->restored) n->update.maybe_repeated = true;
     gap_watch_applied(e, n);
+    GAP_FAILPOINT("handler.before");
     int r = e->config.handler(&n->update, e->config.handler_data);
+    GAP_FAILPOINT("handler.after");
     if (r == 0) {
         node_put(n);
         return;

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "loops/store_internal.h"
 
 #include <string.h>
@@ -147,8 +148,25 @@ static int job_find(struct gap_store_job *job)
     return r > 0 ? GAP_E_DAMAGED : r;
 }
 
+static int job_commit(struct gap_store_job *job)
+{
+    GAP_FAILPOINT("store.commit.before");
+    int r = job->storage->ops->commit(job->storage, job->records, job->count, &job->fault);
+    GAP_FAILPOINT("store.commit.after");
+    return r;
+}
+
+static int job_save(struct gap_store_job *job)
+{
+    GAP_FAILPOINT("session.save.before");
+    int r = gap_session_file_save(job->file, job->session, &job->fault);
+    GAP_FAILPOINT("session.save.after");
+    return r;
+}
+
 static int job_end(struct gap_store_job *job)
 {
+    GAP_FAILPOINT("store.end.before");
     if (job->file != NULL) gap_session_file_close(job->file);
     job->file = NULL;
     if (job->storage != NULL) {
@@ -167,11 +185,11 @@ static int run(struct gap_store_job *job)
     case STORE_JOB_OPEN:
         return job_open(job);
     case STORE_JOB_COMMIT:
-        return job->storage->ops->commit(job->storage, job->records, job->count, &job->fault);
+        return job_commit(job);
     case STORE_JOB_REOPEN:
         return job_reopen(job);
     case STORE_JOB_SAVE:
-        return gap_session_file_save(job->file, job->session, &job->fault);
+        return job_save(job);
     case STORE_JOB_FIND:
         return job_find(job);
     case STORE_JOB_END:

@@ -13,6 +13,7 @@
  *
  * Owns: the question, the answer, the retry timer. Never: delivers, judges an update.
  */
+#include "base/failpoint.h"
 #include "base/packet.h"
 #include "loops/engine_internal.h"
 
@@ -361,12 +362,15 @@ static void slice_done(struct gap_updater *u)
     gap_engine_t *e = u->engine;
 
     u->delivered = false;
+    GAP_FAILPOINT("slice.delivered");
     if (u->stale) {
         gap_open_unfollowed(u);
         return;
     }
     bool more = gap_updater_take_state(u);
     if (e->closing) return;
+    if (more) GAP_FAILPOINT("slice.between");
+    if (!more) GAP_FAILPOINT("slice.last");
     if (more) u->want = true;
     u->parts = more;
     if (more && u->useless > 1) {

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "store/session_slot.h"
 
 #include <errno.h>
@@ -242,7 +243,9 @@ static int write_slot(gap_session_file_t *f, const struct gap_session_data *data
 
     if (f->generation == GAP_SESSION_GENERATION_MAX) return -EOVERFLOW;
     int r = gap_session_slot_write(data, f->generation + 1, s->slot);
+    GAP_FAILPOINT("session.slot.before");
     if (r == 0) r = ops->file_write(f->file, slot_at(slot), s->slot, sizeof s->slot);
+    GAP_FAILPOINT("session.slot.written");
     if (r == 0) r = ops->file_sync(f->file);
     if (r < 0) return r;
     f->newest = slot;
@@ -256,6 +259,7 @@ static int write_made(gap_session_file_t *f)
     uint8_t header[GAP_SESSION_HEADER_BYTES];
 
     gap_session_header_write(true, header);
+    GAP_FAILPOINT("session.made.before");
     int r = ops->file_write(f->file, 0, header, 1); /* one byte: it can't be torn */
     if (r == 0) r = ops->file_sync(f->file);
     f->made = r == 0;

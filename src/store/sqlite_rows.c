@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/failpoint.h"
 
 static const char *const sql_texts[GAP_SQL_COUNT] = {
     [GAP_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -231,8 +232,12 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     /* Prepared before it is needed: there may be no memory left then. */
     int rc = statement(s, GAP_SQL_ROLLBACK, &rollback);
     if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_BEGIN, NULL, 0);
-    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) rc = put(s, &records[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+        rc = GAP_FAILPOINT_FAILS("sqlite.row") ? SQLITE_FULL : put(s, &records[i]);
+    }
+    GAP_FAILPOINT("sqlite.commit.before");
     if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_COMMIT, NULL, 0);
+    GAP_FAILPOINT("sqlite.commit.after");
     if (rc != SQLITE_OK)
         rc = roll_back(s, rc);
     else if (gap_sqlite_is_sync_failure(s->checkpoint))

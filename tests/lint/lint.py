@@ -3,6 +3,7 @@
 
 Usage: lint.py SOURCE_ROOT BUILD_ROOT. Prints what is wrong and ends with "N passed, N failed".
 """
+import json
 import os
 import re
 import subprocess
@@ -260,6 +261,31 @@ def lint_symbols(paths):
     check(not missing, f"declared GAP_API but not exported: {', '.join(missing[:8])}")
 
 
+def lint_failpoints(paths):
+    """A build without failpoints contains none: no name of one, and not their variable."""
+    options = json.loads(subprocess.check_output(
+        ["meson", "introspect", "--buildoptions", BUILD]))
+    wanted = next(o["value"] for o in options if o["name"] == "failpoints")
+    names = {b"GAPLESS_FAILPOINT"}
+    for path in paths:
+        if path.startswith(("src/", "loops/")) and path.endswith(".c"):
+            found = re.findall(r'\bGAP_FAILPOINT(?:_FAILS)?\("([^"]+)"\)', read(path))
+            names.update(name.encode() for name in found)
+            bad = [n for n in found if not re.fullmatch(r"[a-z]+(\.[a-z]+){1,2}", n)]
+            check(not bad, f"{path}: failpoints are named part.place[.before|after]: {bad}")
+    check(len(names) > 1, "there are no failpoints")
+    for program in ("libgapless.so", "gapless-userbot", "gapless-bench", "gapless-sim"):
+        built = os.path.join(BUILD, program)
+        if not os.path.exists(built):
+            continue
+        with open(built, "rb") as f:
+            data = f.read()
+        there = sorted(name.decode() for name in names if name + b"\0" in data)
+        check(wanted or not there, f"{built}: contains failpoints: {', '.join(there)}")
+        check(not wanted or program != "libgapless.so" or len(there) > len(names) / 2,
+              f"{built}: built with failpoints, and contains only {there}")
+
+
 def exceptions_table():
     path = "tests/lint/exceptions.txt"
     table = {}
@@ -294,6 +320,7 @@ def main():
     lint_tests(paths)
     lint_scenarios(paths)
     lint_symbols(paths)
+    lint_failpoints(paths)
     for failure in failures:
         print("lint: " + failure)
     print(f"{passed} passed, {len(failures)} failed")
