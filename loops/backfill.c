@@ -311,7 +311,7 @@ static void deliver(struct gap_backfill *b)
     gap_engine_t *e = engine_of(b);
     struct gap_item item;
 
-    for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0; budget--) {
+    for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0 && !e->held; budget--) {
         struct gap_node *n = gap_node_new(e, NODE_UPDATE, b->packet);
         if (n == NULL) {
             gap_engine_sweep_later(e);
@@ -342,6 +342,10 @@ static void backfill_run(gap_rt_t *rt, gap_loop_t *loop)
     struct gap_backfill *b = GAP_CONTAINER_OF(loop, struct gap_backfill, loop);
 
     (void)rt;
+    if (engine_of(b)->held) {
+        gap_stall(engine_of(b), &engine_of(b)->backfill_stall, loop);
+        return;
+    }
     if (b->have) {
         answered(b);
     } else if (b->state == BACKFILL_DELIVERING) {

@@ -146,7 +146,7 @@ static bool is_idle(const struct gap_active *a)
     return a->feed.track->core.mode == GAP_MODE_LIVE && a->feed.track->behind == 0 &&
            a->feed.held.count == 0 && !a->feed.open && a->feed.loop.state == GAP_LOOP_PAUSED &&
            u->state == UPDATER_IDLE && u->loop.state == GAP_LOOP_PAUSED && !u->want && !u->anew &&
-           !u->stale && !u->answer.have;
+           !u->stale && !u->answer.have && !a->feed.stall.listed && !u->stall.listed;
 }
 
 bool gap_engine_is_resting(const struct gap_track *track)
@@ -191,6 +191,7 @@ static void keeper_run(gap_rt_t *rt, gap_loop_t *loop)
         a->listed = false;
         if (is_idle(a)) release(e, a);
     }
+    gap_engine_resume(e);
     gap_mark_notify(e);
 }
 
@@ -454,6 +455,7 @@ static void init_parts(gap_engine_t *e)
     STAILQ_INIT(&e->arrivals);
     STAILQ_INIT(&e->failed);
     STAILQ_INIT(&e->idle);
+    STAILQ_INIT(&e->stalled);
     gap_turns_open(e);
     TAILQ_INIT(&e->hashless);
     gap_map_init(&e->channels, alloc);

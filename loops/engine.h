@@ -16,4 +16,27 @@ struct gap_rt;
 GAP_NODISCARD int gap_engine_open_on(struct gap_rt *rt, const gap_engine_config_t *config,
                                      gap_engine_t **out);
 
+/* ---- for the keeper of updates, which writes them elsewhere ---- */
+
+/** Where the sequence of an update falls back to if the update is unfinished. */
+struct gap_place {
+    gap_box_t box;      /* NONE: it has none, and nothing brings it again */
+    int64_t channel_id; /* of GAP_BOX_CHANNEL, else 0 */
+    int32_t before;     /* the position in front of it, or of the slice that brought it */
+};
+
+/** The place of an update of an engine; from inside its handler on, until it is passed or done. One
+ * that is passed, of no sequence, or of no engine has box NONE. */
+void gap_engine_place(const gap_update_t *update, struct gap_place *out);
+/** Would the watermark pass it if it were finished now? Not if something older of its sequence is
+ * unfinished, nor while the rest of the slice that brought it is. From inside its handler on. True
+ * for what is of no sequence. */
+bool gap_engine_is_oldest(const gap_update_t *update);
+/** It is kept elsewhere: the watermark may pass it. gap_update_done or gap_update_failed follows
+ * all the same. From inside its handler on; then the handler must return GAP_LATER. No-op for what
+ * has no place. */
+void gap_engine_pass(gap_update_t *update);
+/** The position of a sequence that gap_engine_collect would hand over now; INT32_MAX: none. */
+int32_t gap_engine_mark(const gap_engine_t *engine, gap_box_t box, int64_t channel_id);
+
 #endif

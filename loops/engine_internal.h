@@ -12,6 +12,7 @@
  *   update_ask.c    the queries, and what the answers mean
  *   update_shrink.c answers that can't be read: finds the event that is to blame
  *   engine_mark.c   the watermarks: what may be stored
+ *   engine_press.c  back-pressure, and watermarks that are kept back
  *   backfill.c      messages of a range that a difference skipped, by order of the program
  *   tail_sweep.c    looks for channels that went silent in a loss
  *   meanwhile.c     what a sequence does while its question is on its way
@@ -70,6 +71,9 @@
 #define GAP_WAIT_SOCKET_US UINT64_C(200000)
 _Static_assert(GAP_ENGINE_GAP_WAIT_LAMBDA_US == GAP_WAIT_LAMBDA_US, "as the public header says");
 _Static_assert(GAP_ENGINE_GAP_WAIT_US == GAP_WAIT_MAX_US, "as the public header says");
+/** Positions that the oldest unfinished update of a sequence may be behind before it is to be kept
+ * elsewhere; of a user's channel half of what its difference may have. */
+#define GAP_WATERMARK_WINDOW 4096
 /** Retry of what failed for lack of memory. */
 #define GAP_SWEEP_US UINT64_C(1000000)
 
@@ -79,6 +83,14 @@ struct gap_feed;
 struct gap_updater;
 STAILQ_HEAD(gap_node_list, gap_node);
 TAILQ_HEAD(gap_updater_list, gap_updater);
+
+/** A loop that would call handlers or ask while the engine is held. */
+struct gap_stall {
+    STAILQ_ENTRY(gap_stall) next;
+    gap_loop_t *loop;
+    bool listed;
+};
+STAILQ_HEAD(gap_stall_list, gap_stall);
 
 /** What a sequence counts besides applied updates. */
 enum gap_watch_what {
@@ -158,6 +170,7 @@ struct gap_track {
     bool recorded : 1;          /* it has a record of what it counted, see engine_watch.c */
     bool hearsay : 1;           /* it stands where the server said; nothing of it was delivered */
     bool garbled : 1;           /* no difference could be read since a search ended in vain */
+    bool pressed : 1;           /* its oldest unfinished is too far behind, and was not passed */
     uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
     int32_t last_id;            /* highest id of a new message delivered */
 };
@@ -179,6 +192,7 @@ struct gap_feed {
     gap_engine_t *engine;
     struct gap_track *track;
     struct gap_updater *updater;
+    struct gap_stall stall;
     gap_timer_t wait; /* runs while an episode is open and nothing is fetched */
     gap_held_t held;
     uint64_t opened_us;          /* when the episode began */
@@ -236,6 +250,7 @@ struct gap_updater {
     struct gap_feed *feed;         /* who delivers */
     TAILQ_ENTRY(gap_updater) next; /* in `turns` or `hashless` */
     gap_timer_t retry;
+    struct gap_stall stall;
     uint8_t state;
     uint8_t turn;      /* gap_turn_class: of `turns`, if listed there */
     bool named;        /* the server said that there is more */
@@ -311,7 +326,11 @@ struct gap_engine {
     bool caught_up;
     bool unauthorized;
     bool closing;
-    bool dead; /* own runtime: free after the tick */
+    bool dead;     /* own runtime: free after the tick */
+    bool held;     /* gap_engine_hold */
+    bool released; /* held no more: the loops put aside are to be woken */
+    struct gap_stall_list stalled;
+    struct gap_stall backfill_stall;
 
     gap_loop_t keeper; /* gives idle records back, closes the engine */
     gap_loop_t seq;
@@ -440,6 +459,12 @@ void gap_mark_fallen(gap_engine_t *e, struct gap_track *track);
 void gap_mark_later(struct gap_node *node);
 /** And is through. */
 void gap_mark_done(struct gap_node *node);
+/** It is kept elsewhere: the watermark may pass it. */
+void gap_mark_pass(struct gap_node *node);
+/** Where its sequence falls back to if it is unfinished; while its handler runs. */
+int32_t gap_mark_before(const struct gap_node *node);
+/** The position below which everything has been handed out. */
+int32_t gap_mark_delivered(const struct gap_track *track);
 /** Call config.changed if it is due. */
 void gap_mark_notify(gap_engine_t *e);
 /** The account's date that may be stored. */
@@ -448,7 +473,23 @@ int32_t gap_mark_date(const gap_engine_t *e);
 int32_t gap_mark_position(const struct gap_track *track);
 bool gap_mark_is_unfinished(const struct gap_track *track);
 
+/* engine_press.c */
+/** Put a loop aside until the engine is held no more. */
+void gap_stall(gap_engine_t *e, struct gap_stall *stall, gap_loop_t *loop);
+/** The keeper's: it may have been released. Asks. */
+void gap_engine_resume(gap_engine_t *e);
+/** Is its oldest unfinished update too far behind? Calls config.press, events. */
+void gap_press(gap_engine_t *e, struct gap_track *track);
+static inline void gap_press_check(gap_engine_t *e, struct gap_track *track)
+{
+    if (track->ring != NULL) gap_press(e, track);
+}
+/** Something was taken out of its ring. */
+void gap_press_over(gap_engine_t *e, struct gap_track *track);
+
 /* node.c */
+/** The node of an update; NULL: it is none of an engine's. */
+struct gap_node *gap_node_find(const gap_update_t *update);
 /** @return a node with a reference to packet; NULL: out of memory. */
 struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_packet_t *packet);
 /** Fill in the update. */

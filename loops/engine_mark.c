@@ -61,22 +61,28 @@ void gap_mark_notify(gap_engine_t *e)
 
 /* ---- the ring ---- */
 
+int32_t gap_mark_before(const struct gap_node *n)
+{
+    const struct gap_track *track = n->track;
+    int32_t position = track->core.position;
+
+    if (track->sequence == GAP_SEQUENCE_SEQ) return n->before; /* where its container began */
+    if (n->update.pts < 0) {
+        bool fetched = n->update.via == GAP_VIA_DIFFERENCE;
+        return fetched && is_channel(track) ? track->feed->updater->before : position;
+    }
+    /* What has no place in the order can't be had again, wherever it is asked from. */
+    bool placed = n->update.pts > 0 && n->update.pts == position;
+    return placed ? position - n->update.pts_count : position;
+}
+
 void gap_mark_later(struct gap_node *n)
 {
     gap_engine_t *e = n->engine;
     struct gap_track *track = n->track;
 
-    if (track == NULL) return; /* of no sequence: nothing brings it back */
-    int32_t position = track->core.position;
-    if (track->sequence == GAP_SEQUENCE_SEQ) {
-        /* n->before: where its container began */
-    } else if (n->update.pts < 0) {
-        n->before = is_channel(track) ? track->feed->updater->before : position;
-    } else {
-        /* What has no place in the order can't be had again, wherever it is asked from. */
-        bool placed = n->update.pts > 0 && n->update.pts == position;
-        n->before = placed ? position - n->update.pts_count : position;
-    }
+    if (track == NULL) return; /* of no sequence: nothing brings it back; or it is kept elsewhere */
+    n->before = gap_mark_before(n);
     n->date = e->date;
     gap_mark(e, track);
     if (track->ring == NULL) {
@@ -89,17 +95,31 @@ void gap_mark_later(struct gap_node *n)
     newest->u.ring.newer = track->ring->u.ring.older = n;
 }
 
+static void leave_ring(struct gap_node *n)
+{
+    struct gap_track *track = n->track;
+
+    n->u.ring.older->u.ring.newer = n->u.ring.newer;
+    n->u.ring.newer->u.ring.older = n->u.ring.older;
+    if (track->ring == n) track->ring = n->u.ring.newer == n ? NULL : n->u.ring.newer;
+    gap_mark(n->engine, track);
+    if (track->pressed) gap_press_over(n->engine, track);
+}
+
 void gap_mark_done(struct gap_node *n)
 {
     gap_engine_t *e = n->engine;
     struct gap_track *track = n->track;
 
     if (track == NULL) return;
-    n->u.ring.older->u.ring.newer = n->u.ring.newer;
-    n->u.ring.newer->u.ring.older = n->u.ring.older;
-    if (track->ring == n) track->ring = n->u.ring.newer == n ? NULL : n->u.ring.newer;
-    gap_mark(e, track);
+    leave_ring(n);
     if (track->lost) gap_engine_drop_lost(e, track);
+}
+
+void gap_mark_pass(struct gap_node *n)
+{
+    if (n->state >= NODE_LATER) leave_ring(n);
+    n->track = NULL; /* which may go before it does */
 }
 
 void gap_mark_fallen(gap_engine_t *e, struct gap_track *track)
@@ -116,7 +136,7 @@ void gap_mark_fallen(gap_engine_t *e, struct gap_track *track)
 
 /* ---- the watermarks ---- */
 
-int32_t gap_mark_position(const struct gap_track *track)
+int32_t gap_mark_delivered(const struct gap_track *track)
 {
     const struct gap_feed *f = track->feed;
     int32_t position = track->core.position;
@@ -129,6 +149,13 @@ int32_t gap_mark_position(const struct gap_track *track)
         if (position == 0 && first != NULL && !track->lost && !f->updater->probe)
             position = first->update.pts - first->update.pts_count;
     }
+    return position;
+}
+
+int32_t gap_mark_position(const struct gap_track *track)
+{
+    int32_t position = gap_mark_delivered(track);
+
     if (track->ring != NULL && track->ring->before < position) position = track->ring->before;
     return position;
 }

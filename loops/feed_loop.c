@@ -404,7 +404,7 @@ static bool replay(struct gap_feed *f)
     gap_sequence_t *core = &f->track->core;
 
     for (unsigned budget = GAP_FEED_BATCH_MAX; f->held.count > 0; budget--) {
-        if (budget == 0) return false;
+        if (budget == 0 || f->engine->held) return false;
         struct gap_node *n = gap_held_first(&f->held);
         int32_t before = core->position;
         if (f->track->goes_on && !gap_meanwhile_may(f, n)) {
@@ -457,7 +457,7 @@ static bool deliver_difference(struct gap_feed *f)
     struct gap_updater *u = f->updater;
     struct gap_item item;
 
-    for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0; budget--) {
+    for (unsigned budget = GAP_FEED_BATCH_MAX; budget > 0 && !e->held; budget--) {
         if (u->stale) return true;
         struct gap_node *n = gap_node_new(e, NODE_UPDATE, u->packet);
         if (n == NULL) {
@@ -626,6 +626,10 @@ static void feed_run(gap_rt_t *rt, gap_loop_t *loop)
     gap_engine_t *e = f->engine;
 
     (void)rt;
+    if (e->held) {
+        gap_stall(e, &f->stall, loop);
+        return;
+    }
     if (f->updater->feed == f && f->updater->state == UPDATER_DELIVERING) {
         if (deliver_difference(f)) gap_updater_delivered(f->updater);
     } else if (f->track->core.mode == GAP_MODE_REPLAYING) {

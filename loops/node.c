@@ -23,6 +23,12 @@ static struct gap_node *node_of(gap_update_t *update)
     return GAP_CONTAINER_OF(update, struct gap_node, update);
 }
 
+struct gap_node *gap_node_find(const gap_update_t *update)
+{
+    if (update->owner != &node_owner) return NULL;
+    return GAP_CONTAINER_OF((uintptr_t)update, struct gap_node, update);
+}
+
 struct gap_node *gap_node_new(gap_engine_t *e, enum gap_node_kind kind, gap_packet_t *packet)
 {
     struct gap_node *n = gap_pool_get(&e->nodes);
@@ -187,6 +193,10 @@ static void tell_failed(struct gap_node *n, int error)
 {
     gap_engine_event_t ev = gap_engine_event(GAP_EVENT_HANDLER_FAILED, n->track);
 
+    if (n->update.box == GAP_BOX_CHANNEL) { /* it may have been passed, and its channel be gone */
+        ev.sequence = GAP_SEQUENCE_CHANNEL;
+        ev.channel_id = n->update.channel_id;
+    }
     n->engine->count.failed_handler++;
     ev.error = error;
     ev.update = &n->update;
@@ -268,11 +278,13 @@ void gap_node_deliver(struct gap_node *n)
     n->state = NODE_HANDLING;
     if (!e->caught_up && n->track != NULL && n->track->restored) n->update.maybe_repeated = true;
     gap_watch_applied(e, n);
+    struct gap_track *track = n->track;
     GAP_FAILPOINT("handler.before");
     int r = e->config.handler(&n->update, e->config.handler_data);
     GAP_FAILPOINT("handler.after");
     if (r == 0) {
         node_put(n);
+        if (track != NULL) gap_press_check(e, track);
         return;
     }
     if (r > 0 && n->state == NODE_HANDLING) {
@@ -280,6 +292,7 @@ void gap_node_deliver(struct gap_node *n)
         e->count.later++;
         e->count.pinned_bytes += pinned_by(n);
         gap_mark_later(n);
+        if (n->track != NULL) gap_press_check(e, n->track);
         return;
     }
     if (r > 0) r = n->status;

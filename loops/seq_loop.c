@@ -149,7 +149,7 @@ static void seq_run(gap_rt_t *rt, gap_loop_t *loop)
     gap_engine_t *e = GAP_CONTAINER_OF(loop, gap_engine_t, seq);
 
     e->quiet_since_us = rt->now_us;
-    for (unsigned budget = GAP_SEQ_BATCH_MAX; budget > 0 && !e->closing; budget--) {
+    for (unsigned budget = GAP_SEQ_BATCH_MAX; budget > 0 && !e->closing && !e->held; budget--) {
         struct gap_node *n = STAILQ_FIRST(&e->arrivals);
         if (n == NULL) break;
         STAILQ_REMOVE_HEAD(&e->arrivals, next);
@@ -162,7 +162,7 @@ static void seq_run(gap_rt_t *rt, gap_loop_t *loop)
     tell_shed(e);
     if (e->closing) return;
     if (!STAILQ_EMPTY(&e->arrivals)) {
-        gap_loop_signal(rt, loop);
+        if (!e->held) gap_loop_signal(rt, loop); /* the keeper does, when it is released */
     } else {
         gap_engine_check_caught_up(e);
     }

@@ -78,7 +78,7 @@ void gap_turn_wait(struct gap_updater *u)
 
 static bool may_ask(const gap_engine_t *e)
 {
-    return e->started && !e->unauthorized && !e->closing;
+    return e->started && !e->unauthorized && !e->closing && !e->held;
 }
 
 void gap_turns_go(gap_engine_t *e)

@@ -147,6 +147,7 @@ static void move(struct gap_updater *u, struct gap_track *track, int32_t positio
     enum gap_moved moved = gap_sequence_move(&track->core, position);
 
     gap_mark(u->engine, track);
+    gap_press_check(u->engine, track);
     if (moved != GAP_MOVED_RESET) return;
     gap_mark_fallen(u->engine, track);
     gap_updater_resynced(u, track, from, GAP_REASON_RESET);

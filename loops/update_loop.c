@@ -266,6 +266,10 @@ static void begin(struct gap_updater *u)
     }
     u->state = UPDATER_QUEUED;
     if (!e->started || e->unauthorized) return; /* gap_engine_start comes back here */
+    if (e->held) {
+        gap_stall(e, &u->stall, &u->loop);
+        return;
+    }
     if (gap_updater_is_common(u)) {
         gap_engine_tell_started(e);
         if (!e->closing) gap_updater_turn(u);
@@ -400,6 +404,11 @@ static void update_run(gap_rt_t *rt, gap_loop_t *loop)
 
     (void)rt;
     if (e->closing) return;
+    if (e->held) {
+        gap_stall(e, &u->stall, loop);
+        if (u->state != UPDATER_IDLE) gap_loop_wait(loop);
+        return;
+    }
     if (is_useless(u)) {
         gap_open_unfollowed(u);
         gap_turns_go(e); /* it may have had a place that others wait for */

@@ -134,7 +134,8 @@ typedef enum gap_engine_event_kind {
     GAP_EVENT_DIFFERENCE_FAILED,
     /** There was no room for what came of the sequence: the events behind `from`, up to `to` (0:
      * not known), are fetched now. `reason` GAP_REASON_TOO_LONG: in a channel these are more than
-     * half of what a difference may have, and the server may refuse to tell them. */
+     * half of what a difference may have, and the server may refuse to tell them. Also, once per
+     * stretch, if handlers are so far behind that this holds after a restart. */
     GAP_EVENT_BEHIND,
     /** An update that no difference brings back was dropped (out of memory, overload). */
     GAP_EVENT_SHED,
@@ -271,6 +272,13 @@ typedef struct gap_engine_config {
      * was): called once, from a tick or from gap_engine_open. May be NULL. */
     void (*changed)(void *data);
     void *changed_data;
+    /** @p oldest, whose handler said GAP_LATER, keeps the position of its sequence back: in a
+     * channel of a user's account by more than half of what a difference may have, elsewhere by
+     * more than 4096. Who can is to write it down and let it pass. From ticks; it must not call the
+     * engine but for that. May be NULL; then, or if it does not pass, GAP_EVENT_BEHIND tells, where
+     * the server may refuse. */
+    void (*press)(void *data, gap_update_t *oldest);
+    void *press_data;
     gap_engine_tap_cb tap; /* takes every decision; NULL: none */
     void *tap_data;
     /** Users (Vector<User>) and chats (Vector<Chat>) that came with updates or results and are not
@@ -442,6 +450,17 @@ GAP_API bool gap_engine_tick(gap_engine_t *engine, uint64_t now_us, bool drained
  * The thread.
  */
 GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
+
+/**
+ * Hold updates back, or let them go on. While held no handler is called and no difference is asked
+ * for; what is fed is queued as far as the limits go, and then dropped to be fetched later
+ * (GAP_BEHIND), as always. From inside a handler: what is being handed out in one step (the rest of
+ * a container, what is held when a count begins anew) is still handed out.
+ *
+ * @param engine  Borrowed. No-op if it is so already, or close has begun.
+ * The thread. Calls nobody back.
+ */
+GAP_API void gap_engine_hold(gap_engine_t *engine, bool hold);
 
 /**
  * Fetch the messages of a range of ids: what a difference that was too long has skipped (see
