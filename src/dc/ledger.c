@@ -216,6 +216,8 @@ int dc_ledger_event(dc_ledger_t *l, const dc_event_t *e, int64_t t_us)
     put_ids(l, e);
     put_details(l, e);
     if (e->poison) put(l, ",\"poison\":true");
+    if (e->random_id != 0) put_field(l, ",\"random_id\":", e->random_id);
+    if (e->by_call) put(l, ",\"via\":\"call\"");
     put_field(l, ",\"t_us\":", t_us);
     return end(l);
 }

@@ -221,6 +221,7 @@ typedef struct dc_event {
     bool outbox;        /* read */
     bool pinned;        /* pin */
     bool poison;        /* no client can decode it */
+    bool by_call;       /* a call of `from`, an account, caused it */
 } dc_event_t;
 
 /** Events so far: n runs from 1 to this. */

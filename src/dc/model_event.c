@@ -550,6 +550,7 @@ void dc_model_event(dc_model_t *m, uint32_t n, dc_event_t *out)
     out->outbox = (rec->flags & DC_R_OUTBOX) != 0;
     out->pinned = (rec->flags & DC_R_PINNED) != 0;
     out->poison = (rec->flags & DC_R_POISON) != 0;
+    out->by_call = (rec->flags & DC_R_CALL) != 0;
     fill_ids(m, rec, out);
     if (rec->kind == DC_NEW_MESSAGE || rec->kind == DC_EDIT_MESSAGE) {
         out->text = dc_text_of(m, n);

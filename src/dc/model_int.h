@@ -27,6 +27,7 @@
     8U                  /* blob is a struct dc_text; otherwise the text is invented anew each time \
                          */
 #define DC_R_POISON 16U /* of an unknown constructor wherever it appears */
+#define DC_R_CALL   32U /* a call of the account `from` caused it */
 /** That constructor; it is in no layer. */
 #define DC_UNKNOWN_ID 0x0bad0bad
 

@@ -31,6 +31,7 @@ static struct dc_draft own_draft(const dc_call_t *c, dc_kind_t kind, uint32_t ch
     d.chat = chat;
     d.account = c->m->chats[chat].type == DC_CHANNEL ? DC_NONE : c->account;
     d.from = c->m->options.users + c->account;
+    d.flags = DC_R_CALL;
     return d;
 }
 
@@ -238,7 +239,7 @@ int dc_send_message(dc_call_t *c)
     struct dc_draft d = own_draft(c, DC_NEW_MESSAGE, chat);
     d.text = q.message;
     d.random_id = q.random_id;
-    d.flags = DC_R_OUT;
+    d.flags |= DC_R_OUT;
     r = commit(c, &d, &n);
     if (r < 0) return r;
     sent->account = c->account;
@@ -402,7 +403,7 @@ int dc_pin_message(dc_call_t *c)
     if (dc_msg_in(c->m, chat, q.id) == NULL) return dc_fail(c, 400, "MESSAGE_ID_INVALID");
     struct dc_draft d = own_draft(c, DC_PIN, chat);
     d.id = q.id;
-    if ((q.flags & GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE_F_UNPIN) == 0) d.flags = DC_R_PINNED;
+    if ((q.flags & GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE_F_UNPIN) == 0) d.flags |= DC_R_PINNED;
     r = commit(c, &d, &n);
     if (r < 0) return r;
     const struct dc_rec *rec = dc_rec_at(c->m, n);
