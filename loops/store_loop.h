@@ -33,6 +33,12 @@ typedef struct gap_store gap_store_t;
 #define GAP_STORE_COST_FACTOR 300
 /** And never longer than this. */
 #define GAP_STORE_INTERVAL_MAX_US UINT64_C(2000000)
+/** Bytes of inbox rows, dead letters and values that wait to be committed. */
+#define GAP_STORE_INBOX_BYTES 8388608
+/** Hurried commits: how long records may wait for company, and how many make a commit due at once.
+ */
+#define GAP_STORE_GROUP_US  UINT64_C(5000)
+#define GAP_STORE_GROUP_MAX 256
 /** Peers waiting to be committed; more are dropped. */
 #define GAP_STORE_PEERS_MAX    4096
 #define GAP_STORE_RETRY_MIN_US UINT64_C(1000000)
@@ -54,6 +60,12 @@ struct gap_store_loaded {
     size_t channel_count;
     const gap_peer_record_t *peers; /* without names */
     size_t peer_count;
+    bool has_boot;
+    gap_boot_record_t boot;
+    const gap_done_record_t *dones;
+    size_t done_count;
+    const gap_inbox_record_t *inbox; /* ascending by number, without updates */
+    size_t inbox_count;
 };
 
 /** What the store tells. Every member is required. */
@@ -90,15 +102,37 @@ GAP_NODISCARD int gap_store_open(gap_rt_t *rt, const struct gap_store_config *co
 
 /** Something will have to be collected: a commit comes when it is due. Cheap, idempotent. */
 void gap_store_touch(gap_store_t *store);
-/** A record for the next commit; copied. Legal at any time; no-op without a storage.
- * @return 0; GAP_E_NOMEM; GAP_E_LIMIT a peer too many (dropped, harmless); GAP_E_ARGUMENT no id,
- * or an unknown kind. */
+/** A record for the next commit; copied. Legal at any time; no-op without a storage. Not for
+ * GAP_RECORD_CALL. What is put is never on disk before something that was put earlier; what is put
+ * without a tick between is in one commit. A number that is put into the inbox and removed before
+ * any commit took it is not written at all.
+ * @return 0; GAP_E_NOMEM; GAP_E_LIMIT a peer too many (dropped, harmless), or
+ * GAP_STORE_INBOX_BYTES wait (not taken; removals always are); GAP_E_ARGUMENT no key, or an unknown
+ * kind. */
 GAP_NODISCARD int gap_store_put(gap_store_t *store, const gap_record_t *record);
 /** Save the session; copied. A later one replaces an earlier one that waits. @p saved is called
  * once with 0, or with the first failure (which is then tried again); may be NULL. @return 0,
  * GAP_E_NOMEM, GAP_E_CLOSED closing is as good as over. */
 GAP_NODISCARD int gap_store_save_session(gap_store_t *store, const struct gap_session_data *data,
                                          void (*saved)(void *arg, int status), void *arg);
+/** Read rows of the inbox, dead letters or a value, on the writer thread. What was put before is
+ * found even if it is not yet committed. @p each once a record, then @p done once with 0, with what
+ * @p each returned if not 0, or with a failure; both from a tick. @p what is copied. @return 0;
+ * GAP_E_NOMEM; GAP_E_CLOSED; GAP_E_ARGUMENT it asks for nothing that could be. */
+GAP_NODISCARD int gap_store_read(gap_store_t *store, const gap_read_t *what, gap_record_cb each,
+                                 void (*done)(void *arg, int status), void *arg);
+/** Run a function inside the next commit, in its place among the records put (gap_call_record_t;
+ * copied, its `result` is not used), and commit soon (gap_store_hurry). @p done once, from a tick:
+ * @p status 0 and what the function returned, when that is on disk; or negative: the store was
+ * closed or could not be opened, and nothing of it is. While commits fail it waits; the function is
+ * run with every try. @return 0; GAP_E_NOMEM; GAP_E_CLOSED; GAP_E_STATE no storage;
+ * GAP_E_ARGUMENT. */
+GAP_NODISCARD int gap_store_call(gap_store_t *store, const gap_call_record_t *call,
+                                 void (*done)(void *arg, int status, int result), void *arg);
+/** Commit what waits soon, however much commits cost: at once if the last commit began more than
+ * GAP_STORE_GROUP_US ago or GAP_STORE_GROUP_MAX records wait, else that long after it. Positions
+ * are collected only if they are due anyway. */
+void gap_store_hurry(gap_store_t *store);
 /** Look a peer up, on the writer thread. Peers put before are found even if they are not yet
  * committed. @p found is called exactly once if 0 is returned. @return 0, GAP_E_NOMEM,
  * GAP_E_CLOSED. */

@@ -304,6 +304,13 @@ static void apply(struct mem_storage *m, const gap_record_t *record, void *stage
         else
             remove_peer(m, record->u.peer.peer);
         break;
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
 }
 
@@ -417,6 +424,18 @@ static int mem_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb e
     return r;
 }
 
+static int mem_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
+                    gap_storage_fault_t *fault)
+{
+    struct mem_storage *m = GAP_CONTAINER_OF(s, struct mem_storage, base);
+    (void)what;
+    (void)each;
+    (void)arg;
+    (void)fault;
+
+    return m->is_open ? GAP_E_ARGUMENT : GAP_E_STATE; /* it takes no such records */
+}
+
 static void mem_close(gap_storage_t *s)
 {
     GAP_CONTAINER_OF(s, struct mem_storage, base)->is_open = false;
@@ -446,6 +465,7 @@ static const struct gap_storage_ops mem_ops = {
     .load = mem_load,
     .commit = mem_commit,
     .find = mem_find,
+    .read = mem_read,
     .close = mem_close,
     .destroy = mem_destroy,
 };

@@ -24,6 +24,13 @@ bool gap_record_is_valid(const gap_record_t *record)
         return record->u.channel.id != 0;
     case GAP_RECORD_PEER:
         return is_peer(record->u.peer.peer);
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
     return false;
 }

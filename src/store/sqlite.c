@@ -236,6 +236,7 @@ static const struct gap_storage_ops sqlite_ops = {
     .load = gap_sqlite_load,
     .commit = gap_sqlite_commit,
     .find = gap_sqlite_find,
+    .read = gap_sqlite_read,
     .close = sqlite_close,
     .destroy = sqlite_destroy,
 };

@@ -65,5 +65,7 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
                       gap_storage_fault_t *fault);
 int gap_sqlite_find(gap_storage_t *base, const gap_peer_key_t *key, gap_record_cb each, void *arg,
                     gap_storage_fault_t *fault);
+int gap_sqlite_read(gap_storage_t *base, const gap_read_t *what, gap_record_cb each, void *arg,
+                    gap_storage_fault_t *fault);
 
 #endif

@@ -202,6 +202,13 @@ static int put(gap_sqlite_t *s, const gap_record_t *record)
         int rc = run_with(s, GAP_SQL_NAMES_REMOVE, key, 2);
         return rc == SQLITE_OK ? run_with(s, GAP_SQL_PEER_REMOVE, key, 2) : rc;
     }
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
     return GAP_E_ARGUMENT;
 }
@@ -484,4 +491,16 @@ int gap_sqlite_find(gap_storage_t *base, const gap_peer_key_t *key, gap_record_c
     gap_buf_fini(&names.lens);
     gap_buf_fini(&names.texts);
     return r;
+}
+
+int gap_sqlite_read(gap_storage_t *base, const gap_read_t *what, gap_record_cb each, void *arg,
+                    gap_storage_fault_t *fault)
+{
+    gap_sqlite_t *s = GAP_CONTAINER_OF(base, gap_sqlite_t, base);
+    (void)what;
+    (void)each;
+    (void)arg;
+    (void)fault;
+
+    return s->db != NULL ? GAP_E_ARGUMENT : GAP_E_STATE; /* it takes no such records */
 }

@@ -97,6 +97,13 @@ static void print_record(FILE *out, const gap_record_t *r)
         else
             print_peer(out, &r->u.peer);
         break;
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
 }
 
@@ -391,6 +398,14 @@ static int file_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb 
     return f->held != NULL ? f->held->ops->find(f->held, key, each, arg, fault) : GAP_E_STATE;
 }
 
+static int file_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
+                     gap_storage_fault_t *fault)
+{
+    struct file_storage *f = (struct file_storage *)(void *)s;
+
+    return f->held != NULL ? f->held->ops->read(f->held, what, each, arg, fault) : GAP_E_STATE;
+}
+
 static void file_destroy(gap_storage_t *s)
 {
     struct file_storage *f = (struct file_storage *)(void *)s;
@@ -405,6 +420,7 @@ static const struct gap_storage_ops file_ops = {
     .load = file_load,
     .commit = file_commit,
     .find = file_find,
+    .read = file_read,
     .close = file_close,
     .destroy = file_destroy,
 };

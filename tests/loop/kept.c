@@ -40,6 +40,12 @@ static int kept_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb 
     return kept_of(s)->inner->ops->find(kept_of(s)->inner, key, each, arg, fault);
 }
 
+static int kept_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
+                     gap_storage_fault_t *fault)
+{
+    return kept_of(s)->inner->ops->read(kept_of(s)->inner, what, each, arg, fault);
+}
+
 static void kept_close(gap_storage_t *s)
 {
     kept_of(s)->inner->ops->close(kept_of(s)->inner);
@@ -51,7 +57,8 @@ static void kept_destroy(gap_storage_t *s)
 }
 
 static const struct gap_storage_ops kept_ops = {
-    GAP_STORAGE_VERSION, kept_open, kept_load, kept_commit, kept_find, kept_close, kept_destroy,
+    GAP_STORAGE_VERSION, kept_open, kept_load,  kept_commit,
+    kept_find,           kept_read, kept_close, kept_destroy,
 };
 
 void kept_init(struct kept *k)

@@ -189,6 +189,12 @@ static int watched_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_
     return watched_of(s)->inner->ops->find(watched_of(s)->inner, key, each, arg, fault);
 }
 
+static int watched_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
+                        gap_storage_fault_t *fault)
+{
+    return watched_of(s)->inner->ops->read(watched_of(s)->inner, what, each, arg, fault);
+}
+
 static void watched_close(gap_storage_t *s)
 {
     watched_of(s)->inner->ops->close(watched_of(s)->inner);
@@ -200,8 +206,8 @@ static void watched_destroy(gap_storage_t *s)
 }
 
 static const struct gap_storage_ops watched_ops = {
-    GAP_STORAGE_VERSION, watched_open,  watched_load,    watched_commit,
-    watched_find,        watched_close, watched_destroy,
+    GAP_STORAGE_VERSION, watched_open, watched_load,  watched_commit,
+    watched_find,        watched_read, watched_close, watched_destroy,
 };
 
 static void watched_init(struct watched *w)

@@ -79,6 +79,13 @@ static int look(void *arg, const gap_record_t *record)
     case GAP_RECORD_ACCOUNT:
         seen->others++;
         break;
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
     return 0;
 }

@@ -159,6 +159,13 @@ static int loaded(void *arg, const gap_record_t *record)
         snprintf(line, sizeof line, "PEER %d %lld", (int)record->u.peer.peer.kind,
                  (long long)record->u.peer.peer.id);
         break;
+    case GAP_RECORD_INBOX:
+    case GAP_RECORD_DONE:
+    case GAP_RECORD_DEAD:
+    case GAP_RECORD_VALUE:
+    case GAP_RECORD_BOOT:
+    case GAP_RECORD_CALL:
+        break;
     }
     add_line(d, line);
     return 0;
