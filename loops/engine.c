@@ -204,6 +204,8 @@ static uint64_t house_deadline(const gap_engine_t *e, uint64_t now_us)
     if (e->undecodable && e->undecodable_us < due) due = e->undecodable_us;
     uint64_t poll_us = gap_open_due_us(e);
     if (poll_us < due) due = poll_us;
+    uint64_t doubt_us = gap_doubt_due_us(e);
+    if (doubt_us < due) due = doubt_us;
     uint64_t turns_us = gap_turns_due_us(e);
     if (turns_us > now_us && turns_us < due) due = turns_us;
     if (e->sweep && now_us + GAP_SWEEP_US < due) due = now_us + GAP_SWEEP_US;
@@ -264,6 +266,7 @@ static void house_due(gap_rt_t *rt, gap_timer_t *timer)
         if (e->started) gap_updater_want(&e->updater, 0);
     }
     gap_open_poll(e);
+    gap_doubt_poll(e);
     gap_turns_go(e);
     if (e->closing) return;
     house_start(e, now_us);

@@ -302,6 +302,27 @@ struct gap_open {
     uint64_t poll_us; /* when it is asked again; UINT64_MAX: once it has been asked */
 };
 
+/** The server's count may be lower than ours, see doubt.c. */
+struct gap_doubt {
+    int64_t channel_id; /* 0: the account's pts */
+    int32_t position;   /* ours: once it moves there is no doubt */
+    int32_t base;       /* the lowest place that showed since */
+    int32_t highest;    /* that a push named */
+    uint8_t pushes;     /* one above the other */
+    uint8_t answers;    /* of the server's that stood below ours, in a row */
+    uint64_t since_us;
+    uint64_t due_us; /* when the server is asked; UINT64_MAX: not planned */
+};
+/** Sequences that are doubted at a time; the oldest doubt makes room. */
+#define GAP_DOUBTS_MAX 8
+/** Pushes below our position, each above the one before, over so long, that are no late ones. */
+#define GAP_DOUBT_PUSHES  2
+#define GAP_DOUBT_SPAN_US 10000000
+/** Answers below our position that are believed, and the pause after the first of them; it
+ * doubles. */
+#define GAP_DOUBT_ANSWERS  3
+#define GAP_DOUBT_PAUSE_US UINT64_C(5000000)
+
 /** Losses that a difference has shown. */
 struct gap_tail {
     int64_t lost; /* which sequence's was last; 0: none */
@@ -372,6 +393,8 @@ struct gap_engine {
     uint32_t open_count;
     uint32_t channel_inflight; /* the back-fill's included */
     struct gap_backfill backfill;
+    struct gap_doubt doubts[GAP_DOUBTS_MAX]; /* the first doubt_count of them */
+    uint32_t doubt_count;
     uint32_t starting;          /* channels with `startup` */
     struct gap_track **changed; /* channels with `changed` */
     size_t changed_count;
@@ -471,6 +494,8 @@ void gap_mark_notify(gap_engine_t *e);
 int32_t gap_mark_date(const gap_engine_t *e);
 /** The position that may be stored. */
 int32_t gap_mark_position(const struct gap_track *track);
+/** The same of the account's pts; 0: the server counts anew, and has not said from where. */
+int32_t gap_mark_pts(const gap_engine_t *e);
 bool gap_mark_is_unfinished(const struct gap_track *track);
 
 /* engine_press.c */
@@ -578,6 +603,20 @@ void gap_episode_over(gap_rt_t *rt, gap_timer_t *timer);
 void gap_episode_stays(struct gap_feed *f);
 /** Its wait was interrupted: it goes on. */
 void gap_episode_on(struct gap_feed *f);
+
+/* doubt.c */
+/** A push of a sequence says that it was applied before: from..to is not above the position. */
+void gap_doubt_push(gap_engine_t *e, const struct gap_track *track, int32_t from, int32_t to);
+/** The server says where it stands. @return true: lower than we do, and that is to be believed now.
+ */
+GAP_NODISCARD bool gap_doubt_answer(gap_engine_t *e, const struct gap_track *track,
+                                    int32_t position);
+/** The place to go on from. The doubt is over. */
+int32_t gap_doubt_base(gap_engine_t *e, const struct gap_track *track);
+/** When the next is to be asked about; UINT64_MAX: none. */
+uint64_t gap_doubt_due_us(const gap_engine_t *e);
+/** Ask about those that are due. */
+void gap_doubt_poll(gap_engine_t *e);
 
 /* tail_sweep.c */
 /** A difference has shown that so many events of it were lost. */

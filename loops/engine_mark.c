@@ -229,12 +229,20 @@ static int hand_all(gap_engine_t *e, const gap_engine_collector_t *to)
     return 0;
 }
 
+/* While it is not known where the server begins to count anew no place of the old count may be
+ * stored: whoever begins with that would take the new count's events for old ones. */
+int32_t gap_mark_pts(const gap_engine_t *e)
+{
+    if (e->updater.anew && e->updater.anew_why == GAP_REASON_RESET) return 0;
+    return gap_mark_position(&e->common[GAP_SEQUENCE_COMMON]);
+}
+
 static int hand_state(gap_engine_t *e, const gap_engine_collector_t *to)
 {
     gap_engine_state_t s;
 
     memset(&s, 0, sizeof s);
-    s.pts = gap_mark_position(&e->common[GAP_SEQUENCE_COMMON]);
+    s.pts = gap_mark_pts(e);
     s.qts = gap_mark_position(&e->common[GAP_SEQUENCE_QTS]);
     s.seq = gap_mark_position(&e->common[GAP_SEQUENCE_SEQ]);
     s.date = gap_mark_date(e);

@@ -33,15 +33,17 @@ static int take_channel(gap_engine_t *e, const gap_engine_channel_t *c, bool sto
 
 static void take_positions(gap_engine_t *e, const gap_engine_state_t *s, bool stored)
 {
-    /* Without pts it is no state: ask where the server stands. The channels are good for all that.
-     */
+    /* Without pts: ask where the server stands. The channels are good for all that; and with a date
+     * it is the state of an account whose pts the server counted anew. */
     e->known = s->pts > 0;
-    e->fresh = e->updater.anew = !e->known;
+    e->updater.anew = !e->known;
+    e->fresh = !e->known && s->date == 0;
+    if (!e->known && !e->fresh) e->updater.anew_why = GAP_REASON_RESET;
     e->common[GAP_SEQUENCE_COMMON].core.position = s->pts;
     e->common[GAP_SEQUENCE_QTS].core.position = s->qts;
     e->common[GAP_SEQUENCE_SEQ].core.position = s->seq;
     e->date = s->date;
-    for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) e->common[i].restored = e->known;
+    for (size_t i = 0; i < GAP_ARRAY_LEN(e->common); i++) e->common[i].restored = !e->fresh;
     memset(&e->handed, 0, sizeof e->handed);
     if (!stored) return;
     e->handed.pts = s->pts;
@@ -103,7 +105,7 @@ int gap_engine_export(const gap_engine_t *e, gap_engine_state_t *out)
 {
     if (!e->known) return GAP_E_STATE;
     memset(out, 0, sizeof *out);
-    out->pts = gap_mark_position(&e->common[GAP_SEQUENCE_COMMON]);
+    out->pts = gap_mark_pts(e);
     out->qts = gap_mark_position(&e->common[GAP_SEQUENCE_QTS]);
     out->seq = gap_mark_position(&e->common[GAP_SEQUENCE_SEQ]);
     out->date = gap_mark_date(e);

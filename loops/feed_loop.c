@@ -245,6 +245,8 @@ static void take_judged(gap_engine_t *e, struct gap_track *track, struct gap_nod
         reset_told(e, track, before);
         break;
     case GAP_VERDICT_DUPLICATE:
+        if (n->kind == NODE_UPDATE && n->update.pts_count > 0 && n->update.via == GAP_VIA_PUSH)
+            gap_doubt_push(e, track, n->update.pts - n->update.pts_count, n->update.pts);
         drop_duplicate(n);
         return;
     case GAP_VERDICT_MALFORMED:

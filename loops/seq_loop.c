@@ -64,7 +64,10 @@ static void too_long(gap_engine_t *e, struct gap_node *n)
     }
     bool in_step = hint > 0 && track->core.position >= hint;
     gap_tap_at(e, track, in_step ? GAP_DECISION_IN_STEP : GAP_DECISION_CHANNEL_MOVED, hint, 0);
-    if (in_step) return;
+    if (in_step) {
+        if (hint < track->core.position) gap_doubt_push(e, track, hint - 1, hint);
+        return;
+    }
     struct gap_feed *f = gap_engine_activate(e, track);
     if (f == NULL) {
         gap_track_behind(track, 1);
@@ -126,7 +129,9 @@ static void take(gap_engine_t *e, struct gap_node *n)
         gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_PTS_CHANGED);
         gap_node_free(n);
         gap_feed_purge(&e->feeds[GAP_SEQUENCE_COMMON]);
-        if (!e->closing) gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
+        if (e->closing) return;
+        gap_mark(e, &e->common[GAP_SEQUENCE_COMMON]);
+        gap_updater_want_anew(&e->updater, GAP_REASON_RESET);
         return;
     case NODE_FETCH:
         gap_tap(e, &e->common[GAP_SEQUENCE_COMMON], GAP_DECISION_UNKNOWN_PEER);

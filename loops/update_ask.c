@@ -361,6 +361,50 @@ static void no_progress(struct gap_updater *u, struct gap_updater_answer *a)
     u->useless = GAP_FRUITLESS_MAX;
 }
 
+/* What lay between is the server's to tell: it is asked for from the lowest place that showed. */
+static void count_lower(struct gap_updater *u)
+{
+    gap_engine_t *e = u->engine;
+    struct gap_track *track = u->feed->track;
+    int32_t from = track->core.position;
+
+    gap_feed_purge(u->feed);
+    if (e->closing) return;
+    track->core.position = gap_doubt_base(e, track);
+    track->restored = true; /* some of it may have come before */
+    gap_mark_fallen(e, track);
+    gap_updater_resynced(u, track, from, GAP_REASON_RESET);
+    gap_feed_flush(u->feed, from);
+    if (!e->closing) gap_updater_again(u);
+}
+
+/* Asked because it was doubted that our count is the server's. */
+static bool answers_doubt(struct gap_updater *u, int32_t pts)
+{
+    if (u->anew_why != GAP_REASON_NONE || u->feed->track->core.position == 0) return false;
+    u->anew = false;
+    gap_tap_at(u->engine, u->feed->track, GAP_DECISION_STATE, pts, 0);
+    if (gap_doubt_answer(u->engine, u->feed->track, pts))
+        count_lower(u);
+    else
+        gap_updater_finish(u);
+    return true;
+}
+
+/* A difference is through, and stands there. What was applied since it was asked for it can't know.
+ */
+static void compare(struct gap_updater *u)
+{
+    const struct gap_difference *d = &u->difference;
+    struct gap_track *track = u->feed->track;
+
+    if (!d->has_pts || !d->final || u->feed->asked_at != track->core.position) return;
+    if (gap_sequence_falls(&track->core, d->pts)) return; /* taken as it is */
+    if (!gap_doubt_answer(u->engine, track, d->pts)) return;
+    u->anew = true;
+    u->anew_why = GAP_REASON_NONE;
+}
+
 static void took_state(struct gap_updater *u, const struct gap_server_state *s)
 {
     gap_engine_t *e = u->engine;
@@ -419,8 +463,10 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
         int r = gap_server_state_read(a->value, &s);
         if (r < 0) {
             gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
-        } else {
+        } else if (!e->known || !answers_doubt(u, s.pts)) {
             took_state(u, &s);
+        } else if (s.date > 0 && s.date < e->date) {
+            e->date = s.date; /* its clock went back, too */
         }
         return;
     }
@@ -458,6 +504,7 @@ static void answered_common(struct gap_updater *u, struct gap_updater_answer *a)
             no_progress(u, a);
         return;
     case GAP_DIFFERENCE_FINAL:
+        compare(u);
         break;
     }
     deliver(u, a);
@@ -473,6 +520,7 @@ static void full_channel(struct gap_updater *u, gap_bytes_t value)
         gap_updater_fail(u, r, 0, GAP_REASON_NONE, 0);
         return;
     }
+    if (answers_doubt(u, pts)) return;
     u->anew = false;
     u->want = false;
     gap_tap_at(u->engine, u->track, GAP_DECISION_STATE, pts, 0);
@@ -551,6 +599,7 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
     learn(e, d);
     switch (d->kind) {
     case GAP_DIFFERENCE_EMPTY:
+        compare(u);
         if (d->has_pts) move(u, u->track, d->pts);
         if (!e->closing) gap_updater_finish(u);
         return;
@@ -564,6 +613,7 @@ static void answered_channel(struct gap_updater *u, struct gap_updater_answer *a
         }
         break;
     case GAP_DIFFERENCE_FINAL:
+        compare(u);
         break;
     }
     deliver(u, a);

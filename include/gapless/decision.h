@@ -58,6 +58,7 @@ typedef enum gap_decision {
     GAP_DECISION_IN_STEP,       /* the server names a channel that is where it says: nothing */
     GAP_DECISION_BASE,          /* the server names a channel's position: begin there */
     GAP_DECISION_PTS_CHANGED,   /* the server counts anew: its state is asked for */
+    GAP_DECISION_DOUBTED,       /* the server may count lower: its state is asked for */
     GAP_DECISION_MISSED,        /* updates may have been missed: the difference is asked for */
     GAP_DECISION_UNDECODABLE,   /* bytes could not be read: the difference is asked for */
     GAP_DECISION_SILENCE,       /* nothing came for long: the difference is asked for */

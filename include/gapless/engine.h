@@ -154,7 +154,8 @@ typedef enum gap_engine_event_kind {
 typedef enum gap_engine_reason {
     GAP_REASON_NONE = 0,
     GAP_REASON_TOO_LONG,    /* differenceTooLong, channelDifferenceTooLong */
-    GAP_REASON_RESET,       /* the server restarted its count (updatePtsChanged, a large drop) */
+    GAP_REASON_RESET,       /* the server restarted its count (updatePtsChanged, a large drop), or
+                             * has been found to stand lower than we do */
     GAP_REASON_INVALID,     /* PERSISTENT_TIMESTAMP_INVALID or _EMPTY: our position is refused */
     GAP_REASON_NO_HASH,     /* the channel's access hash can't be had */
     GAP_REASON_NO_PROGRESS, /* the server's answers, asked again and again, don't bring it */
@@ -195,7 +196,8 @@ typedef struct gap_engine_channel {
 
 /** Positions of an account, as updates.state has them; 0 is "unset". */
 typedef struct gap_engine_state {
-    int32_t pts;
+    int32_t pts; /* 0: not known; with a date: the server counts anew since, and the engine begins
+                  * with where it stands then and tells what may be missing */
     int32_t qts;
     int32_t seq;
     int32_t date;                         /* unix time, the server's clock */

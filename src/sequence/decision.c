@@ -33,6 +33,7 @@ static const char *const texts[] = {
     [GAP_DECISION_CHANNEL_MOVED] = "asking: the server names a channel that has moved",
     [GAP_DECISION_IN_STEP] = "nothing to do: the channel that the server names is in step",
     [GAP_DECISION_BASE] = "begun: the server names the channel's position",
+    [GAP_DECISION_DOUBTED] = "asking: does the server count lower?",
     [GAP_DECISION_PTS_CHANGED] = "asking: the server counts anew",
     [GAP_DECISION_MISSED] = "asking: updates may have been missed",
     [GAP_DECISION_UNDECODABLE] = "asking: bytes could not be read",

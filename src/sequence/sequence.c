@@ -80,6 +80,11 @@ enum gap_verdict gap_sequence_replay(gap_sequence_t *s, int32_t position, int32_
     return judge(s, position, count, flags);
 }
 
+bool gap_sequence_falls(const gap_sequence_t *s, int32_t position)
+{
+    return (int64_t)s->position - position > reset_drop(s);
+}
+
 enum gap_moved gap_sequence_move(gap_sequence_t *s, int32_t position)
 {
     if (position <= 0 || position == s->position) return GAP_MOVED_NOT;
@@ -87,7 +92,7 @@ enum gap_moved gap_sequence_move(gap_sequence_t *s, int32_t position)
         s->position = position;
         return GAP_MOVED_FORTH;
     }
-    if (s->position - position <= reset_drop(s)) return GAP_MOVED_NOT;
+    if (!gap_sequence_falls(s, position)) return GAP_MOVED_NOT;
     s->position = position;
     return GAP_MOVED_RESET;
 }

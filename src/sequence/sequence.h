@@ -82,6 +82,8 @@ enum gap_verdict gap_sequence_replay(gap_sequence_t *s, int32_t position, int32_
                                      unsigned flags);
 
 enum gap_moved { GAP_MOVED_NOT = 0, GAP_MOVED_FORTH, GAP_MOVED_RESET };
+/** Is it so far below the position that the server has restarted its count? */
+bool gap_sequence_falls(const gap_sequence_t *s, int32_t position);
 /** Take over the position that a difference gave: never backwards, but for a drop so large that
  * the server has restarted its count. */
 enum gap_moved gap_sequence_move(gap_sequence_t *s, int32_t position);

@@ -157,6 +157,7 @@ struct judged_box {
     uint32_t era;
     uint32_t told_era;   /* which the engine has said that it knows */
     uint32_t staged_era; /* the same when it was collected from last */
+    uint32_t kept_era;   /* which a process knows that begins with what is stored */
     bool known;          /* there is a position from which on events matter */
     bool soft;           /* nothing has been delivered from it: it may still begin earlier */
     bool cause;          /* the server has given a reason to give events up */

@@ -130,10 +130,12 @@ void judge_process(struct globe *g, bool fresh)
         b->live = 0;
         b->too_long = false;
         if (!fresh) begin_stored(b);
+        /* It died before it could store that the server counts anew: nobody tells the next one. */
+        if (!fresh && b->kept_era != b->era) b->unheard = true;
         if (!fresh) continue;
         b->known = b->soft = b->lost = false;
         b->named = 0;
-        b->told_era = b->staged_era = b->era;
+        b->told_era = b->staged_era = b->kept_era = b->era;
         b->stored = 0;
         b->checked = b->count;
     }
@@ -373,6 +375,8 @@ void judge_event(struct globe *g, const gap_engine_event_t *ev)
         GAP_FALLTHROUGH;
     case GAP_EVENT_RESYNCHRONISED:
         if (box >= 0) given_up(g, box, ev->from, ev->to);
+        if (box >= 0 && (ev->reason == GAP_REASON_RESET || ev->reason == GAP_REASON_INVALID))
+            g->j.boxes[box].unheard = false;
         return;
     case GAP_EVENT_CHANNEL_LOST:
         if (box >= 0) channel_lost(g, box);
@@ -434,6 +438,9 @@ void judge_collected(struct globe *g)
 void judge_stored(struct globe *g)
 {
     if (!g->kept.known) return;
+    for (int i = 0; i < g->j.box_count; i++) g->j.boxes[i].kept_era = g->j.boxes[i].staged_era;
+    /* That is as good: whoever begins with it asks, and tells. */
+    if (g->kept.state.pts == 0) g->j.boxes[BOX_COMMON].kept_era = g->j.boxes[BOX_COMMON].era;
     store_box(g, BOX_COMMON, g->kept.state.pts);
     store_box(g, BOX_QTS, g->kept.state.qts);
     for (size_t i = 0; i < g->kept.count; i++) {

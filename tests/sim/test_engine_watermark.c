@@ -322,7 +322,7 @@ END_TEST
 
 /* ---- crashes ---- */
 
-START_TEST(m8_killed_after_the_handler)
+START_TEST(m08_killed_after_the_handler)
 {
     ready(_i, "");
     feed_message(11);
@@ -337,7 +337,7 @@ START_TEST(m8_killed_after_the_handler)
 }
 END_TEST
 
-START_TEST(m9_killed_within_a_common_difference)
+START_TEST(m09_killed_within_a_common_difference)
 {
     ready(_i, "|edit 9|");
     gap_engine_missed(w.engine);
@@ -759,8 +759,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s26_crash_between_slices, 0, SEEDS);
     tcase_add_loop_test(t, what_came_by_difference_holds_qts_and_date_too, 0, SEEDS);
     tcase_add_loop_test(t, date_is_held_back, 0, SEEDS);
-    tcase_add_loop_test(t, m8_killed_after_the_handler, 0, SEEDS);
-    tcase_add_loop_test(t, m9_killed_within_a_common_difference, 0, SEEDS);
+    tcase_add_loop_test(t, m08_killed_after_the_handler, 0, SEEDS);
+    tcase_add_loop_test(t, m09_killed_within_a_common_difference, 0, SEEDS);
     tcase_add_loop_test(t, m10_killed_within_a_channel_difference, 0, SEEDS);
     tcase_add_loop_test(t, s83_an_update_in_a_handler, 0, SEEDS);
     tcase_add_loop_test(t, s83_an_update_that_waits_to_be_looked_at, 0, SEEDS);

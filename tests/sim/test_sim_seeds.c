@@ -216,8 +216,8 @@ START_TEST(nothing_is_doctored)
 }
 END_TEST
 
-/* The server counts anew, and nobody hears of it: the holes of the old count are given up one after
- * the other, and then there is quiet. */
+/* The server counts anew, and nobody hears of it: its answers show it, and the holes of the old
+ * count are not asked for again and again. */
 START_TEST(holes_of_an_old_count)
 {
     struct globe_push lost = {GLOBE_LOST, 0, NULL};
@@ -247,7 +247,7 @@ START_TEST(holes_of_an_old_count)
     bool held = globe_close(g, verdict);
     ck_assert_msg(held, "%s", verdict);
     ck_assert_uint_eq(count.deliveries, 8);
-    ck_assert_uint_ge(count.questions, 8 * 12);
+    ck_assert_uint_lt(count.questions, 8 * 12);
 }
 END_TEST
 
