@@ -36,6 +36,10 @@ bool gap_engine_is_oldest(const gap_update_t *update);
  * all the same. From inside its handler on; then the handler must return GAP_LATER. No-op for what
  * has no place. */
 void gap_engine_pass(gap_update_t *update);
+/** It is not handled any more, and comes again after a restart if it can: in place of
+ * gap_update_done, once gap_engine_close has begun. The watermark stays before it. Invalidates @p
+ * update. What is of no engine is done. */
+void gap_engine_return(gap_update_t *update);
 /** The position of a sequence that gap_engine_collect would hand over now; INT32_MAX: none. */
 int32_t gap_engine_mark(const gap_engine_t *engine, gap_box_t box, int64_t channel_id);
 

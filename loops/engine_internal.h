@@ -118,6 +118,7 @@ enum gap_node_state {
     NODE_FINISHED,   /* finished while its handler runs */
     NODE_LATER,      /* its handler said GAP_LATER */
     NODE_FAILED,     /* failed after GAP_LATER: the event is due */
+    NODE_RETURNED,   /* given back unhandled at the end: it keeps its place in the ring */
 };
 
 /** An update on its way. */

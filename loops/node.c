@@ -5,6 +5,8 @@
  *                \--> LATER -> gone | FAILED (event due) -> gone  gap_update_done,
  * gap_update_failed
  *                \--> FINISHED -> gone                            the same from inside the handler
+ *                \--> LATER -> RETURNED                           gap_engine_return: kept in its
+ * ring
  *
  * Owns: the node and its references. Never: decides anything about order.
  */
@@ -55,14 +57,18 @@ void gap_node_fill(struct gap_node *n, const struct gap_item *item, const gap_tl
     n->update.via = (uint8_t)via;
 }
 
-static void node_put(struct gap_node *n)
+/* It shows nothing any more. */
+static void node_let_go(struct gap_node *n)
 {
-    gap_engine_t *e = n->engine;
-
-    if (n->copied) e->count.held_bytes -= n->packet->len;
+    if (n->copied) n->engine->count.held_bytes -= n->packet->len;
     gap_packet_unref(n->packet);
     gap_packet_unref(n->peers_packet);
-    gap_pool_put(&e->nodes, n);
+}
+
+static void node_put(struct gap_node *n)
+{
+    node_let_go(n);
+    gap_pool_put(&n->engine->nodes, n);
 }
 
 void gap_node_free(struct gap_node *node)
@@ -241,6 +247,25 @@ static void finished(gap_update_t *update, int status)
     n->status = status;
     STAILQ_INSERT_TAIL(&e->failed, n, next);
     gap_loop_signal(e->rt, &e->seq);
+}
+
+/* Its memory goes with the engine's. */
+void gap_engine_return(gap_update_t *update)
+{
+    struct gap_node *n = gap_node_find(update);
+
+    if (n == NULL || n->track == NULL) {
+        gap_update_done(update);
+        return;
+    }
+    gap_engine_t *e = n->engine;
+    GAP_ASSERT(e->closing);
+    GAP_ASSERT(n->state == NODE_LATER);
+    e->count.later--;
+    e->count.pinned_bytes -= pinned_by(n);
+    node_let_go(n);
+    n->state = NODE_RETURNED;
+    gap_engine_check_closed(e);
 }
 
 void gap_node_tell_failed(gap_engine_t *e)

@@ -27,7 +27,9 @@ void kept_finish(struct kept *k, const char *what, int status)
         if (strcmp(label, what) != 0) continue;
         memmove(&w->later[i], &w->later[i + 1], (w->later_count - i - 1) * sizeof w->later[0]);
         w->later_count--;
-        if (status == 0)
+        if (status == KEPT_RETURN)
+            gap_engine_return(u);
+        else if (status == 0)
             gap_update_done(u);
         else
             gap_update_failed(u, status);

@@ -13,6 +13,7 @@
 #include "world.h"
 
 #define KEPT_CHANNELS 16
+#define KEPT_RETURN   1
 
 struct kept {
     struct world *w;
@@ -36,7 +37,8 @@ const gap_engine_channel_t *kept_find(const struct kept *k, int64_t id);
 void kept_open(struct kept *k, const gap_engine_config_t *config);
 /** Collect and store. @return what gap_engine_collect returned. */
 int kept_collect(struct kept *k);
-/** The handler of the update with that label is through. */
+/** The handler of the update with that label is through. @param status KEPT_RETURN: not at all, it
+ * is given back (gap_engine_return). */
 void kept_finish(struct kept *k, const char *label, int status);
 /** The process dies: nothing but what was stored is left. */
 void kept_crash(struct kept *k);
