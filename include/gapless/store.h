@@ -175,6 +175,9 @@ typedef struct gap_read {
     gap_bytes_t key;        /* VALUE */
 } gap_read_t;
 
+/** Longest packed update or value, in bytes. */
+#define GAP_RECORD_BYTES_MAX 33554432
+
 #define GAP_READ_LIMIT 256
 #define GAP_READ_BYTES 1048576
 

@@ -19,7 +19,8 @@
  * @return 0; GAP_E_STATE no transaction is open; GAP_E_FOREIGN the database does not hold this
  *         account's tables; GAP_E_NEWER a newer version of the library made them; GAP_E_BUSY
  * another connection writes, or has written since this transaction read first: roll back and begin
- *         again, best with BEGIN IMMEDIATE; GAP_E_NOMEM; GAP_E_STORAGE (disk full, read-only ...);
+ *         again, best with BEGIN IMMEDIATE; GAP_E_ARGUMENT no such number, or a done record without
+ *         an id; GAP_E_NOMEM; GAP_E_STORAGE (disk full, read-only ...);
  *         GAP_E_DAMAGED; GAP_E_NOT_FOUND the library was built without SQLite. After a failure the
  *         user's transaction should be rolled back.
  */

@@ -4,10 +4,11 @@
  * A commit has two halves: `stage` makes everything that the records need and room in every map,
  * and may run out of memory; `apply` only links and can't fail. So a commit is all or nothing.
  *
- * Owns: one object a channel, one a peer, one a name. Names hang in two tables (usernames, phones)
- * by a hash of their lower-case text, those of one hash in a chain, and in a list of their peer's.
- * Never: keeps a view into a record.
+ * Owns: one object a channel, one a peer, one a name; the journal's rows are in memory_rows.c.
+ * Names hang in two tables (usernames, phones) by a hash of their lower-case text, those of one
+ * hash in a chain, and in a list of their peer's. Never: keeps a view into a record.
  */
+#include "store/memory_rows.h"
 #include "store/record.h"
 
 #include "base/alloc.h"
@@ -36,6 +37,11 @@ struct mem_peer {
     size_t counts[TABLES];
 };
 
+struct mem_channel {
+    gap_channel_record_t record;
+    uint64_t commit; /* that stored it last */
+};
+
 struct mem_storage {
     gap_storage_t base;
     const gap_alloc_t *alloc;
@@ -44,9 +50,12 @@ struct mem_storage {
     bool has_state;
     gap_account_record_t account;
     gap_state_record_t state;
-    gap_map_t channels;                    /* id -> gap_channel_record_t */
+    gap_map_t channels;                    /* id -> struct mem_channel */
     gap_map_t peers[GAP_PEER_CHANNEL + 1]; /* by kind: id -> struct mem_peer */
     gap_map_t tables[TABLES];              /* hash -> first struct mem_name */
+    struct mem_rows rows;
+    uint64_t commits;
+    uint64_t state_commit; /* that stored the state last */
 };
 
 /* How many keys a commit may add to each map. */
@@ -54,6 +63,7 @@ struct mem_growth {
     size_t channels;
     size_t peers[GAP_PEER_CHANNEL + 1];
     size_t names[TABLES];
+    struct mem_rows_growth rows;
 };
 
 static uint64_t name_hash(gap_bytes_t text)
@@ -181,10 +191,11 @@ failed:
 
 static int stage_channel(struct mem_storage *m, const gap_channel_record_t *record, void **out)
 {
-    gap_channel_record_t *channel = gap_malloc(m->alloc, sizeof *channel);
+    struct mem_channel *channel = gap_malloc(m->alloc, sizeof *channel);
 
     if (channel == NULL) return GAP_E_NOMEM;
-    *channel = *record;
+    channel->record = *record;
+    channel->commit = m->commits;
     *out = channel;
     return 0;
 }
@@ -196,7 +207,7 @@ static int make_room(struct mem_storage *m, const struct mem_growth *g)
     for (int k = GAP_PEER_USER; r == 0 && k <= GAP_PEER_CHANNEL; k++)
         r = gap_map_reserve(&m->peers[k], g->peers[k]);
     for (int t = 0; r == 0 && t < TABLES; t++) r = gap_map_reserve(&m->tables[t], g->names[t]);
-    return r;
+    return r == 0 ? gap_mem_rows_reserve(&m->rows, &g->rows) : r;
 }
 
 static int stage(struct mem_storage *m, const gap_record_t *records, size_t count, void **objects)
@@ -215,6 +226,8 @@ static int stage(struct mem_storage *m, const gap_record_t *records, size_t coun
             const struct mem_peer *peer = objects[i];
             growth.peers[peer->record.peer.kind]++;
             for (int t = 0; t < TABLES; t++) growth.names[t] += peer->counts[t];
+        } else {
+            r = gap_mem_rows_stage(&m->rows, &records[i], &objects[i], &growth.rows);
         }
         if (r < 0) return r;
     }
@@ -272,13 +285,44 @@ static void apply_peer(struct mem_storage *m, struct mem_peer *staged)
     }
 }
 
-static void apply_channel(struct mem_storage *m, gap_channel_record_t *staged)
+static void apply_channel(struct mem_storage *m, struct mem_channel *staged)
 {
-    uint64_t id = (uint64_t)staged->id;
+    uint64_t id = (uint64_t)staged->record.id;
 
     gap_free(m->alloc, gap_map_get(&m->channels, id));
     int r = gap_map_set(&m->channels, id, staged);
     (void)r; /* reserved */
+}
+
+/* Is it below a position that this commit has stored? */
+static bool is_passed(const void *arg, const gap_done_record_t *done)
+{
+    const struct mem_storage *m = arg;
+    bool state = m->has_state && m->state_commit == m->commits;
+
+    if (done->box == GAP_BOX_COMMON) return state && done->before < m->state.pts;
+    if (done->box == GAP_BOX_QTS) return state && done->before < m->state.qts;
+    if (done->box != GAP_BOX_CHANNEL) return false;
+    const struct mem_channel *c = gap_map_get(&m->channels, (uint64_t)done->channel_id);
+    return c != NULL && c->commit == m->commits && done->before < c->record.pts;
+}
+
+static bool is_of(const void *arg, const gap_done_record_t *done)
+{
+    return done->box == GAP_BOX_CHANNEL && done->channel_id == *(const int64_t *)arg;
+}
+
+static void forget_done(struct mem_storage *m, const gap_record_t *records, size_t count)
+{
+    bool passed = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].kind == GAP_RECORD_CHANNEL && records[i].removed)
+            gap_mem_rows_forget(&m->rows, is_of, &records[i].u.channel.id);
+        else if (records[i].kind == GAP_RECORD_CHANNEL || records[i].kind == GAP_RECORD_STATE)
+            passed = true;
+    }
+    if (passed) gap_mem_rows_forget(&m->rows, is_passed, m);
 }
 
 static void apply(struct mem_storage *m, const gap_record_t *record, void *staged)
@@ -291,6 +335,7 @@ static void apply(struct mem_storage *m, const gap_record_t *record, void *stage
     case GAP_RECORD_STATE:
         m->has_state = !record->removed;
         if (m->has_state) m->state = record->u.state;
+        m->state_commit = m->commits;
         break;
     case GAP_RECORD_CHANNEL:
         if (!record->removed)
@@ -310,6 +355,7 @@ static void apply(struct mem_storage *m, const gap_record_t *record, void *stage
     case GAP_RECORD_VALUE:
     case GAP_RECORD_BOOT:
     case GAP_RECORD_CALL:
+        gap_mem_rows_apply(&m->rows, record, staged);
         break;
     }
 }
@@ -327,6 +373,7 @@ static int mem_commit(gap_storage_t *s, const gap_record_t *records, size_t coun
     if (count == 0) return 0;
     void **objects = gap_calloc(m->alloc, count, sizeof *objects);
     if (objects == NULL) return GAP_E_NOMEM;
+    m->commits++;
     int r = stage(m, records, count, objects);
     for (size_t i = 0; i < count; i++) {
         if (r == 0)
@@ -336,6 +383,7 @@ static int mem_commit(gap_storage_t *s, const gap_record_t *records, size_t coun
         else
             gap_free(m->alloc, objects[i]);
     }
+    if (r == 0) forget_done(m, records, count);
     gap_free(m->alloc, objects);
     return r;
 }
@@ -361,7 +409,7 @@ static int load_map(const gap_map_t *map, gap_record_kind_t kind, gap_record_cb 
     while (gap_map_next(map, &it, &key, &value)) {
         gap_record_t record = {.kind = kind};
         if (kind == GAP_RECORD_CHANNEL)
-            record.u.channel = *(const gap_channel_record_t *)value;
+            record.u.channel = ((const struct mem_channel *)value)->record;
         else
             record.u.peer = ((const struct mem_peer *)value)->record;
         int r = each(arg, &record);
@@ -387,7 +435,7 @@ static int mem_load(gap_storage_t *s, gap_record_cb each, void *arg, gap_storage
     if (r == 0) r = load_map(&m->channels, GAP_RECORD_CHANNEL, each, arg);
     for (int k = GAP_PEER_USER; r == 0 && k <= GAP_PEER_CHANNEL; k++)
         r = load_map(&m->peers[k], GAP_RECORD_PEER, each, arg);
-    return r;
+    return r == 0 ? gap_mem_rows_load(&m->rows, each, arg) : r;
 }
 
 static int mem_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb each, void *arg,
@@ -427,13 +475,12 @@ static int mem_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb e
 static int mem_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
                     gap_storage_fault_t *fault)
 {
-    struct mem_storage *m = GAP_CONTAINER_OF(s, struct mem_storage, base);
-    (void)what;
-    (void)each;
-    (void)arg;
+    const struct mem_storage *m = GAP_CONTAINER_OF(s, struct mem_storage, base);
     (void)fault;
 
-    return m->is_open ? GAP_E_ARGUMENT : GAP_E_STATE; /* it takes no such records */
+    if (!m->is_open) return GAP_E_STATE;
+    if (!gap_read_is_valid(what)) return GAP_E_ARGUMENT;
+    return gap_mem_rows_read(&m->rows, what, each, arg);
 }
 
 static void mem_close(gap_storage_t *s)
@@ -456,6 +503,7 @@ static void mem_destroy(gap_storage_t *s)
         gap_map_fini(&m->peers[k]);
     }
     for (int t = 0; t < TABLES; t++) gap_map_fini(&m->tables[t]);
+    gap_mem_rows_fini(&m->rows);
     gap_free(m->alloc, m);
 }
 
@@ -481,6 +529,7 @@ int gap_storage_memory(const gap_alloc_t *alloc, gap_storage_t **out)
     gap_map_init(&m->channels, alloc);
     for (int k = 0; k <= GAP_PEER_CHANNEL; k++) gap_map_init(&m->peers[k], alloc);
     for (int t = 0; t < TABLES; t++) gap_map_init(&m->tables[t], alloc);
+    gap_mem_rows_init(&m->rows, alloc);
     *out = &m->base;
     return 0;
 }

@@ -13,6 +13,20 @@ bool gap_record_is_valid(const gap_record_t *record);
 /** Is there anything that it could find? Unknown kinds of search: no. */
 bool gap_peer_key_is_valid(const gap_peer_key_t *key);
 
+/** Does it ask for something that could be? */
+bool gap_read_is_valid(const gap_read_t *what);
+/** The key that it names (the least one, if `after`), as a record; borrows from @p what. */
+gap_record_t gap_read_key(const gap_read_t *what);
+
+/** How much of a page is left. */
+struct gap_read_page {
+    uint32_t left;
+    size_t bytes;
+};
+struct gap_read_page gap_read_page(const gap_read_t *what);
+/** After @p record has been handed over: is there room for another one? */
+bool gap_read_goes_on(struct gap_read_page *page, const gap_record_t *record);
+
 /** Usernames are ASCII; upper and lower case are alike. */
 static inline uint8_t gap_username_lower(uint8_t c)
 {

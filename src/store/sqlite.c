@@ -175,6 +175,7 @@ static int open_database(gap_sqlite_t *s, const char *full, bool suspect,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                  SQLITE_OPEN_PRIVATECACHE,
                              NULL);
+    if (rc == SQLITE_OK) gap_sqlite_guard_calls(s);
     if (rc == SQLITE_OK) rc = configure(s);
     if (rc == SQLITE_OK && sqlite3_db_readonly(s->db, "main") != 0) rc = SQLITE_READONLY;
     if (rc == SQLITE_OK) rc = gap_schema_prepare(s->db, &gap_schema_today, &found);

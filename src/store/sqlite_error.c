@@ -13,7 +13,7 @@ bool gap_sqlite_is_sync_failure(int rc)
            rc == SQLITE_IOERR_COMMIT_ATOMIC;
 }
 
-static int code_of(int rc)
+int gap_sqlite_code(int rc)
 {
     if (gap_sqlite_is_sync_failure(rc)) return GAP_E_SYNC;
     switch (rc) {
@@ -74,7 +74,7 @@ static int tell_storage(const gap_sqlite_t *s, int rc, gap_storage_fault_t *faul
 int gap_sqlite_result(gap_sqlite_t *s, int rc, gap_storage_fault_t *fault)
 {
     if (rc <= 0) return rc;
-    int code = code_of(rc);
+    int code = gap_sqlite_code(rc);
     switch (code) {
     case GAP_E_SYNC:
         s->unsynced = true;
@@ -92,4 +92,18 @@ int gap_sqlite_result(gap_sqlite_t *s, int rc, gap_storage_fault_t *fault)
     default:
         return code;
     }
+}
+
+int gap_sqlite_bad_row(gap_sqlite_t *s)
+{
+    return sqlite3_errcode(s->db) == SQLITE_NOMEM ? SQLITE_NOMEM : GAP_SQLITE_BAD_ROW;
+}
+
+int gap_sqlite_tell_row(const gap_sqlite_t *s, const char *table, gap_storage_fault_t *fault)
+{
+    char what[96];
+
+    snprintf(what, sizeof what, "table %s has a row that this library did not write", table);
+    return gap_storage_fail(fault, GAP_E_DAMAGED, what, s->path,
+                            "correct or delete that row, or restore a backup");
 }

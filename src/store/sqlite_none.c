@@ -1,7 +1,7 @@
 /*
  * store/sqlite_none.c - the SQLite storage of a library that was built without SQLite.
  */
-#include <gapless/store.h>
+#include "store/complete.h"
 
 int gap_storage_sqlite(const gap_alloc_t *alloc, const gap_sqlite_config_t *config,
                        gap_storage_t **out)
@@ -15,4 +15,14 @@ int gap_storage_sqlite(const gap_alloc_t *alloc, const gap_sqlite_config_t *conf
 bool gap_storage_has_sqlite(void)
 {
     return false;
+}
+
+int gap_sqlite_complete(struct sqlite3 *db, int64_t user_id, uint64_t number,
+                        const gap_done_record_t *done)
+{
+    (void)db;
+    (void)user_id;
+    (void)number;
+    (void)done;
+    return GAP_E_NOT_FOUND;
 }

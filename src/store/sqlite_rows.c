@@ -14,79 +14,6 @@
 #include "base/bytes.h"
 #include "base/failpoint.h"
 
-static const char *const sql_texts[GAP_SQL_COUNT] = {
-    [GAP_SQL_BEGIN] = "BEGIN IMMEDIATE",
-    [GAP_SQL_COMMIT] = "COMMIT",
-    [GAP_SQL_ROLLBACK] = "ROLLBACK",
-    [GAP_SQL_ACCOUNT] = "UPDATE gapless_meta SET user_id = ?1, bot = ?2",
-    [GAP_SQL_STATE] = "INSERT INTO gapless_state(one, pts, qts, seq, date)"
-                      " VALUES(1, ?1, ?2, ?3, ?4) ON CONFLICT(one) DO UPDATE SET"
-                      " pts = ?1, qts = ?2, seq = ?3, date = ?4",
-    [GAP_SQL_STATE_REMOVE] = "DELETE FROM gapless_state",
-    [GAP_SQL_CHANNEL] = "INSERT INTO gapless_channel(id, pts, unfinished) VALUES(?1, ?2, ?3)"
-                        " ON CONFLICT(id) DO UPDATE SET pts = ?2, unfinished = ?3",
-    [GAP_SQL_CHANNEL_REMOVE] = "DELETE FROM gapless_channel WHERE id = ?1",
-    [GAP_SQL_PEER] = "INSERT INTO gapless_peer(kind, id, access_hash, min, seen_kind, seen_id,"
-                     " seen_msg_id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                     " ON CONFLICT(kind, id) DO UPDATE SET access_hash = ?3, min = ?4,"
-                     " seen_kind = ?5, seen_id = ?6, seen_msg_id = ?7",
-    [GAP_SQL_PEER_REMOVE] = "DELETE FROM gapless_peer WHERE kind = ?1 AND id = ?2",
-    [GAP_SQL_PHONE_CLEAR] = "UPDATE gapless_peer SET phone = NULL WHERE phone = ?1",
-    [GAP_SQL_PHONE] = "UPDATE gapless_peer SET phone = ?3 WHERE kind = ?1 AND id = ?2",
-    [GAP_SQL_NAME] = "INSERT INTO gapless_username(kind, id, name, spelled, place)"
-                     " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET"
-                     " kind = ?1, id = ?2, spelled = ?4, place = ?5",
-    [GAP_SQL_NAMES_REMOVE] = "DELETE FROM gapless_username WHERE kind = ?1 AND id = ?2",
-    [GAP_SQL_NAMES] = "SELECT spelled FROM gapless_username WHERE kind = ?1 AND id = ?2"
-                      " ORDER BY place",
-#define PEER_COLUMNS                                                                               \
-    "SELECT p.kind, p.id, p.access_hash, p.min, p.seen_kind, p.seen_id, p.seen_msg_id, p.phone"    \
-    " FROM gapless_peer AS p "
-    [GAP_SQL_BY_ID] = PEER_COLUMNS "WHERE p.kind = ?1 AND p.id = ?2",
-    [GAP_SQL_BY_USERNAME] = PEER_COLUMNS "JOIN gapless_username AS u ON u.kind = p.kind"
-                                         " AND u.id = p.id WHERE u.name = ?1",
-    [GAP_SQL_BY_PHONE] = PEER_COLUMNS "WHERE p.phone = ?1",
-};
-
-/* The statement, ready to be bound. */
-static int statement(gap_sqlite_t *s, enum gap_sqlite_sql which, sqlite3_stmt **out)
-{
-    int rc = SQLITE_OK;
-
-    if (s->stmts[which] == NULL)
-        rc = sqlite3_prepare_v3(s->db, sql_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                &s->stmts[which], NULL);
-    *out = s->stmts[which];
-    return rc;
-}
-
-/* Run a statement that returns no rows. */
-static int run(sqlite3_stmt *stmt)
-{
-    int rc = sqlite3_step(stmt);
-
-    (void)sqlite3_reset(stmt); /* it repeats what step said */
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* Run a statement with up to @p count numbers as its parameters. */
-static int run_with(gap_sqlite_t *s, enum gap_sqlite_sql which, const int64_t *numbers, int count)
-{
-    sqlite3_stmt *stmt;
-    int rc = statement(s, which, &stmt);
-
-    for (int i = 0; rc == SQLITE_OK && i < count; i++)
-        rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
-    return rc == SQLITE_OK ? run(stmt) : rc;
-}
-
-/* A view that outlives the statement's next run. */
-static int bind_text(sqlite3_stmt *stmt, int at, gap_bytes_t text)
-{
-    return sqlite3_bind_text64(stmt, at, (const char *)text.data, text.len, SQLITE_STATIC,
-                               SQLITE_UTF8);
-}
-
 /* --- commit ----------------------------------------------------------------------------------- */
 
 /* A username in lower case, in @p small if it fits. Free what is not @p small. NULL: no memory. */
@@ -102,17 +29,17 @@ static int put_username(gap_sqlite_t *s, gap_peer_t peer, gap_bytes_t text, size
 {
     uint8_t small[64];
     sqlite3_stmt *stmt;
-    int rc = statement(s, GAP_SQL_NAME, &stmt);
+    int rc = gap_sqlite_statement(s, GAP_SQL_NAME, &stmt);
 
     if (rc != SQLITE_OK) return rc;
     uint8_t *lower = lower_case(s, text, small, sizeof small);
     if (lower == NULL) return GAP_E_NOMEM;
     rc = sqlite3_bind_int64(stmt, 1, peer.kind);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, peer.id);
-    if (rc == SQLITE_OK) rc = bind_text(stmt, 3, gap_bytes(lower, text.len));
-    if (rc == SQLITE_OK) rc = bind_text(stmt, 4, text);
+    if (rc == SQLITE_OK) rc = gap_sqlite_bind_text(stmt, 3, gap_bytes(lower, text.len));
+    if (rc == SQLITE_OK) rc = gap_sqlite_bind_text(stmt, 4, text);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 5, (int64_t)place);
-    if (rc == SQLITE_OK) rc = run(stmt);
+    if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
     if (lower != small) gap_free(s->alloc, lower);
     return rc;
 }
@@ -123,17 +50,17 @@ static int put_phone(gap_sqlite_t *s, gap_peer_t peer, gap_bytes_t phone)
     int rc;
 
     if (phone.len > 0) { /* whose it was */
-        rc = statement(s, GAP_SQL_PHONE_CLEAR, &stmt);
-        if (rc == SQLITE_OK) rc = bind_text(stmt, 1, phone);
-        if (rc == SQLITE_OK) rc = run(stmt);
+        rc = gap_sqlite_statement(s, GAP_SQL_PHONE_CLEAR, &stmt);
+        if (rc == SQLITE_OK) rc = gap_sqlite_bind_text(stmt, 1, phone);
+        if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
         if (rc != SQLITE_OK) return rc;
     }
-    rc = statement(s, GAP_SQL_PHONE, &stmt);
+    rc = gap_sqlite_statement(s, GAP_SQL_PHONE, &stmt);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, peer.kind);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, peer.id);
     if (rc == SQLITE_OK)
-        rc = phone.len > 0 ? bind_text(stmt, 3, phone) : sqlite3_bind_null(stmt, 3);
-    return rc == SQLITE_OK ? run(stmt) : rc;
+        rc = phone.len > 0 ? gap_sqlite_bind_text(stmt, 3, phone) : sqlite3_bind_null(stmt, 3);
+    return rc == SQLITE_OK ? gap_sqlite_run(stmt) : rc;
 }
 
 static int put_names(gap_sqlite_t *s, const gap_peer_record_t *p)
@@ -141,7 +68,7 @@ static int put_names(gap_sqlite_t *s, const gap_peer_record_t *p)
     const int64_t key[] = {p->peer.kind, p->peer.id};
     int rc = put_phone(s, p->peer, p->phone);
 
-    if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_NAMES_REMOVE, key, 2);
+    if (rc == SQLITE_OK) rc = gap_sqlite_run_with(s, GAP_SQL_NAMES_REMOVE, key, 2);
     for (size_t i = 0; rc == SQLITE_OK && i < p->username_count; i++) {
         if (p->usernames[i].len > 0) rc = put_username(s, p->peer, p->usernames[i], i);
     }
@@ -152,7 +79,7 @@ static int put_peer(gap_sqlite_t *s, const gap_peer_record_t *p)
 {
     bool seen = p->seen_in.kind != GAP_PEER_NONE;
     sqlite3_stmt *stmt;
-    int rc = statement(s, GAP_SQL_PEER, &stmt);
+    int rc = gap_sqlite_statement(s, GAP_SQL_PEER, &stmt);
 
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, p->peer.kind);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, p->peer.id);
@@ -162,19 +89,19 @@ static int put_peer(gap_sqlite_t *s, const gap_peer_record_t *p)
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 5, p->seen_in.kind);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 6, seen ? p->seen_in.id : 0);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 7, seen ? p->seen_msg_id : 0);
-    if (rc == SQLITE_OK) rc = run(stmt);
+    if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
     return rc == SQLITE_OK && p->has_names ? put_names(s, p) : rc;
 }
 
 static int put_account(gap_sqlite_t *s, const gap_account_record_t *a, bool removed)
 {
     sqlite3_stmt *stmt;
-    int rc = statement(s, GAP_SQL_ACCOUNT, &stmt);
+    int rc = gap_sqlite_statement(s, GAP_SQL_ACCOUNT, &stmt);
 
     if (rc == SQLITE_OK)
         rc = removed ? sqlite3_bind_null(stmt, 1) : sqlite3_bind_int64(stmt, 1, a->user_id);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, !removed && a->bot);
-    return rc == SQLITE_OK ? run(stmt) : rc;
+    return rc == SQLITE_OK ? gap_sqlite_run(stmt) : rc;
 }
 
 static int put(gap_sqlite_t *s, const gap_record_t *record)
@@ -186,29 +113,30 @@ static int put(gap_sqlite_t *s, const gap_record_t *record)
         return put_account(s, &record->u.account, record->removed);
     case GAP_RECORD_STATE: {
         const gap_state_record_t *st = &record->u.state;
-        if (record->removed) return run_with(s, GAP_SQL_STATE_REMOVE, NULL, 0);
+        if (record->removed) return gap_sqlite_run_with(s, GAP_SQL_STATE_REMOVE, NULL, 0);
         const int64_t values[] = {st->pts, st->qts, st->seq, st->date};
-        return run_with(s, GAP_SQL_STATE, values, 4);
+        return gap_sqlite_run_with(s, GAP_SQL_STATE, values, 4);
     }
     case GAP_RECORD_CHANNEL: {
         const gap_channel_record_t *c = &record->u.channel;
         const int64_t values[] = {c->id, c->pts, c->unfinished};
-        if (record->removed) return run_with(s, GAP_SQL_CHANNEL_REMOVE, values, 1);
-        return run_with(s, GAP_SQL_CHANNEL, values, 3);
+        if (record->removed) return gap_sqlite_run_with(s, GAP_SQL_CHANNEL_REMOVE, values, 1);
+        return gap_sqlite_run_with(s, GAP_SQL_CHANNEL, values, 3);
     }
     case GAP_RECORD_PEER: {
         const int64_t key[] = {peer.kind, peer.id};
         if (!record->removed) return put_peer(s, &record->u.peer);
-        int rc = run_with(s, GAP_SQL_NAMES_REMOVE, key, 2);
-        return rc == SQLITE_OK ? run_with(s, GAP_SQL_PEER_REMOVE, key, 2) : rc;
+        int rc = gap_sqlite_run_with(s, GAP_SQL_NAMES_REMOVE, key, 2);
+        return rc == SQLITE_OK ? gap_sqlite_run_with(s, GAP_SQL_PEER_REMOVE, key, 2) : rc;
     }
     case GAP_RECORD_INBOX:
     case GAP_RECORD_DONE:
     case GAP_RECORD_DEAD:
     case GAP_RECORD_VALUE:
     case GAP_RECORD_BOOT:
+        return gap_sqlite_journal_put(s, record);
     case GAP_RECORD_CALL:
-        break;
+        return gap_sqlite_call(s, &record->u.call);
     }
     return GAP_E_ARGUMENT;
 }
@@ -217,10 +145,33 @@ static int put(gap_sqlite_t *s, const gap_record_t *record)
 static int roll_back(gap_sqlite_t *s, int rc)
 {
     if (sqlite3_get_autocommit(s->db) != 0) return rc;
-    int last = run_with(s, GAP_SQL_ROLLBACK, NULL, 0);
+    int last = gap_sqlite_run_with(s, GAP_SQL_ROLLBACK, NULL, 0);
     if (gap_sqlite_is_sync_failure(last)) return last;
     /* A transaction that can't be ended: what is in the file is told by the next opening. */
     return sqlite3_get_autocommit(s->db) != 0 ? rc : SQLITE_IOERR_FSYNC;
+}
+
+/* One transaction with all of them. */
+static int write_all(gap_sqlite_t *s, const gap_record_t *records, size_t count)
+{
+    int rc = gap_sqlite_run_with(s, GAP_SQL_BEGIN, NULL, 0);
+
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) rc = put(s, &records[i]);
+    if (rc == SQLITE_OK) rc = gap_sqlite_forget_done(s, records, count);
+    return rc == SQLITE_OK ? gap_sqlite_run_with(s, GAP_SQL_COMMIT, NULL, 0) : rc;
+}
+
+/* Before and after: a slot says nothing yet; one that was left out says so. */
+static void settle_calls(const gap_record_t *records, size_t count, bool before)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].kind != GAP_RECORD_CALL) continue;
+        int *result = records[i].u.call.result;
+        if (before)
+            *result = 0;
+        else if (*result == GAP_SQLITE_CALL_BROKE)
+            *result = GAP_E_STATE;
+    }
 }
 
 int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t count,
@@ -237,14 +188,12 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     if (count == 0) return 0;
     s->checkpoint = SQLITE_OK;
     /* Prepared before it is needed: there may be no memory left then. */
-    int rc = statement(s, GAP_SQL_ROLLBACK, &rollback);
-    if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_BEGIN, NULL, 0);
-    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
-        rc = GAP_FAILPOINT_FAILS("sqlite.row") ? SQLITE_FULL : put(s, &records[i]);
-    }
-    GAP_FAILPOINT("sqlite.commit.before");
-    if (rc == SQLITE_OK) rc = run_with(s, GAP_SQL_COMMIT, NULL, 0);
-    GAP_FAILPOINT("sqlite.commit.after");
+    int rc = gap_sqlite_statement(s, GAP_SQL_ROLLBACK, &rollback);
+    settle_calls(records, count, true);
+    do { /* ends: each time one function more is left out */
+        if (rc == SQLITE_OK || rc == GAP_SQLITE_AGAIN) rc = write_all(s, records, count);
+    } while (rc == GAP_SQLITE_AGAIN);
+    settle_calls(records, count, false);
     if (rc != SQLITE_OK)
         rc = roll_back(s, rc);
     else if (gap_sqlite_is_sync_failure(s->checkpoint))
@@ -254,52 +203,21 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* A column that has to be a number between two. */
-static bool number_between(sqlite3_stmt *stmt, int column, int64_t least, int64_t most,
-                           int64_t *out)
-{
-    if (sqlite3_column_type(stmt, column) != SQLITE_INTEGER) return false;
-    *out = sqlite3_column_int64(stmt, column);
-    return *out >= least && *out <= most;
-}
-
-static bool read_number(sqlite3_stmt *stmt, int column, int64_t *out)
-{
-    return number_between(stmt, column, INT64_MIN, INT64_MAX, out);
-}
-
-static bool read_int32(sqlite3_stmt *stmt, int column, int32_t *out)
-{
-    int64_t v;
-
-    if (!number_between(stmt, column, INT32_MIN, INT32_MAX, &v)) return false;
-    *out = (int32_t)v;
-    return true;
-}
-
-static bool read_bool(sqlite3_stmt *stmt, int column, bool *out)
-{
-    int64_t v;
-
-    if (!number_between(stmt, column, 0, 1, &v)) return false;
-    *out = v != 0;
-    return true;
-}
-
 static bool read_peer_key(sqlite3_stmt *stmt, int column, int least_kind, gap_peer_t *out)
 {
     int64_t kind;
 
-    if (!number_between(stmt, column, least_kind, GAP_PEER_CHANNEL, &kind)) return false;
+    if (!gap_sqlite_number_between(stmt, column, least_kind, GAP_PEER_CHANNEL, &kind)) return false;
     out->kind = (gap_peer_kind_t)kind;
-    return read_number(stmt, column + 1, &out->id) &&
+    return gap_sqlite_number(stmt, column + 1, &out->id) &&
            (out->id != 0) == (out->kind != GAP_PEER_NONE);
 }
 
 static bool read_account(sqlite3_stmt *stmt, gap_record_t *out)
 {
     out->kind = GAP_RECORD_ACCOUNT;
-    return read_number(stmt, 0, &out->u.account.user_id) && read_bool(stmt, 1, &out->u.account.bot);
+    return gap_sqlite_number(stmt, 0, &out->u.account.user_id) &&
+           gap_sqlite_bool(stmt, 1, &out->u.account.bot);
 }
 
 static bool read_state(sqlite3_stmt *stmt, gap_record_t *out)
@@ -307,8 +225,8 @@ static bool read_state(sqlite3_stmt *stmt, gap_record_t *out)
     gap_state_record_t *st = &out->u.state;
 
     out->kind = GAP_RECORD_STATE;
-    return read_int32(stmt, 0, &st->pts) && read_int32(stmt, 1, &st->qts) &&
-           read_int32(stmt, 2, &st->seq) && read_int32(stmt, 3, &st->date);
+    return gap_sqlite_int32(stmt, 0, &st->pts) && gap_sqlite_int32(stmt, 1, &st->qts) &&
+           gap_sqlite_int32(stmt, 2, &st->seq) && gap_sqlite_int32(stmt, 3, &st->date);
 }
 
 static bool read_channel(sqlite3_stmt *stmt, gap_record_t *out)
@@ -316,11 +234,11 @@ static bool read_channel(sqlite3_stmt *stmt, gap_record_t *out)
     gap_channel_record_t *c = &out->u.channel;
 
     out->kind = GAP_RECORD_CHANNEL;
-    return read_number(stmt, 0, &c->id) && c->id != 0 && read_int32(stmt, 1, &c->pts) &&
-           read_bool(stmt, 2, &c->unfinished);
+    return gap_sqlite_number(stmt, 0, &c->id) && c->id != 0 && gap_sqlite_int32(stmt, 1, &c->pts) &&
+           gap_sqlite_bool(stmt, 2, &c->unfinished);
 }
 
-/* The columns of PEER_COLUMNS but the phone. */
+/* The columns of GAP_SQLITE_PEER_COLUMNS but the phone. */
 static bool read_peer(sqlite3_stmt *stmt, gap_record_t *out)
 {
     gap_peer_record_t *p = &out->u.peer;
@@ -328,26 +246,23 @@ static bool read_peer(sqlite3_stmt *stmt, gap_record_t *out)
     out->kind = GAP_RECORD_PEER;
     p->has_hash = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
     return read_peer_key(stmt, 0, GAP_PEER_USER, &p->peer) &&
-           (!p->has_hash || read_number(stmt, 2, &p->access_hash)) && read_bool(stmt, 3, &p->min) &&
+           (!p->has_hash || gap_sqlite_number(stmt, 2, &p->access_hash)) &&
+           gap_sqlite_bool(stmt, 3, &p->min) &&
            read_peer_key(stmt, 4, GAP_PEER_NONE, &p->seen_in) &&
-           read_int32(stmt, 6, &p->seen_msg_id);
+           gap_sqlite_int32(stmt, 6, &p->seen_msg_id);
 }
 
-struct loading {
-    const char *sql;
-    bool (*read)(sqlite3_stmt *stmt, gap_record_t *out);
-};
-
-static const struct loading loadings[] = {
-    {"SELECT user_id, bot FROM gapless_meta WHERE user_id IS NOT NULL", read_account},
-    {"SELECT pts, qts, seq, date FROM gapless_state", read_state},
-    {"SELECT id, pts, unfinished FROM gapless_channel", read_channel},
-    {PEER_COLUMNS, read_peer},
+static const struct gap_sqlite_loading loadings[] = {
+    {"SELECT user_id, bot FROM gapless_meta WHERE user_id IS NOT NULL", read_account,
+     "gapless_meta"},
+    {"SELECT pts, qts, seq, date FROM gapless_state", read_state, "gapless_state"},
+    {"SELECT id, pts, unfinished FROM gapless_channel", read_channel, "gapless_channel"},
+    {GAP_SQLITE_PEER_COLUMNS, read_peer, "gapless_peer"},
 };
 
 /* What @p each returned, if not 0, goes to @p stopped: it may be positive, as SQLite's codes. */
-static int load_rows(gap_sqlite_t *s, const struct loading *l, gap_record_cb each, void *arg,
-                     int *stopped)
+static int load_rows(gap_sqlite_t *s, const struct gap_sqlite_loading *l, gap_record_cb each,
+                     void *arg, int *stopped)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(s->db, l->sql, -1, &stmt, NULL);
@@ -358,26 +273,36 @@ static int load_rows(gap_sqlite_t *s, const struct loading *l, gap_record_cb eac
         if (l->read(stmt, &record))
             *stopped = each(arg, &record);
         else
-            rc = SQLITE_CORRUPT;
+            rc = gap_sqlite_bad_row(s);
         if (*stopped != 0) break;
     }
     (void)sqlite3_finalize(stmt); /* it repeats what step said */
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int load_all(gap_sqlite_t *s, const struct gap_sqlite_loading *list, size_t count,
+                    gap_record_cb each, void *arg, gap_storage_fault_t *fault)
+{
+    int stopped = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int rc = load_rows(s, &list[i], each, arg, &stopped);
+        if (stopped != 0) return stopped;
+        if (rc == GAP_SQLITE_BAD_ROW) return gap_sqlite_tell_row(s, list[i].table, fault);
+        if (rc != SQLITE_OK) return gap_sqlite_result(s, rc, fault);
+    }
+    return 0;
+}
+
 int gap_sqlite_load(gap_storage_t *base, gap_record_cb each, void *arg, gap_storage_fault_t *fault)
 {
     gap_sqlite_t *s = GAP_CONTAINER_OF(base, gap_sqlite_t, base);
-    int stopped = 0;
-    int rc = SQLITE_OK;
 
     if (s->db == NULL) return GAP_E_STATE;
-    for (size_t i = 0; i < GAP_ARRAY_LEN(loadings); i++) {
-        rc = load_rows(s, &loadings[i], each, arg, &stopped);
-        if (stopped != 0) return stopped;
-        if (rc != SQLITE_OK) break;
-    }
-    return gap_sqlite_result(s, rc, fault);
+    int r = load_all(s, loadings, GAP_ARRAY_LEN(loadings), each, arg, fault);
+    if (r != 0) return r;
+    return load_all(s, gap_sqlite_journal_loadings, GAP_ARRAY_LEN(gap_sqlite_journal_loadings),
+                    each, arg, fault);
 }
 
 /* --- find ------------------------------------------------------------------------------------- */
@@ -403,7 +328,7 @@ static int keep_text(struct names *n, sqlite3_stmt *stmt, int column)
 static int find_usernames(gap_sqlite_t *s, gap_peer_t peer, struct names *n)
 {
     sqlite3_stmt *stmt;
-    int rc = statement(s, GAP_SQL_NAMES, &stmt);
+    int rc = gap_sqlite_statement(s, GAP_SQL_NAMES, &stmt);
 
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, peer.kind);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, peer.id);
@@ -425,7 +350,7 @@ static int find_row(gap_sqlite_t *s, const gap_peer_key_t *key, gap_record_t *re
     uint8_t small[64];
     uint8_t *lower = NULL;
     sqlite3_stmt *stmt;
-    int rc = statement(s, by[key->by], &stmt);
+    int rc = gap_sqlite_statement(s, by[key->by], &stmt);
 
     if (rc != SQLITE_OK) return rc;
     if (key->by == GAP_BY_ID) {
@@ -433,7 +358,8 @@ static int find_row(gap_sqlite_t *s, const gap_peer_key_t *key, gap_record_t *re
         if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, key->peer.id);
     } else {
         lower = lower_case(s, key->text, small, sizeof small);
-        rc = lower != NULL ? bind_text(stmt, 1, gap_bytes(lower, key->text.len)) : GAP_E_NOMEM;
+        rc = lower != NULL ? gap_sqlite_bind_text(stmt, 1, gap_bytes(lower, key->text.len))
+                           : GAP_E_NOMEM;
     }
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
@@ -491,16 +417,4 @@ int gap_sqlite_find(gap_storage_t *base, const gap_peer_key_t *key, gap_record_c
     gap_buf_fini(&names.lens);
     gap_buf_fini(&names.texts);
     return r;
-}
-
-int gap_sqlite_read(gap_storage_t *base, const gap_read_t *what, gap_record_cb each, void *arg,
-                    gap_storage_fault_t *fault)
-{
-    gap_sqlite_t *s = GAP_CONTAINER_OF(base, gap_sqlite_t, base);
-    (void)what;
-    (void)each;
-    (void)arg;
-    (void)fault;
-
-    return s->db != NULL ? GAP_E_ARGUMENT : GAP_E_STATE; /* it takes no such records */
 }

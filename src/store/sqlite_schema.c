@@ -59,6 +59,60 @@ static const struct gap_schema_step steps[] = {
                  " FROM gapless_peer LIMIT 0;"
                  "SELECT name, spelled, kind, id, place FROM gapless_username LIMIT 0",
     },
+    {
+        /* Bytes come last: what stands before them is read without them. */
+        .sql = "CREATE TABLE gapless_inbox("
+               " number INTEGER PRIMARY KEY,"
+               " eid BLOB," /* NULL: it has none */
+               " content INTEGER NOT NULL,"
+               " attempts INTEGER NOT NULL,"
+               " box INTEGER NOT NULL,"
+               " channel_id INTEGER NOT NULL,"
+               " created_us INTEGER NOT NULL,"
+               " packed BLOB NOT NULL);"
+               "CREATE TABLE gapless_done("
+               " eid BLOB PRIMARY KEY,"
+               " content INTEGER NOT NULL,"
+               " box INTEGER NOT NULL,"
+               " channel_id INTEGER NOT NULL,"
+               " before INTEGER NOT NULL) WITHOUT ROWID;"
+               "CREATE INDEX gapless_done_place ON gapless_done(box, channel_id, before);"
+               "CREATE TABLE gapless_dead("
+               " number INTEGER PRIMARY KEY,"
+               " eid BLOB,"
+               " content INTEGER NOT NULL,"
+               " attempts INTEGER NOT NULL,"
+               " error INTEGER NOT NULL,"
+               " reason TEXT NOT NULL,"
+               " created_us INTEGER NOT NULL,"
+               " died_us INTEGER NOT NULL,"
+               " box INTEGER NOT NULL,"
+               " channel_id INTEGER NOT NULL,"
+               " packed BLOB NOT NULL);"
+               "CREATE TABLE gapless_value("
+               " key BLOB PRIMARY KEY,"
+               " value BLOB NOT NULL) WITHOUT ROWID;"
+               "CREATE TABLE gapless_boot("
+               " one INTEGER PRIMARY KEY CHECK(one = 1),"
+               " epoch INTEGER NOT NULL,"
+               " clean INTEGER NOT NULL,"
+               " secret BLOB NOT NULL)",
+        .tables = "gapless_boot,gapless_channel,gapless_dead,gapless_done,gapless_inbox,"
+                  "gapless_meta,gapless_peer,gapless_state,gapless_username,gapless_value",
+        .probe = "SELECT one, application, version, user_id, bot FROM gapless_meta LIMIT 0;"
+                 "SELECT one, pts, qts, seq, date FROM gapless_state LIMIT 0;"
+                 "SELECT id, pts, unfinished FROM gapless_channel LIMIT 0;"
+                 "SELECT kind, id, access_hash, min, seen_kind, seen_id, seen_msg_id, phone"
+                 " FROM gapless_peer LIMIT 0;"
+                 "SELECT name, spelled, kind, id, place FROM gapless_username LIMIT 0;"
+                 "SELECT number, eid, content, attempts, box, channel_id, created_us, packed"
+                 " FROM gapless_inbox LIMIT 0;"
+                 "SELECT eid, content, box, channel_id, before FROM gapless_done LIMIT 0;"
+                 "SELECT number, eid, content, attempts, error, reason, created_us, died_us, box,"
+                 " channel_id, packed FROM gapless_dead LIMIT 0;"
+                 "SELECT key, value FROM gapless_value LIMIT 0;"
+                 "SELECT one, epoch, clean, secret FROM gapless_boot LIMIT 0",
+    },
 };
 
 const struct gap_schema gap_schema_today = {steps, (int)GAP_ARRAY_LEN(steps)};

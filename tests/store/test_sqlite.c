@@ -177,7 +177,7 @@ START_TEST(test_tables_that_are_not_ours)
         {"a table less", true, GAP_E_FOREIGN, "DROP TABLE gapless_state"},
         {"another column", true, GAP_E_FOREIGN,
          "ALTER TABLE gapless_channel RENAME COLUMN pts TO stp"},
-        {"a newer version", true, GAP_E_NEWER, "UPDATE gapless_meta SET version = 2"},
+        {"a newer version", true, GAP_E_NEWER, "UPDATE gapless_meta SET version = 3"},
         {"a newer version with other tables", true, GAP_E_NEWER,
          "UPDATE gapless_meta SET version = 1000; CREATE TABLE gapless_outbox(x);"
          "DROP TABLE gapless_state"},

@@ -1,0 +1,106 @@
+/*
+ * store/sqlite_call.c - functions of others inside a commit.
+ *
+ *   SAVEPOINT -> call -> result < 0: ROLLBACK TO     \
+ *                     -> else: what follows from it   > RELEASE
+ *
+ * A function that ends the transaction all the same (a conflict clause or a trigger with ROLLBACK)
+ * has undone what others put into the commit: the commit begins anew without it.
+ *
+ * Never: trusts a function to have finished its statements.
+ */
+#include "store/sqlite.h"
+
+#include <string.h>
+
+static bool is_ours(const char *name)
+{
+    return name != NULL && sqlite3_strnicmp(name, "gapless_", 8) == 0;
+}
+
+/* Asked when a statement is prepared: the transaction and its files are not the function's. */
+static int authorize(void *arg, int action, const char *one, const char *two, const char *database,
+                     const char *trigger)
+{
+    const gap_sqlite_t *s = arg;
+    (void)one;
+    (void)database;
+    (void)trigger;
+
+    if (!s->calling) return SQLITE_OK;
+    switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+        return SQLITE_DENY;
+    case SQLITE_SAVEPOINT:
+        return is_ours(two) ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_OK;
+    }
+}
+
+void gap_sqlite_guard_calls(gap_sqlite_t *s)
+{
+    (void)sqlite3_set_authorizer(s->db, authorize, s);
+}
+
+/* A statement that is still at work would keep the commit from ending. */
+static void reset_statements(gap_sqlite_t *s)
+{
+    for (sqlite3_stmt *st = sqlite3_next_stmt(s->db, NULL); st != NULL;
+         st = sqlite3_next_stmt(s->db, st)) {
+        if (sqlite3_stmt_busy(st) != 0) (void)sqlite3_reset(st); /* it repeats what step said */
+    }
+}
+
+/* The transaction is gone: was it the disk? */
+static bool is_of_the_disk(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What follows from a success. */
+static int follow(gap_sqlite_t *s, const gap_call_record_t *call)
+{
+    const int64_t number = (int64_t)call->inbox;
+    int rc = SQLITE_OK;
+
+    if (number != 0) rc = gap_sqlite_run_with(s, GAP_SQL_INBOX_REMOVE, &number, 1);
+    return rc == SQLITE_OK && call->has_done ? gap_sqlite_put_done(s, &call->done) : rc;
+}
+
+int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call)
+{
+    sqlite3_stmt *undo;
+
+    if (*call->result == GAP_SQLITE_CALL_BROKE) return SQLITE_OK;
+    /* Prepared before it is needed: there may be no memory left then. */
+    int rc = gap_sqlite_statement(s, GAP_SQL_CALL_UNDO, &undo);
+    if (rc == SQLITE_OK) rc = gap_sqlite_run_with(s, GAP_SQL_CALL_BEGIN, NULL, 0);
+    if (rc != SQLITE_OK) return rc;
+    s->calling = true;
+    int result = call->call(call->arg, s->db);
+    s->calling = false;
+    int last = sqlite3_extended_errcode(s->db);
+    reset_statements(s);
+    *call->result = result == GAP_SQLITE_CALL_BROKE ? GAP_E_STATE : result;
+    if (sqlite3_get_autocommit(s->db) != 0) {
+        if (is_of_the_disk(last)) return last;
+        *call->result = GAP_SQLITE_CALL_BROKE;
+        return GAP_SQLITE_AGAIN;
+    }
+    rc = result < 0 ? gap_sqlite_run(undo) : follow(s, call);
+    return rc == SQLITE_OK ? gap_sqlite_run_with(s, GAP_SQL_CALL_END, NULL, 0) : rc;
+}
