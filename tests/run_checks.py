@@ -6,7 +6,6 @@ Each step is one test; `--list` names them, names on the command line choose. En
 """
 import argparse
 import concurrent.futures
-import hashlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ ROOT = os.path.dirname(HERE)
 JOBS = "2"
 FUZZ_SECONDS = 60
 WORLDS = "100001..150000"
-KILLS, KILLS_A_SHARD, SEED = 2000, 50, 1
+KILLS, SEED, SHARD = 5000, 1, "0/1"
 DEMO_SEEDS = range(1, 21)
 INTEROP_SEEDS = range(1, 21)
 TRANSPORTS = ("full", "abridged", "intermediate", "obfuscated")
@@ -238,52 +237,20 @@ def step_swarm():
     return "there is no test loop_dc_swarm"
 
 
-def kills_progress(path, seed):
-    """Shards that are done already, of these very programs: a campaign can be broken off."""
-    programs = hashlib.sha256()
-    for name in ("gapless-userbot", "gapless-dc"):
-        with open(os.path.join(ROOT, "build", name), "rb") as f:
-            programs.update(f.read())
-    fresh = {"seed": seed, "programs": programs.hexdigest(), "done": []}
-    try:
-        with open(path, encoding="utf-8") as f:
-            found = json.load(f)
-        return found if {**found, "done": []} == fresh else fresh
-    except (OSError, ValueError):
-        return fresh
-
-
-def step_kills():
-    """the userbot killed --kills times (2000) at random moments and restarted from its state."""
-    path = os.path.join(ROOT, "build", "kills.json")
-    progress = kills_progress(path, SEED)
-    wanted = [i for i in range(0, KILLS, KILLS_A_SHARD) if i not in progress["done"]]
-    problems = []
+def step_torture():
+    """the userbot killed --kills times (5000), at random and at named points; goes on where it stopped."""
+    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
+    if problem:
+        return problem
+    command = [sys.executable, "tests/demo/torture.py", "build-failpoints", "--seed", str(SEED)]
     # A campaign that could not find anything would prove nothing.
-    status, output = run(["python3", "tests/demo/test_kill.py", "build", "--scenario", "forgetful",
-                          "--kills", "17", "--seed", str(SEED)], 300)
-    if status != 0:
-        problems.append(output)
-
-    def shard(first):
-        return first, run(["python3", "tests/demo/test_kill.py", "build", "--kills",
-                           str(min(KILLS_A_SHARD, KILLS - first)), "--seed",
-                           str(SEED + first // KILLS_A_SHARD)], 600)
-
-    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
-        for task in concurrent.futures.as_completed([pool.submit(shard, i) for i in wanted]):
-            first, (status, output) = task.result()
-            if status != 0:
-                problems.append(f"seed {SEED + first // KILLS_A_SHARD}:\n{output}")
-                continue
-            progress["done"].append(first)
-            with open(path, "w", encoding="utf-8") as f:
-                json.dump(progress, f)
-            if sys.stdout.isatty():
-                print(f"\r    {len(progress['done']) * KILLS_A_SHARD} kills", end="", flush=True)
-    if sys.stdout.isatty():
-        print("\r\033[K", end="")
-    return "\n".join(problems)
+    status, output = run(command + ["--scenario", "forgetful", "--kills", "17"], 300)
+    if status == 0:
+        status, output = run(command + ["--campaign", str(KILLS), "--shard", SHARD, "--progress",
+                                        f"build-failpoints/torture-{SHARD.replace('/', '-')}.json"],
+                             6 * 3600)
+        print("\n".join("    " + line for line in output.splitlines()[-2:]))
+    return "" if status == 0 else output
 
 
 STEPS = {name[len("step_"):]: function for name, function in list(globals().items())
@@ -291,15 +258,16 @@ STEPS = {name[len("step_"):]: function for name, function in list(globals().item
 
 
 def main():
-    global JOBS, KILLS, SEED
+    global JOBS, KILLS, SEED, SHARD
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("steps", nargs="*", help="steps to run (default: all)")
     parser.add_argument("--jobs", default=JOBS)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--kills", type=int, default=KILLS, help="of the step kills")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the step kills")
+    parser.add_argument("--kills", type=int, default=KILLS, help="of the step torture")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the step torture")
+    parser.add_argument("--shard", default=SHARD, metavar="I/N", help="of the step torture")
     args = parser.parse_args()
-    JOBS, KILLS, SEED = args.jobs, args.kills, args.seed
+    JOBS, KILLS, SEED, SHARD = args.jobs, args.kills, args.seed, args.shard
     if args.list:
         for name, function in STEPS.items():
             print(f"{name}: {function.__doc__}")

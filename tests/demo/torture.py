@@ -1,0 +1,690 @@
+#!/usr/bin/env python3
+"""gapless-userbot is killed with SIGKILL again and again, started again with its --state, and must
+neither miss an update nor do anything twice.
+
+Usage: torture.py BUILD_DIR [--kills N] [--seed S] [--scenario NAME] [--keep DIR]
+       torture.py BUILD_DIR --campaign N [--seed S] [--shard I/N] [--progress FILE] [--jobs N]
+       torture.py --rejudge DIR
+
+A gapless-dc that loses, doubles and reorders pushes, and has worse moods in some scenarios, keeps
+running; the userbot dies at random moments (of a seeded choice): while it signs in for the first
+time, while it catches up, while handlers are at work, while it shuts down. In a build with
+failpoints it also dies at each named point of the source. What it wrote, what it counted in its
+database and what it sent are judged by torture_verdict.py against the ledger; then the record is
+doctored and must be condemned (torture_cases.py).
+
+A campaign is N kills in units of one scenario, seed and UNIT kills; shards share the units out, and
+--progress remembers those that are done. Ends with "N passed, N failed".
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import torture_cases
+import torture_verdict
+from torture_verdict import Life, Snapshot, Terms
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SANITISED = os.environ.get("GAP_SANITISED") == "1"
+KILLS = 45 if SANITISED else 60
+SLOWER = 4 if SANITISED else 1  # a sanitised program needs so much longer for the same
+PATIENCE_S = 30                 # from the last start until everything is there; also: a sign-in
+QUIET_S = 0.7                   # without news: what came twice would show
+UNIT = 50                       # kills of a campaign's unit
+WORKERS = 3
+
+lock = threading.Lock()
+passed = 0
+failed = 0
+all_tried, all_hit = collections.Counter(), collections.Counter()  # failpoints
+
+
+def check(ok, what):
+    global passed, failed
+    with lock:
+        if ok:
+            passed += 1
+        else:
+            failed += 1
+            print("torture: " + what, flush=True)
+    return ok
+
+
+# --- failpoints -----------------------------------------------------------------------------
+
+def failpoints(build):
+    """(points to die at, those of them that can fail instead); none if the build has none."""
+    with open(os.path.join(build, "gapless-userbot"), "rb") as f:
+        program = f.read()
+    if b"GAPLESS_FAILPOINT" not in program:
+        return [], []
+    names, fail = set(), set()
+    for folder in ("src", "loops"):
+        for directory, _, files in os.walk(os.path.join(ROOT, folder)):
+            for name in files:
+                if not name.endswith(".c"):
+                    continue
+                with open(os.path.join(directory, name), encoding="utf-8") as f:
+                    for can_fail, point in re.findall(r'\bGAP_FAILPOINT(_FAILS)?\("([^"]+)"\)',
+                                                      f.read()):
+                        names.add(point)
+                        if can_fail:
+                            fail.add(point)
+    there = sorted(n for n in names if n.encode() + b"\0" in program)
+    return there, sorted(fail & set(there))
+
+
+def is_at_the_end(point):
+    """Passed only while the program ends in good order."""
+    return point.startswith(("shutdown.", "store.end"))
+
+
+class Death:
+    """How a life ends."""
+
+    def __init__(self, ms, pause_ms=0, point="", count=1, deed="kill", grace_ms=None):
+        self.ms, self.pause_ms = ms, pause_ms  # ms None: as soon as the first update has come
+        self.point, self.count, self.deed = point, count, deed
+        self.grace_ms = grace_ms  # SIGTERM, and SIGKILL so much later; None: at once
+
+
+# --- the other side ---------------------------------------------------------------------------
+
+class Dc:
+    """A gapless-dc, ended by its own pid."""
+
+    def __init__(self, build, folder, args):
+        self.key = os.path.join(folder, "key.pem")
+        self.ledger = os.path.join(folder, "ledger")
+        self.process = subprocess.Popen(
+            [os.path.join(build, "gapless-dc"), "--pubkey-out", self.key, "--ledger", self.ledger]
+            + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.done = threading.Event()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            if json.loads(line).get("event") == "done":
+                self.done.set()
+
+    def stop(self):
+        self.process.terminate()
+        status = self.process.wait(60)
+        self.reader.join(10)
+        self.process.stdout.close()
+        return status
+
+
+def whole_lines(path, start, end):
+    """JSON lines between two offsets; the last one may be torn, which no update is then. A start in
+    the middle of the file may be after a torn line that a new one was begun for."""
+    with open(path, "rb") as f:
+        f.seek(start)
+        data = f.read(end - start)
+    if start > 0 and data.startswith(b"\n"):
+        data = data[1:]
+    lines = data.split(b"\n")
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def read_ledger(path):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def snapshot(path, query_ids):
+    """What a database holds, from a copy: looking at it must not change it. None: there is none."""
+    if not os.path.exists(path):
+        return None
+    folder = tempfile.mkdtemp(prefix="torture-look-")
+    copy = os.path.join(folder, "db")
+    try:
+        for end in ("", "-wal", "-journal"):
+            if os.path.exists(path + end):
+                shutil.copyfile(path + end, copy + end)
+        db = sqlite3.connect(copy)
+        try:
+            found = Snapshot()
+            state = db.execute("PRAGMA quick_check").fetchone()[0]
+            check(state == "ok", f"a database was damaged by a kill: {state}")
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+            if "userbot_count" in tables:
+                found.counts = db.execute("SELECT kind, chat, id, count FROM userbot_count"
+                                          ).fetchall()
+            if "gapless_inbox" in tables:
+                rows = [row[0] or b"" for row in db.execute("SELECT bytes FROM gapless_inbox")]
+                found.inbox = len(rows)
+                # A query's update has its id in it, as eight bytes.
+                found.queries = {q for q in query_ids for bytes_ in rows
+                                 if q.to_bytes(8, "little", signed=True) in bytes_}
+            if "gapless_dead" in tables:
+                found.dead = db.execute("SELECT count(*) FROM gapless_dead").fetchone()[0]
+            return found
+        finally:
+            db.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- scenarios --------------------------------------------------------------------------------
+
+class Scenario:
+    """One world, one account, many short lives."""
+
+    name = ""
+    dc_args = ()
+    credentials = ()
+    options = ()            # of the userbot
+    account = 0
+    terms = {"journal": False}
+    allowed = ()            # complaints that belong to this world
+    patience_s = PATIENCE_S * (2 if SANITISED else 1)
+    sign_in_kills = (5, 12, 25, 45, 70, 100)  # ms after the start, of the first lives
+
+    def __init__(self, build, seed, kills, folder):
+        self.build, self.seed, self.kills, self.folder = build, seed, kills, folder
+        self.rng = random.Random(f"{self.name}:{seed}")
+        self.out = os.path.join(folder, "out")
+        self.state = os.path.join(folder, "state.db")
+        self.bounds = [0]   # offsets in the output between two lives
+        self.ends = []      # (when, snapshot), of each life
+        self.complaints = []
+        self.slower = SLOWER
+        self.points, self.can_fail = failpoints(build)
+        self.tried, self.hit = [], []
+        self.dc = Dc(build, folder, ["--seed", str(seed), "--reorder", "0.15", "--duplicate",
+                                     "0.05"] + list(self.dc_args))
+
+    # --- lives ---
+
+    def command(self):
+        return [os.path.join(self.build, "gapless-userbot"), "--server",
+                f"127.0.0.1:{self.dc.port}", "--server-key", self.dc.key, "--api-id", "1",
+                "--api-hash", "x", "--state", self.state, "--out", self.out
+                ] + list(self.credentials) + list(self.options)
+
+    def start(self, death=None):
+        env = dict(os.environ)
+        env.pop("GAPLESS_FAILPOINT", None)
+        if death is not None and death.point:
+            env["GAPLESS_FAILPOINT"] = f"{death.point}:{death.count}:{death.deed}"
+        return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, env=env,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def size(self):
+        return os.path.getsize(self.out) if os.path.exists(self.out) else 0
+
+    def buried(self, process, may_have_died):
+        """The process has been told to end: its last words, and what it left."""
+        _, err = process.communicate(timeout=120)
+        self.bounds.append(self.size())
+        queries = [e["query_id"] for e in read_ledger(self.dc.ledger)
+                   if e["kind"] == "callback_query"]
+        self.ends.append((time.time_ns() // 1000, snapshot(self.state, queries)))
+        said = [line for line in err.decode("utf-8", "replace").splitlines()
+                if line.strip() and not re.search("interrupted|drained", line)
+                and not any(re.search(a, line) for a in self.allowed)]
+        self.complaints += said
+        if not may_have_died:
+            check(False, f"{self.name}: life {len(self.bounds) - 1} ended by itself, status "
+                         f"{process.returncode}: {said[-12:]}")
+        return process.returncode
+
+    def kill(self, process):
+        was_alive = process.poll() is None
+        process.kill()
+        return self.buried(process, was_alive)
+
+    def until(self, process, seconds, done=lambda: False):
+        """Wait; @return false when the time is up and it lives."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if process.poll() is not None or done():
+                return True
+            time.sleep(0.004)
+        return False
+
+    def live_to_point(self, process, death):
+        """Until the point is reached, or for so long that it will not be."""
+        end = is_at_the_end(death.point)
+        if not self.until(process, death.ms * self.slower / 1000) and end:
+            process.send_signal(signal.SIGTERM)
+            self.until(process, 2 * SLOWER)
+        self.tried.append(death.point)
+        if process.poll() == -signal.SIGKILL:
+            self.hit.append(death.point)
+            self.buried(process, True)
+        elif end and process.poll() is not None:
+            self.buried(process, process.returncode == 0)
+        else:
+            self.kill(process)
+
+    def live(self, death):
+        process = self.start(death)
+        if death.point and death.deed == "kill":
+            self.live_to_point(process, death)
+        elif death.ms is None:
+            self.until(process, PATIENCE_S, lambda: self.size() > self.bounds[-1])
+            self.kill(process)
+        else:
+            self.until(process, death.ms * self.slower / 1000)
+            if death.grace_ms is None:
+                self.kill(process)
+            else:
+                process.send_signal(signal.SIGTERM)
+                self.until(process, death.grace_ms * self.slower / 1000)
+                if process.poll() is None:
+                    process.kill()
+                self.buried(process, process.poll() in (None, 0, -signal.SIGKILL))
+        # On a busy machine lives may be too short for anything: they grow until something comes.
+        if death.ms is not None and not death.point and self.bounds[-1] > 0:
+            idle = self.bounds[-1] == self.bounds[-2]
+            self.slower = min(self.slower * 1.2, 20) if idle else max(self.slower / 1.1, SLOWER)
+
+    # --- how lives end ---
+
+    def moment(self):
+        if self.rng.random() < 0.35:
+            return self.rng.uniform(5, 60)   # while it catches up
+        return self.rng.uniform(60, 300)
+
+    def points_in_turn(self):
+        """Every point gets its turn before one gets a second."""
+        while True:
+            order = list(self.points)
+            self.rng.shuffle(order)
+            yield from order
+
+    def death(self, turns):
+        if self.points and self.rng.random() < 0.8:
+            point = next(turns)
+            if point in self.can_fail and self.rng.random() < 0.3:
+                return Death(self.moment() + 100, point=point, count=self.rng.randint(1, 20),
+                             deed="error")
+            most = 2 if is_at_the_end(point) else self.rng.choice((1, 3, 10, 40))
+            return Death(self.rng.uniform(150, 450), point=point,
+                         count=self.rng.randint(1, most))
+        grace = self.rng.uniform(0, 80) if self.rng.random() < 0.12 else None
+        return Death(self.moment(), grace_ms=grace)
+
+    def beginnings(self):
+        """Lives until the first update has come."""
+        session = [p for p in self.points if p.startswith("session.")]
+        for ms in self.rng.sample(self.sign_in_kills, min(2, len(self.sign_in_kills))
+                                  ) if session else self.sign_in_kills:
+            yield Death(ms + self.rng.uniform(0, 8))
+        if session:
+            yield Death(400, point=self.rng.choice(session), count=self.rng.randint(1, 3))
+        yield Death(None)
+
+    def plan(self):
+        turns = self.points_in_turn()
+        deaths = list(self.beginnings())[:self.kills]
+        yield from deaths
+        for _ in range(self.kills - len(deaths)):
+            yield self.death(turns)
+
+    # --- the whole of it ---
+
+    def ledger(self):
+        return read_ledger(self.dc.ledger)
+
+    def lives(self):
+        spans = zip(self.bounds, self.bounds[1:], self.ends)
+        return [Life(whole_lines(self.out, a, b), *end) for a, b, end in spans]
+
+    def judge_now(self):
+        """A verdict in the middle of a life."""
+        lives = self.lives() if os.path.exists(self.out) else []
+        if os.path.exists(self.out):
+            lives.append(Life(whole_lines(self.out, self.bounds[-1], self.size())))
+        terms = Terms(journal=self.terms.get("journal", True))
+        return torture_verdict.judge(self.ledger(), lives, self.account, terms)
+
+    def finish(self):
+        """The last life: until all is there, and a quiet moment more."""
+        process = self.start()
+        end = time.monotonic() + self.patience_s
+        last_size, news = -1, time.monotonic()
+        while time.monotonic() < end and process.poll() is None:
+            time.sleep(0.2)
+            size = self.size()
+            if size != last_size:
+                last_size, news = size, time.monotonic()
+                continue
+            if not self.dc.done.is_set() or time.monotonic() - news < QUIET_S:
+                continue
+            if self.judge_now().lost == 0:
+                break
+        self.end_well(process)
+
+    def end_well(self, process):
+        alive = process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        status = self.buried(process, alive)
+        check(status == 0, f"{self.name}: SIGTERM ended it with {status}: {self.complaints[-3:]}")
+
+    def nothing_again(self):
+        """Ended in good order, everything was done: a further life has nothing to tell."""
+        process = self.start()
+        time.sleep(0.7 * SLOWER)
+        self.end_well(process)
+        again = [e for e in self.lives()[-1].lines if e["kind"] in torture_verdict.KINDS]
+        check(not again, f"{self.name}: {len(again)} updates came again after a good end, as "
+                         f"{again[:1]}")
+
+    def run(self):
+        for death in self.plan():
+            time.sleep(death.pause_ms / 1000)
+            self.live(death)
+        self.finish()
+        self.nothing_again()
+
+    def record(self):
+        return torture_cases.Record(self.ledger(), self.lives(), self.account,
+                                    Terms(drained=True, **self.terms))
+
+    def verdict(self):
+        record = self.record()
+        judged = record.judge()
+        name = f"{self.name}, seed {self.seed}"
+        for _, text in judged.problems[:10]:
+            print(f"torture: {name}: {text}", flush=True)
+        check(not judged.problems, f"{name}: {len(judged.problems)} problems")
+        useful = sum(1 for life in record.lives[:-2] if life.lines)
+        check(len(judged.ledger.events) > 100 and judged.ledger.differences > self.kills / 4
+              and useful > self.kills / 8,
+              f"{name}: {len(judged.ledger.events)} events, {judged.ledger.differences} "
+              f"differences, {useful} lives with an update: too few to mean anything")
+        check(not self.complaints, f"{name}: the userbot complained: {self.complaints[:3]}")
+        with lock:
+            all_tried.update(self.tried)
+            all_hit.update(self.hit)
+        if not judged.problems:
+            torture_cases.test_doctors(record, self.rng, check, name)
+        return judged
+
+
+class Bot(Scenario):
+    """Every kind of update at a good pace; handlers take a while, count and answer."""
+
+    name = "bot"
+    account = 7000001
+    credentials = ("--bot-token", "7000001:test")
+    options = ()
+    terms = {"journal": False}
+    dc_args = ("--events", "2400", "--rate", "400", "--channels", "40", "--loss", "0.05")
+
+
+class Slow(Scenario):
+    """Handlers take longer than an update may wait before it is journalled, few run at a time, and
+    the data centre has bad days: cut connections, refused calls, waits."""
+
+    name = "slow"
+    account = 7000003
+    credentials = ("--bot-token", "7000003:test")
+    options = ()
+    terms = {"journal": False}
+    dc_args = ("--events", "700", "--rate", "120", "--channels", "60", "--loss", "0.05",
+               "--disconnect", "0.2", "--rpc-error", "0.03", "--flood", "0.01")
+    allowed = ("an answer was not sent", "connection", "trying again", "RPC_CALL_FAIL",
+               "FLOOD_WAIT")
+
+
+class Person(Scenario):
+    """Signs in with a code and a two-step password; channels give a person 100 at a time. Every
+    update is on disk before its handler runs."""
+
+    name = "person"
+    sign_in_kills = (20, 90, 180, 260)  # with the proof of a password it takes longer
+    account = 0  # asked of the ledger
+    credentials = ("--phone", "+9996621234", "--code", "22222", "--password", "two steps")
+    options = ()
+    terms = {"journal": False}
+    dc_args = ("--events", "1500", "--rate", "220", "--channels", "50", "--loss", "0.08",
+               "--password", "two steps")
+
+    def ledger(self):
+        lines = super().ledger()
+        if self.account == 0:
+            self.account = next((e["account"] for e in lines if e["kind"] == "call"
+                                 and e["method"] == "updates.getState" and e["account"]), 0)
+        return lines
+
+
+class Light(Scenario):
+    """No journal: at least once, but for queries; handlers that return at once."""
+
+    name = "light"
+    account = 7000004
+    credentials = ("--bot-token", "7000004:test")
+    options = ()
+    terms = {"journal": False}
+    dc_args = ("--events", "2400", "--rate", "400", "--channels", "40", "--loss", "0.05",
+               "--disconnect", "0.1")
+    allowed = ("connection", "trying again")
+
+
+class Silence(Scenario):
+    """Hundreds of channels that say something and then nothing for long (S83). The userbot is away
+    for more than a second, comes back, and is killed while it fetches channel after channel and
+    while handlers are at work: what was unfinished then is brought back only by the mark that was
+    stored with the channel, or by the journal."""
+
+    name = "silence"
+    account = 7000002
+    credentials = ("--bot-token", "7000002:test")
+    options = ()
+    terms = {"journal": False}
+    dc_args = ("--events", "1600", "--rate", "260", "--channels", "400", "--loss", "0.2",
+               "--kinds", "new_message,edit_message", "--delay-ms", "12")
+    sign_in_kills = (60, 120, 180)
+    away_ms = 1300
+    burst = 5
+
+    def plan(self):
+        """Every few lives a longer pause before the next."""
+        for i, death in enumerate(super().plan()):
+            away = i > len(self.sign_in_kills) and i % self.burst == 0
+            death.pause_ms = self.away_ms if away else 0
+            yield death
+
+
+class Forgetful(Silence):
+    """The same, but between two lives marks and journal are taken out of the database: updates must
+    be missing then. If they aren't, the scenario above proves nothing about them."""
+
+    name = "forgetful"
+    patience_s = 6
+
+    def buried(self, process, may_have_died):
+        status = super().buried(process, may_have_died)
+        if os.path.exists(self.state):
+            db = sqlite3.connect(self.state)
+            with db:
+                tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+                if "gapless_channel" in tables:
+                    db.execute("UPDATE gapless_channel SET unfinished = 0")
+                if "gapless_inbox" in tables:
+                    db.execute("DELETE FROM gapless_inbox")
+            db.close()
+        return status
+
+    def nothing_again(self):
+        pass
+
+    def verdict(self):
+        judged = self.record().judge()
+        check(judged.lost > 0, "forgetful: nothing was lost without marks and journal")
+        return judged
+
+
+SCENARIOS = (Bot, Slow, Person, Light, Silence, Forgetful)
+SOUND = [s for s in SCENARIOS if s is not Forgetful]
+
+
+# --- running them -----------------------------------------------------------------------------
+
+def keep_record(scenario, keep):
+    """Copy what a verdict needs, so that it can be had again."""
+    target = os.path.join(keep, f"{scenario.name}-{scenario.seed}")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(scenario.folder, target)
+    ends = [(t, None if s is None else [s.counts, sorted(s.queries), s.inbox, s.dead])
+            for t, s in scenario.ends]
+    with open(os.path.join(target, "lives.json"), "w", encoding="utf-8") as f:
+        json.dump({"account": scenario.account, "bounds": scenario.bounds, "ends": ends,
+                   "terms": dict(scenario.terms, drained=True)}, f)
+
+
+def rejudge(folder):
+    with open(os.path.join(folder, "lives.json"), encoding="utf-8") as f:
+        kept = json.load(f)
+    lives = [Life(whole_lines(os.path.join(folder, "out"), a, b), t,
+                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:]))
+             for a, b, (t, s) in zip(kept["bounds"], kept["bounds"][1:], kept["ends"])]
+    judged = torture_verdict.judge(read_ledger(os.path.join(folder, "ledger")), lives,
+                                   kept["account"], Terms(**kept["terms"]))
+    for _, text in judged.problems:
+        print(text)
+    print(f"{len(judged.problems)} problems")
+    return 1 if judged.problems else 0
+
+
+def run_scenario(kind, build, seed, kills, keep):
+    """@return true if nothing was wrong."""
+    folder = tempfile.mkdtemp(prefix="torture-")
+    start = time.monotonic()
+    before = failed
+    try:
+        scenario = kind(build, seed, kills, folder)
+        status = None
+        try:
+            try:
+                scenario.run()
+            finally:
+                status = scenario.dc.stop()
+            good = check(status == 0, f"{kind.name}: gapless-dc ended with {status}")
+            judged = scenario.verdict()
+            good = good and not judged.problems
+            print(f"{kind.name}, seed {seed}: {kills} kills, {len(judged.ledger.events)} events, "
+                  f"{judged.deliveries} deliveries, {judged.repeated} of them repeated, "
+                  f"{judged.replayed} replayed, {judged.superseded} superseded, "
+                  f"{judged.lost} lost, {judged.ledger.differences} differences, "
+                  f"{judged.ledger.before_state} from before the sign-in"
+                  + (f", {len(scenario.hit)} of {len(scenario.tried)} points reached"
+                     if scenario.tried else "")
+                  + f" [{time.monotonic() - start:.0f} s]", flush=True)
+        finally:
+            if keep:
+                keep_record(scenario, keep)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return failed == before
+
+
+def run_guarded(kind, *args):
+    """A failure of the machinery is a failure of the scenario, not the end of the others."""
+    try:
+        return run_scenario(kind, *args)
+    except Exception as e:  # said, and counted
+        return check(False, f"{kind.name}: {type(e).__name__}: {e}")
+
+
+def run_test(args):
+    kinds = [s for s in SCENARIOS if args.scenario == s.name] if args.scenario else SOUND
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for i, kind in enumerate(kinds):
+            kills = args.kills // len(kinds) + (i < args.kills % len(kinds))
+            pool.submit(run_guarded, kind, args.build, args.seed, kills, args.keep)
+
+
+def read_progress(path, build, seed):
+    """Units that are done already, of these very programs: a campaign can be broken off."""
+    programs = hashlib.sha256()
+    for name in ("gapless-userbot", "gapless-dc"):
+        with open(os.path.join(build, name), "rb") as f:
+            programs.update(f.read())
+    fresh = {"seed": seed, "programs": programs.hexdigest(), "done": []}
+    try:
+        with open(path, encoding="utf-8") as f:
+            found = json.load(f)
+        return found if {**found, "done": []} == fresh else fresh
+    except (OSError, ValueError):
+        return fresh
+
+
+def run_campaign(args):
+    index, count = (int(n) for n in args.shard.split("/"))
+    progress = read_progress(args.progress, args.build, args.seed)
+    units = range(-(-args.campaign // UNIT))
+
+    def unit(number):
+        kills = min(UNIT, args.campaign - number * UNIT)
+        kind = SOUND[number % len(SOUND)]
+        if run_guarded(kind, args.build, args.seed + number // len(SOUND), kills, args.keep):
+            with lock:
+                progress["done"].append(number)
+                if args.progress:
+                    with open(args.progress, "w", encoding="utf-8") as f:
+                        json.dump(progress, f)
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for number in units:
+            if number % count == index and number not in progress["done"]:
+                pool.submit(unit, number)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", nargs="?")
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scenario", choices=[s.name for s in SCENARIOS])
+    parser.add_argument("--keep", help="copy ledger, output and state here")
+    parser.add_argument("--jobs", type=int, default=WORKERS, help="scenarios at a time")
+    parser.add_argument("--campaign", type=int, metavar="N", help="N kills over all scenarios")
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="every Nth unit from the Ith")
+    parser.add_argument("--progress", default="", help="file that remembers what is done")
+    parser.add_argument("--rejudge", metavar="DIR", help="judge again what --keep has kept")
+    args = parser.parse_args()
+    if args.rejudge:
+        return rejudge(args.rejudge)
+    if args.build is None:
+        parser.error("which build?")
+    args.build = os.path.abspath(args.build)
+    torture_cases.test_verdict(check)
+    if args.campaign:
+        run_campaign(args)
+    else:
+        run_test(args)
+    if all_tried:
+        missed = sorted(set(all_tried) - set(all_hit))
+        check(sum(all_hit.values()) > sum(all_tried.values()) / 4,
+              f"of {sum(all_tried.values())} lives with a failpoint only {sum(all_hit.values())} "
+              f"reached it")
+        print(f"failpoints reached: {len(all_hit)} of {len(all_tried)}; not: "
+              f"{', '.join(missed) or 'none'}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
