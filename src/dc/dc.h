@@ -35,6 +35,9 @@ typedef struct gap_dc_options {
     uint32_t delay_ms;      /* everything from the server takes this long, default 0 */
     double rpc_error;       /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
     double flood;           /* probability that it gets 420 FLOOD_WAIT_1 */
+    double drop_answer;     /* probability that it is carried out and never answered */
+    double lose_session;    /* the same, and its connection ends and its session is forgotten */
+    uint32_t answer_ms;     /* answers take longer, each by at most so much, default 0 */
     double disconnect;      /* probability per second that a connection is dropped */
     double gzip;            /* probability that a push is packed */
     uint32_t rate;          /* events per second, default 5000; 0: as fast as they are read */

@@ -37,10 +37,26 @@ gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t acc
     return f;
 }
 
-int32_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index)
+gap_dc_call_fate_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index)
 {
     gap_prng_t p = draw(o->seed, SALT_CALL, index, (uint64_t)account);
+    gap_dc_call_fate_t f = {0, GAP_DC_FAITHFUL, 0};
+    bool fails = gap_prng_unit(&p) < o->rpc_error;
+    bool floods = gap_prng_unit(&p) < o->flood;
+    bool is_dropped = gap_prng_unit(&p) < o->drop_answer;
+    bool is_lost = gap_prng_unit(&p) < o->lose_session;
+    uint64_t late_us = gap_prng_below(&p, (uint64_t)o->answer_ms * 1000 + 1);
 
-    if (gap_prng_unit(&p) < o->rpc_error) return 500;
-    return gap_prng_unit(&p) < o->flood ? 420 : 0;
+    if (fails)
+        f.code = 500;
+    else if (floods)
+        f.code = 420;
+    if (f.code != 0) return f;
+    if (is_dropped)
+        f.answer = GAP_DC_ANSWER_DROPPED;
+    else if (is_lost)
+        f.answer = GAP_DC_SESSION_LOST;
+    else
+        f.late_us = late_us;
+    return f;
 }

@@ -142,14 +142,14 @@ static void put_box(dc_ledger_t *l, dc_box_t box, int64_t channel)
     }
 }
 
-static void put_chat(dc_ledger_t *l, dc_peer_t chat)
+static void put_peer(dc_ledger_t *l, const char *head, dc_peer_t peer)
 {
-    static const char *const heads[] = {
-        ",\"chat\":null", ",\"chat\":\"user:", ",\"chat\":\"chat:", ",\"chat\":\"channel:"};
+    static const char *const types[] = {"null", "\"user:", "\"chat:", "\"channel:"};
 
-    put(l, heads[chat.type]);
-    if (chat.type == DC_NOBODY) return;
-    put_number(l, chat.id);
+    put(l, head);
+    put(l, types[peer.type]);
+    if (peer.type == DC_NOBODY) return;
+    put_number(l, peer.id);
     put(l, "\"");
 }
 
@@ -211,7 +211,7 @@ int dc_ledger_event(dc_ledger_t *l, const dc_event_t *e, int64_t t_us)
     put_box(l, e->box, e->chat.id);
     put_field(l, ",\"pts\":", e->pts);
     put_field(l, ",\"pts_count\":", e->pts_count);
-    put_chat(l, e->chat);
+    put_peer(l, ",\"chat\":", e->chat);
     if (e->from != 0) put_field(l, ",\"from\":", e->from);
     put_ids(l, e);
     put_details(l, e);
@@ -261,24 +261,46 @@ int dc_ledger_difference(dc_ledger_t *l, int64_t account, const dc_answer_t *a)
     return 0;
 }
 
-int dc_ledger_call(dc_ledger_t *l, int64_t account, const char *method, int64_t channel,
-                   const char *error, int64_t t_us)
+/** What the call is about. */
+static void put_about(dc_ledger_t *l, const dc_ledger_call_t *c)
 {
-    gap_bytes_t name = gap_bytes(method, method == NULL ? 0 : strlen(method));
-    gap_bytes_t what = gap_bytes(error, error == NULL ? 0 : strlen(error));
+    const dc_about_t *a = c->about;
+
+    if (c->msg_id != 0) put_field(l, ",\"msg_id\":", c->msg_id);
+    if (a != NULL && a->peer.type != DC_NOBODY) put_peer(l, ",\"peer\":", a->peer);
+    if (a != NULL && a->random_count == 1) put_field(l, ",\"random_id\":", a->random_ids[0]);
+    if (a != NULL && a->random_count > 1) {
+        for (uint32_t i = 0; i < a->random_count; i++)
+            put_field(l, i == 0 ? ",\"random_ids\":[" : ",", a->random_ids[i]);
+        put(l, "]");
+    }
+    if (c->id != 0) put_field(l, ",\"id\":", c->id);
+    if (a != NULL && a->max_id != 0) put_field(l, ",\"max_id\":", a->max_id);
+}
+
+int dc_ledger_call(dc_ledger_t *l, const dc_ledger_call_t *c, int64_t t_us)
+{
+    gap_bytes_t name = gap_bytes(c->method, c->method == NULL ? 0 : strlen(c->method));
+    gap_bytes_t what = gap_bytes(c->error, c->error == NULL ? 0 : strlen(c->error));
 
     if (l->write == NULL) return 0;
-    int r = begin(l, name.len + what.len, 0);
+    int r = begin(l, name.len + what.len, c->about == NULL ? 0 : c->about->random_count);
     if (r < 0) return r;
-    put_field(l, "{\"kind\":\"call\",\"account\":", account);
+    put_field(l, "{\"kind\":\"call\",\"account\":", c->account);
     put(l, ",\"method\":");
     put_string(l, name);
-    if (channel != 0) put_field(l, ",\"channel\":", channel);
+    if (c->channel != 0) put_field(l, ",\"channel\":", c->channel);
     if (l->dc != 0) put_field(l, ",\"dc\":", l->dc);
+    put_about(l, c);
     put_field(l, ",\"t_us\":", t_us);
-    if (error != NULL) {
+    if (c->error != NULL) {
         put(l, ",\"error\":");
         put_string(l, what);
+    }
+    if (c->answer != NULL) {
+        put(l, ",\"answer\":\"");
+        put(l, c->answer);
+        put(l, "\"");
     }
     return end(l);
 }

@@ -36,8 +36,18 @@ GAP_NODISCARD int dc_ledger_push(dc_ledger_t *l, uint32_t n, int64_t account, dc
                                  int64_t t_us);
 /** The difference lines of an answer, one per range; nothing if it was no difference. */
 GAP_NODISCARD int dc_ledger_difference(dc_ledger_t *l, int64_t account, const dc_answer_t *answer);
-/** A call. @param method NULL if unknown. @param channel 0: none. @param error NULL: answered. */
-GAP_NODISCARD int dc_ledger_call(dc_ledger_t *l, int64_t account, const char *method,
-                                 int64_t channel, const char *error, int64_t t_us);
+/** A call and what became of it. */
+typedef struct dc_ledger_call {
+    int64_t account;
+    const char *method;      /* NULL: unknown */
+    int64_t channel;         /* that it names; 0: none */
+    const char *error;       /* NULL: carried out */
+    const char *answer;      /* what became of the answer: "dropped"; NULL: it was sent */
+    int64_t msg_id;          /* the client's message; 0: not said */
+    const dc_about_t *about; /* NULL: not said */
+    int32_t id;              /* the message that it created, or is about; 0: none */
+} dc_ledger_call_t;
+
+GAP_NODISCARD int dc_ledger_call(dc_ledger_t *l, const dc_ledger_call_t *call, int64_t t_us);
 
 #endif

@@ -58,8 +58,8 @@
 #define GAP_DC_INFLATED_MAX_BYTES  (4U << 20) /* a query; more: 400 INPUT_FETCH_ERROR */
 #define GAP_DC_GZIP_RESULT_BYTES   1024U      /* longer results are packed if that saves a tenth */
 #define GAP_DC_WRAPPERS_MAX        8U         /* invokeWith... around one query */
-#define GAP_DC_SENDING_MAX         64U /* sends with a delayed answer; the oldest is forgotten */
-#define GAP_DC_AFTER_MAX           64U /* ids in invokeAfterMsgs; more: 400 INPUT_FETCH_ERROR */
+#define GAP_DC_SENDING_MAX         1024U /* sends with a delayed answer; the oldest is forgotten */
+#define GAP_DC_AFTER_MAX           64U   /* ids in invokeAfterMsgs; more: 400 INPUT_FETCH_ERROR */
 
 /* Salts. */
 #define GAP_DC_SALT_PERIOD_S   1800

@@ -41,6 +41,8 @@
 #define DC_TEXT_CHARS_MAX 4096
 /** Most ids that one call may name. */
 #define DC_IDS_MAX 200
+/** Most messages that one call forwards. */
+#define DC_FORWARD_MAX 100
 
 typedef enum dc_kind {
     DC_NEW_MESSAGE = 0,
@@ -289,6 +291,7 @@ typedef struct dc_answer {
     const char *error;    /* DC_RPC_ERROR: static, like "CHANNEL_PRIVATE" */
     const char *method;   /* name in the schema; static, never NULL after a call */
     int64_t channel;      /* the channel that the method names, or 0 */
+    int32_t id;           /* the message that a send created, now or when it came first; else 0 */
     uint32_t first_n;     /* events that the call caused: already in its result for the calling */
     uint32_t count;       /* session, to be pushed to every other one */
     dc_range_t ranges[2]; /* differences: what was covered: common and qts, or one channel */
@@ -297,6 +300,18 @@ typedef struct dc_answer {
     uint32_t folded_count;
     uint32_t folded_cap;
 } dc_answer_t;
+
+/** What a request is about, as far as its bytes say. */
+typedef struct dc_about {
+    dc_peer_t peer;        /* DC_NOBODY: it names no chat */
+    int32_t id;            /* the one message that it names: edit, pin, reaction; else 0 */
+    int32_t max_id;        /* reads */
+    uint32_t random_count; /* of what it creates; 0: it creates nothing */
+    int64_t random_ids[DC_FORWARD_MAX];
+} dc_about_t;
+
+/** Look into one boxed method of the schema; what can't be read is about nothing. Pure. */
+void dc_about(gap_bytes_t method, dc_about_t *out);
 
 /** @param alloc Must outlive it. */
 void dc_answer_init(dc_answer_t *a, const gap_alloc_t *alloc);

@@ -65,6 +65,7 @@ static void answer_clear(dc_answer_t *a)
     a->error = NULL;
     a->method = "";
     a->channel = 0;
+    a->id = 0;
     a->first_n = 0;
     a->count = 0;
     a->range_count = 0;

@@ -233,6 +233,7 @@ int dc_send_message(dc_call_t *c)
     if ((q.flags & GAP_TL_MESSAGES_SEND_MESSAGE_F_SCHEDULE_DATE) != 0)
         return dc_fail(c, 400, "SCHEDULE_BOT_NOT_ALLOWED");
     n = find_sent(c, chat, q.random_id);
+    if (n != 0) c->answer->id = dc_rec_at(c->m, n)->id;
     if (n != 0) return answer_sent_before(c, n, q.random_id);
     r = remember_sent(c, chat, q.random_id, &sent);
     if (r < 0) return r;
@@ -244,6 +245,7 @@ int dc_send_message(dc_call_t *c)
     if (r < 0) return r;
     sent->account = c->account;
     sent->n = n;
+    c->answer->id = dc_rec_at(c->m, n)->id;
     if (c->m->chats[chat].type == DC_USER && !c->m->options.long_sent)
         return answer_short_sent(c, n);
     const struct dc_rec *rec = dc_rec_at(c->m, n);

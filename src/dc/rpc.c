@@ -32,6 +32,8 @@ struct call {
     gap_dc_error_t error; /* code 0: none */
     int64_t caller;       /* who was signed in before it; 0: nobody */
     gap_dc_rule_t rule;   /* what a script says */
+    dc_about_t about;     /* chat, message, random_ids */
+    gap_dc_call_fate_t fate;
 };
 
 static int fail(struct call *c, int32_t code, const char *text)
@@ -136,9 +138,9 @@ static int check(struct call *c)
 static int chance(struct call *c)
 {
     if (c->key->account == 0) return 0;
-    int32_t code = gap_dc_call_fate(&c->dc->options, c->key->account, c->key->calls++);
-    if (code == 500) return fail(c, 500, "RPC_CALL_FAIL");
-    return code == 420 ? fail(c, 420, "FLOOD_WAIT_1") : 0;
+    c->fate = gap_dc_call_fate(&c->dc->options, c->key->account, c->key->calls++);
+    if (c->fate.code == 500) return fail(c, 500, "RPC_CALL_FAIL");
+    return c->fate.code == 420 ? fail(c, 420, "FLOOD_WAIT_1") : 0;
 }
 
 /* Pushes of this key go to the session that called last, unless it asked not to get any. */
@@ -280,33 +282,49 @@ static int follow_rule(struct call *c)
 
 /* --- sends in flight -------------------------------------------------------------------------- */
 
-/* The random_id of a messages.sendMessage; 0: it is another call. */
-static int64_t random_id_of(const struct call *c)
-{
-    gap_tl_messages_send_message_t q;
-
-    if (c->query.id != GAP_TL_MESSAGES_SEND_MESSAGE || c->key->account == 0) return 0;
-    return gap_tl_read(c->query.method, c->query.id, &q, sizeof q) < 0 ? 0 : q.random_id;
-}
-
 static int refuse_running(struct call *c)
 {
-    int64_t random_id = random_id_of(c);
+    const dc_about_t *a = &c->about;
+    int64_t account = c->key->account;
 
-    if (random_id == 0) return 0;
-    return gap_dc_sending_has(&c->dc->sending, c->key->account, random_id, c->dc->now.mono_us)
-               ? fail(c, 500, "RANDOM_ID_DUPLICATE")
-               : 0;
+    for (uint32_t i = 0; i < a->random_count && account != 0; i++)
+        if (gap_dc_sending_has(&c->dc->sending, account, a->peer, a->random_ids[i],
+                               c->dc->now.mono_us))
+            return fail(c, 500, "RANDOM_ID_DUPLICATE");
+    return 0;
+}
+
+/* How much later than at once the answer goes out. */
+static uint64_t late_us(const struct call *c)
+{
+    return c->rule.act == GAP_DC_ACT_LATE ? (uint64_t)c->rule.number * 1000 : c->fate.late_us;
 }
 
 /* A send whose answer is late counts as running until then. */
 static void note_running(struct call *c)
 {
-    uint64_t ms = c->rule.act == GAP_DC_ACT_LATE ? c->rule.number : c->dc->options.delay_ms;
-    int64_t random_id = random_id_of(c);
+    const dc_about_t *a = &c->about;
+    uint64_t us = late_us(c) > 0 ? late_us(c) : (uint64_t)c->dc->options.delay_ms * 1000;
 
-    if (ms == 0 || random_id == 0 || c->error.code != 0) return;
-    gap_dc_sending_add(&c->dc->sending, c->key->account, random_id, c->dc->now.mono_us + ms * 1000);
+    if (us == 0 || c->key->account == 0) return;
+    for (uint32_t i = 0; i < a->random_count; i++)
+        gap_dc_sending_add(&c->dc->sending, c->key->account, a->peer, a->random_ids[i],
+                           c->dc->now.mono_us + us);
+}
+
+/* What becomes of the answer: as a script says, or else as is drawn. */
+static gap_dc_faith_t faith(const struct call *c)
+{
+    switch (c->rule.act) {
+    case GAP_DC_ACT_DROP:
+        return GAP_DC_ANSWER_DROPPED;
+    case GAP_DC_ACT_LOSE:
+        return GAP_DC_SESSION_LOST;
+    case GAP_DC_ACT_NONE:
+        return c->fate.answer;
+    default:
+        return GAP_DC_FAITHFUL;
+    }
 }
 
 /* The result, or an error, in dc->answer.body. @return 0 or negative. */
@@ -314,6 +332,7 @@ static int execute(struct call *c)
 {
     int r = check(c);
 
+    if (r == 0) dc_about(c->query.method, &c->about);
     if (r == 0) r = gap_dc_check_moved(c->dc, c->key, c->query.id, &c->error);
     if (r == 0) r = chance(c);
     if (r == 0) r = gap_dc_script_called(c->dc, &c->query, &c->rule);
@@ -351,8 +370,6 @@ static int send_answer(struct call *c)
         gap_dc_script_unsee(c->s, c->msg_id);
         if (c->rule.act == GAP_DC_ACT_HANG_UP && c->s->conn != NULL) gap_dc_conn_close(c->s->conn);
         return 0;
-    case GAP_DC_ACT_LATE:
-        return gap_dc_script_delay(dc, c->s, c->msg_id, c->rule.number, gap_buf_view(body), failed);
     case GAP_DC_ACT_GARBAGE:
     case GAP_DC_ACT_CUT:
         r = spoil(body, c->rule.act);
@@ -360,7 +377,10 @@ static int send_answer(struct call *c)
     default:
         break;
     }
-    if (r < 0) return r;
+    if (r < 0 || faith(c) != GAP_DC_FAITHFUL) return r;
+    if (late_us(c) > 0)
+        return gap_dc_late_answer(dc, c->s, c->msg_id, delay_us + late_us(c), gap_buf_view(body),
+                                  failed);
     return gap_dc_session_answer(c->s, &dc->now, c->msg_id, due_us, gap_buf_view(body), failed);
 }
 
@@ -379,6 +399,23 @@ static const char *outcome(const struct call *c)
     }
 }
 
+/* A line about the call. */
+static int write_down(const struct call *c, int64_t account)
+{
+    static const char *const fates[] = {NULL, "dropped", "session_lost"};
+    const dc_answer_t *a = &c->dc->answer;
+    dc_ledger_call_t line = {.account = account,
+                             .method = gap_tl_name(c->query.id),
+                             .channel = a->channel,
+                             .error = outcome(c),
+                             .answer = fates[faith(c)],
+                             .msg_id = c->msg_id,
+                             .about = &c->about,
+                             .id = a->id != 0 ? a->id : c->about.id};
+
+    return dc_ledger_call(&c->dc->ledger, &line, (int64_t)c->dc->now.wall_us);
+}
+
 /* Tell the ledger, then everybody else. */
 static int aftermath(struct call *c)
 {
@@ -387,10 +424,10 @@ static int aftermath(struct call *c)
     const char *error = outcome(c);
     /* A sign-in counts as a call of who got in. */
     int64_t account = c->caller != 0 ? c->caller : c->key->account;
-    int r = dc_ledger_call(&dc->ledger, account, gap_tl_name(c->query.id), a->channel, error,
-                           (int64_t)dc->now.wall_us);
+    int r = write_down(c, account);
 
-    if (r == 0 && error == NULL) r = dc_ledger_difference(&dc->ledger, account, a);
+    if (r == 0 && error == NULL && faith(c) == GAP_DC_FAITHFUL)
+        r = dc_ledger_difference(&dc->ledger, account, a);
     for (uint32_t i = 0; i < a->count && r == 0; i++)
         r = gap_dc_push_clean(dc, a->first_n + i, c->key);
     if (r == 0 && c->error.code == 0 && c->caller != 0 && gap_dc_gets_updates(dc, c->key)) {
@@ -401,10 +438,27 @@ static int aftermath(struct call *c)
     return r;
 }
 
+/* Hang up, and know nothing of the session any more. What the ledger says of the call is readable
+ * before the client can notice. */
+static int lose_session(struct call *c)
+{
+    gap_dc_t *dc = c->dc;
+    gap_dc_key_t *main = gap_dc_key_main(c->s->key);
+    int r = dc->options.ledger_flush == NULL ? 0 : dc->options.ledger_flush(dc->options.data);
+
+    if (c->s->conn != NULL) gap_dc_conn_close(c->s->conn);
+    if (main->subscribed == c->s) main->subscribed = NULL;
+    gap_dc_unmark_dirty(dc, c->s);
+    gap_dc_key_drop_session(c->s->key, c->s);
+    c->s = NULL;
+    return r;
+}
+
 static void clear_answer(dc_answer_t *a)
 {
     gap_buf_clear(&a->body);
     a->channel = 0;
+    a->id = 0;
     a->count = 0;
     a->range_count = 0;
     a->folded_count = 0;
@@ -427,6 +481,7 @@ int gap_dc_rpc(gap_dc_t *dc, gap_dc_session_t *s, const gap_dc_call_t *call)
     }
     if (r == 0) r = send_answer(&c);
     if (r == 0) r = aftermath(&c);
+    if (r == 0 && faith(&c) == GAP_DC_SESSION_LOST) r = lose_session(&c);
     gap_packet_unref(inflated);
     return r;
 }

@@ -351,6 +351,8 @@ static int act(struct reader *r)
         {"timeout", GAP_DC_ACT_TIMEOUT, true},
         {"ok", GAP_DC_ACT_NONE, false},
         {"duplicate", GAP_DC_ACT_DUPLICATE, false},
+        {"drop", GAP_DC_ACT_DROP, false},
+        {"lose-session", GAP_DC_ACT_LOSE, false},
     };
     gap_dc_step_t *s = &r->step;
     uint32_t n = 0;
@@ -384,7 +386,7 @@ static int act(struct reader *r)
     return wrong(
         r,
         "'%s' is no way to answer: ok, error, flood, migrate, slice, too-long, late, nothing, "
-        "garbage, cut, stuck, hang-up, timeout, revoke, duplicate",
+        "garbage, cut, stuck, hang-up, timeout, revoke, duplicate, drop, lose-session",
         text);
 }
 

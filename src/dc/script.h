@@ -51,20 +51,22 @@ typedef enum gap_dc_way {
 
 /** What becomes of a call. */
 typedef enum gap_dc_act {
-    GAP_DC_ACT_NONE,     /* answered as ever */
-    GAP_DC_ACT_ERROR,    /* rpc_error */
-    GAP_DC_ACT_SLICE,    /* at most `number` events in the difference */
-    GAP_DC_ACT_LONG,     /* ...TooLong, if there is anything to tell */
-    GAP_DC_ACT_LATE,     /* answered `number` ms later; pushes overtake it */
-    GAP_DC_ACT_NOTHING,  /* as if it never had arrived */
-    GAP_DC_ACT_GARBAGE,  /* answered with an unknown constructor */
-    GAP_DC_ACT_CUT,      /* answered with the first half of the answer */
-    GAP_DC_ACT_STUCK,    /* a slice that holds nothing and leads nowhere */
-    GAP_DC_ACT_HANG_UP,  /* the connection ends instead */
-    GAP_DC_ACT_MIGRATE,  /* error 303 with `text`, unless this is data centre `number` */
-    GAP_DC_ACT_TIMEOUT,  /* channelDifference.timeout is `number` seconds */
-    GAP_DC_ACT_REVOKE,   /* error 401 `text`, for all calls to come too */
-    GAP_DC_ACT_DUPLICATE /* error 406 AUTH_KEY_DUPLICATED, then the key is dead */
+    GAP_DC_ACT_NONE,      /* answered as ever */
+    GAP_DC_ACT_ERROR,     /* rpc_error */
+    GAP_DC_ACT_SLICE,     /* at most `number` events in the difference */
+    GAP_DC_ACT_LONG,      /* ...TooLong, if there is anything to tell */
+    GAP_DC_ACT_LATE,      /* answered `number` ms later; pushes overtake it */
+    GAP_DC_ACT_NOTHING,   /* as if it never had arrived */
+    GAP_DC_ACT_GARBAGE,   /* answered with an unknown constructor */
+    GAP_DC_ACT_CUT,       /* answered with the first half of the answer */
+    GAP_DC_ACT_STUCK,     /* a slice that holds nothing and leads nowhere */
+    GAP_DC_ACT_HANG_UP,   /* the connection ends instead */
+    GAP_DC_ACT_MIGRATE,   /* error 303 with `text`, unless this is data centre `number` */
+    GAP_DC_ACT_TIMEOUT,   /* channelDifference.timeout is `number` seconds */
+    GAP_DC_ACT_REVOKE,    /* error 401 `text`, for all calls to come too */
+    GAP_DC_ACT_DUPLICATE, /* error 406 AUTH_KEY_DUPLICATED, then the key is dead */
+    GAP_DC_ACT_DROP,      /* carried out, but never answered */
+    GAP_DC_ACT_LOSE       /* the same; the connection ends and the session is forgotten */
 } gap_dc_act_t;
 
 typedef struct gap_dc_step {

@@ -3,7 +3,7 @@
  *
  *   RUNNING --wait, await--> WAITING --time is up, the call came--> RUNNING --last step--> OVER
  *
- * Owns pushes and answers that are held back, and the rules for calls to come, which stay in force
+ * Owns pushes that are held back, and the rules for calls to come, which stay in force
  * when the script is over. Never touches the traffic that is drawn by chance: there is none beside
  * a script.
  */
@@ -40,18 +40,6 @@ struct push {
     uint8_t body[];
 };
 
-/* An answer that is not out yet. */
-struct answer {
-    gap_dc_timer_t timer;
-    TAILQ_ENTRY(answer) link;
-    int64_t key_id;
-    int64_t session_id;
-    int64_t msg_id;
-    bool failed;
-    size_t len;
-    uint8_t body[];
-};
-
 struct called {
     uint32_t method;
     int64_t channel;
@@ -72,7 +60,6 @@ struct gap_dc_run {
     uint32_t together; /* its step; NO_STEP: none */
     TAILQ_HEAD(, rule) rules;
     TAILQ_HEAD(, push) pushes;
-    TAILQ_HEAD(, answer) answers;
     struct called *calls; /* all so far */
     uint32_t call_count;
     uint32_t call_cap;
@@ -533,41 +520,6 @@ void gap_dc_script_limit(gap_dc_t *dc, const gap_dc_rule_t *rule)
     dc_model_limit(dc->model, &limits);
 }
 
-static void on_answer_due(gap_dc_t *dc, gap_dc_timer_t *t)
-{
-    struct answer *a = GAP_CONTAINER_OF(t, struct answer, timer);
-    gap_dc_key_t *key = gap_dc_keys_find(&dc->keys, a->key_id);
-    gap_dc_session_t *s = key == NULL ? NULL : gap_dc_key_find_session(key, a->session_id);
-    int r = 0;
-
-    if (s != NULL) {
-        r = gap_dc_session_answer(s, &dc->now, a->msg_id, 0, gap_bytes(a->body, a->len), a->failed);
-        gap_dc_mark_dirty(dc, s);
-    }
-    TAILQ_REMOVE(&dc->run->answers, a, link);
-    gap_free(dc->alloc, a);
-    if (r < 0 && r != GAP_E_LIMIT) gap_dc_fail(dc, r);
-}
-
-int gap_dc_script_delay(gap_dc_t *dc, const gap_dc_session_t *s, int64_t msg_id, uint32_t ms,
-                        gap_bytes_t body, bool failed)
-{
-    struct answer *a = gap_malloc(dc->alloc, sizeof *a + body.len);
-
-    if (a == NULL) return GAP_E_NOMEM;
-    memset(a, 0, sizeof *a);
-    a->timer.fire = on_answer_due;
-    a->key_id = s->key->auth.id;
-    a->session_id = s->id;
-    a->msg_id = msg_id;
-    a->failed = failed;
-    a->len = body.len;
-    memcpy(a->body, body.data, body.len);
-    TAILQ_INSERT_TAIL(&dc->run->answers, a, link);
-    gap_dc_arm(dc, &a->timer, dc->now.mono_us + (uint64_t)ms * 1000);
-    return 0;
-}
-
 void gap_dc_script_unsee(gap_dc_session_t *s, int64_t msg_id)
 {
     for (uint32_t i = 0; i < s->seen_count; i++)
@@ -748,7 +700,6 @@ int gap_dc_script_open(gap_dc_t *dc)
     run->timer.fire = on_time_up;
     TAILQ_INIT(&run->rules);
     TAILQ_INIT(&run->pushes);
-    TAILQ_INIT(&run->answers);
     dc_model_limits(dc->model, &run->limits);
     run->expect_at = gap_calloc(dc->alloc, run->script->count + 1U, sizeof *run->expect_at);
     if (run->expect_at == NULL) return GAP_E_NOMEM;
@@ -768,18 +719,12 @@ void gap_dc_script_close(gap_dc_t *dc)
 {
     struct gap_dc_run *run = dc->run;
     struct rule *rule;
-    struct answer *answer;
 
     if (run == NULL) return;
     while (!TAILQ_EMPTY(&run->pushes)) push_free(dc, TAILQ_FIRST(&run->pushes));
     while ((rule = TAILQ_FIRST(&run->rules)) != NULL) {
         TAILQ_REMOVE(&run->rules, rule, link);
         gap_free(dc->alloc, rule);
-    }
-    while ((answer = TAILQ_FIRST(&run->answers)) != NULL) {
-        gap_dc_disarm(dc, &answer->timer);
-        TAILQ_REMOVE(&run->answers, answer, link);
-        gap_free(dc->alloc, answer);
     }
     gap_dc_disarm(dc, &run->timer);
     gap_free(dc->alloc, run->calls);

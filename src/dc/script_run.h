@@ -32,9 +32,6 @@ void gap_dc_script_limit(gap_dc_t *dc, const gap_dc_rule_t *rule);
 /** A slice without contents or progress, for a difference asked for. @return 0; DC_NOT_MINE no
  * difference; GAP_E_NOMEM. */
 GAP_NODISCARD int gap_dc_script_stuck(const gap_dc_query_t *q, gap_buf_t *out);
-/** Keep an answer back for some time. @return 0; GAP_E_NOMEM. */
-GAP_NODISCARD int gap_dc_script_delay(gap_dc_t *dc, const gap_dc_session_t *s, int64_t msg_id,
-                                      uint32_t ms, gap_bytes_t body, bool failed);
 /** Forget that a call ever came, so that it is executed when it comes again. */
 void gap_dc_script_unsee(gap_dc_session_t *s, int64_t msg_id);
 

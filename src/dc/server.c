@@ -173,7 +173,8 @@ static bool options_ok(const gap_dc_options_t *o)
            o->await_clients > 0 && o->code_expires_s > 0 && is_probability(o->reorder) &&
            is_probability(o->loss) && is_probability(o->duplicate) &&
            is_probability(o->rpc_error) && is_probability(o->flood) && is_probability(o->gzip) &&
-           is_probability(o->disconnect);
+           is_probability(o->disconnect) && is_probability(o->drop_answer) &&
+           is_probability(o->lose_session);
 }
 
 static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
@@ -194,6 +195,7 @@ static void init_parts(gap_dc_t *dc, gap_env_t *env, const gap_alloc_t *alloc,
     TAILQ_INIT(&dc->accounts);
     TAILQ_INIT(&dc->dirty);
     TAILQ_INIT(&dc->held);
+    TAILQ_INIT(&dc->lates);
     gap_dc_homes_init(dc);
     gap_dc_keys_init(&dc->keys, alloc, &dc->zip);
     gap_map_init(&dc->accounts_by_id, alloc);
@@ -216,6 +218,7 @@ static void free_parts(gap_dc_t *dc)
     const gap_alloc_t *alloc = dc->alloc;
 
     gap_dc_push_fini(dc);
+    gap_dc_late_fini(dc);
     gap_dc_script_close(dc);
     gap_dc_keys_fini(&dc->keys);
     gap_dc_accounts_fini(dc);

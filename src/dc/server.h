@@ -106,8 +106,9 @@ struct gap_dc {
     gap_map_t missed;    /* boxes of keys whose newest push was dropped (push.c) */
     TAILQ_HEAD(gap_dc_helds, gap_dc_held) held;
     uint32_t held_count;
-    uint64_t push_count;    /* handed to sessions so far */
-    struct gap_dc_run *run; /* the script's; NULL: there is none */
+    uint64_t push_count;                         /* handed to sessions so far */
+    struct gap_dc_run *run;                      /* the script's; NULL: there is none */
+    TAILQ_HEAD(gap_dc_lates, gap_dc_late) lates; /* answers that are not out yet */
     gap_dc_sending_t sending;
     gap_dc_homes_t homes;
     gap_prng_t chance; /* of disconnects */
@@ -194,7 +195,28 @@ typedef struct gap_dc_fate {
 
 gap_dc_fate_t gap_dc_fate(const gap_dc_options_t *o, uint32_t index, int64_t account,
                           uint32_t ordinal, bool is_clean, bool has_box);
-/** What happens to a call: 0, 500 or 420. */
-int32_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index);
+/** What becomes of the answer to a call that was carried out. */
+typedef enum gap_dc_faith {
+    GAP_DC_FAITHFUL,       /* it is sent */
+    GAP_DC_ANSWER_DROPPED, /* it never is */
+    GAP_DC_SESSION_LOST    /* nor is it, and connection and session are gone */
+} gap_dc_faith_t;
+
+/** What happens to a call; the same for the same seed, account and number of the call. */
+typedef struct gap_dc_call_fate {
+    int32_t code; /* 0; 500 or 420: it is refused by chance */
+    gap_dc_faith_t answer;
+    uint64_t late_us; /* its answer takes so much longer */
+} gap_dc_call_fate_t;
+
+gap_dc_call_fate_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index);
+
+/* late.c */
+
+/** Keep an answer back: it goes to the session if that is still there then. @return 0; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_dc_late_answer(gap_dc_t *dc, const gap_dc_session_t *s, int64_t msg_id,
+                                     uint64_t late_us, gap_bytes_t body, bool failed);
+void gap_dc_late_fini(gap_dc_t *dc);
 
 #endif

@@ -532,10 +532,11 @@ START_TEST(test_ledger_lines)
                                .qts = DC_QTS_CHANNEL_PARTICIPANT});
     log_event(&l, &(dc_spec_t){.kind = DC_STATUS, .account = BOT, .chat = user});
     ck_assert_int_eq(dc_ledger_push(&l, 3, BOT, DC_DROPPED, 6), 0);
-    ck_assert_int_eq(
-        dc_ledger_call(&l, BOT, "updates.getChannelDifference", CHANNEL, "CHANNEL_PRIVATE", 7), 0);
+    dc_ledger_call_t c = {.account = BOT, .channel = CHANNEL, .error = "CHANNEL_PRIVATE"};
+    c.method = "updates.getChannelDifference";
+    ck_assert_int_eq(dc_ledger_call(&l, &c, 7), 0);
     l.dc = 4;
-    ck_assert_int_eq(dc_ledger_call(&l, BOT, NULL, 0, NULL, 8), 0);
+    ck_assert_int_eq(dc_ledger_call(&l, &(dc_ledger_call_t){.account = BOT}, 8), 0);
     ck_assert_str_eq(
         lines,
         "{\"n\":1,\"kind\":\"new_message\",\"account\":5555,\"box\":\"common\",\"pts\":2,"

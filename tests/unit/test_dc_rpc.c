@@ -193,11 +193,11 @@ START_TEST(test_fates_of_calls)
     unsigned floods = 0;
 
     gap_dc_options_init(&o);
-    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1), 0);
+    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1).code, 0);
     o.rpc_error = 0.1;
     o.flood = 0.2;
     for (uint32_t i = 0; i < 10000; i++) {
-        int32_t code = gap_dc_call_fate(&o, 1, i);
+        int32_t code = gap_dc_call_fate(&o, 1, i).code;
         errors += code == 500;
         floods += code == 420;
     }
@@ -206,7 +206,45 @@ START_TEST(test_fates_of_calls)
     ck_assert_uint_ge(floods, 1600);
     ck_assert_uint_le(floods, 2000);
     o.rpc_error = 1.0;
-    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1), 500);
+    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1).code, 500);
+}
+END_TEST
+
+/* New faults leave those alone that the same seed gave before. */
+START_TEST(test_fates_of_answers)
+{
+    gap_dc_options_t o;
+    gap_dc_options_t before;
+    unsigned dropped = 0;
+    unsigned lost = 0;
+    uint64_t latest = 0;
+
+    gap_dc_options_init(&before);
+    before.rpc_error = 0.1;
+    before.flood = 0.2;
+    o = before;
+    o.drop_answer = 0.1;
+    o.lose_session = 0.1;
+    o.answer_ms = 50;
+    for (uint32_t i = 0; i < 10000; i++) {
+        gap_dc_call_fate_t f = gap_dc_call_fate(&o, 1, i);
+        gap_dc_call_fate_t again = gap_dc_call_fate(&o, 1, i);
+        ck_assert_int_eq(f.code, gap_dc_call_fate(&before, 1, i).code);
+        ck_assert(f.answer == again.answer && f.late_us == again.late_us);
+        dropped += f.answer == GAP_DC_ANSWER_DROPPED;
+        lost += f.answer == GAP_DC_SESSION_LOST;
+        if (f.late_us > latest) latest = f.late_us;
+        /* What is refused is answered, and one fate is enough. */
+        ck_assert(f.code == 0 || f.answer == GAP_DC_FAITHFUL);
+        ck_assert(f.late_us == 0 || f.answer == GAP_DC_FAITHFUL);
+    }
+    /* A tenth of the 72 % that are carried out; a tenth of what is left. */
+    ck_assert_uint_ge(dropped, 650);
+    ck_assert_uint_le(dropped, 790);
+    ck_assert_uint_ge(lost, 580);
+    ck_assert_uint_le(lost, 720);
+    ck_assert_uint_ge(latest, 49000);
+    ck_assert_uint_le(latest, 50000);
 }
 END_TEST
 
@@ -325,6 +363,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, test_tokens, 0, GAP_ARRAY_LEN(tokens));
     tcase_add_test(tc, test_fates_follow_the_seed_and_the_rules);
     tcase_add_test(tc, test_fates_of_calls);
+    tcase_add_test(tc, test_fates_of_answers);
     tcase_add_loop_test(tc, test_command_line, 0, GAP_ARRAY_LEN(lines));
     tcase_add_test(tc, test_values_arrive);
     tcase_add_test(tc, test_help_names_every_option);
