@@ -104,8 +104,8 @@ bool gap_engine_is_oldest(const gap_update_t *update)
     if (n == NULL || n->track == NULL) return true;
     const struct gap_track *track = n->track;
     if (n->state == NODE_HANDLING)
-        return track->ring == NULL && gap_mark_before(n) >= gap_mark_position(track) &&
-               n->update.pts >= 0;
+        return track->ring == NULL && n->update.pts >= 0 &&
+               gap_mark_delivered(track) >= track->core.position;
     if (track->ring != n) return false;
     const struct gap_node *newer = n->u.ring.newer;
     bool alone = newer == n || newer->before > n->before;
