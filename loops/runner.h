@@ -12,9 +12,9 @@
 #define GAP_LOOPS_RUNNER_H
 
 #include <gapless/runner.h>
+#include <gapless/store.h>
 
 struct gap_rt;
-struct gap_store;
 struct gap_journal;
 
 /** What a runner tells. */
@@ -24,6 +24,7 @@ enum gap_runner_event_kind {
     GAP_RUNNER_DEAD,       /* given up after `attempt` runs; `error` of the last */
     GAP_RUNNER_OVERLOADED, /* `count` updates wait: the account is held back. Once per stretch */
     GAP_RUNNER_RELIEVED,   /* and takes updates again */
+    GAP_RUNNER_SLOW,       /* a run in a transaction has taken `us` and is waited for */
     GAP_RUNNER_STUCK       /* `count` threads are in handlers that have timed out: no other one is
                               opened, what needs a thread waits */
 };
@@ -31,7 +32,7 @@ enum gap_runner_event_kind {
 /** An event. Borrowed. */
 struct gap_runner_event {
     enum gap_runner_event_kind kind;
-    const gap_update_t *update; /* FAILED, TIMED_OUT, DEAD; else NULL */
+    const gap_update_t *update; /* FAILED, TIMED_OUT, DEAD, SLOW; else NULL */
     int error;
     uint32_t attempt;
     uint64_t us;
@@ -50,8 +51,13 @@ struct gap_runner_hooks {
     void (*hold)(void *arg, bool on);
     void *arg;
     struct gap_journal *journal; /* NULL: nothing is journalled */
-    struct gap_store *store;     /* NULL: no transactions */
-    int64_t account;             /* whose, for gap_update_complete */
+    /** gap_store_call, with call_arg for the store. NULL: no transactions. */
+    int (*call)(void *call_arg, const gap_call_record_t *call,
+                void (*done)(void *arg, int status, int result), void *arg);
+    void *call_arg;
+    void *client;         /* gap_update.account of the runs */
+    int64_t user_id;      /* whose updates, for gap_update_complete */
+    uint64_t jitter_seed; /* any; two accounts should differ */
 };
 
 /** The ends of a drain. */
@@ -69,8 +75,8 @@ struct gap_runner_report {
 GAP_NODISCARD int gap_runner_open(struct gap_rt *rt, const gap_runner_config_t *config,
                                   const struct gap_runner_hooks *hooks, gap_runner_t **out);
 /**
- * Take an update: gap_engine_config.handler, with the runner as data. Its `account` is set by then,
- * and is the runner's from now on: the runs have it instead.
+ * Take an update: gap_engine_config.handler, with the runner as data. Its `account` is the
+ * runner's from now on.
  * @return 0 it is handled; GAP_LATER gap_update_done(update) follows.
  */
 int gap_runner_take(gap_update_t *update, void *runner);

@@ -70,6 +70,16 @@ void *gap_pool_get(gap_pool_t *p)
     return node;
 }
 
+int gap_pool_reserve(gap_pool_t *p, size_t count)
+{
+    GAP_ASSERT(count <= p->per_slab);
+    const struct free_node *node = p->free_list;
+    for (size_t n = 0; n < count; n++, node = node->next) {
+        if (node == NULL) return grow(p);
+    }
+    return 0;
+}
+
 void gap_pool_put(gap_pool_t *p, void *node)
 {
     struct free_node *f = node;

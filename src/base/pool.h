@@ -24,6 +24,9 @@ void gap_pool_init(gap_pool_t *p, const gap_alloc_t *alloc, size_t node_size, si
 void gap_pool_fini(gap_pool_t *p);
 /** @return an uninitialised node, or NULL when out of memory. */
 GAP_NODISCARD void *gap_pool_get(gap_pool_t *p);
+/** Nodes at hand, so that the next @p count gets can't fail. Counts up to @p count: for small ones.
+ * @return 0 or GAP_E_NOMEM. */
+GAP_NODISCARD int gap_pool_reserve(gap_pool_t *p, size_t count);
 /** @param node From this pool, not NULL. */
 void gap_pool_put(gap_pool_t *p, void *node);
 /** Give all slabs back if no node is in use. */

@@ -36,6 +36,8 @@ void gap_lanes_fini(gap_lanes_t *l)
 {
     gap_map_fini(&l->map);
     gap_pool_fini(&l->pool);
+    gap_free(l->alloc, l->spare);
+    l->spare = NULL;
 }
 
 void gap_job_init(gap_job_t *job, enum gap_job_class class)
@@ -65,6 +67,13 @@ static void make_ready(gap_lanes_t *l, gap_job_t *job)
 {
     job->state = GAP_JOB_READY;
     TAILQ_INSERT_TAIL(&l->ready[job->class], job, turn);
+    l->ready_count++;
+}
+
+static void leave_ready(gap_lanes_t *l, gap_job_t *job)
+{
+    TAILQ_REMOVE(&l->ready[job->class], job, turn);
+    l->ready_count--;
 }
 
 static void enter(struct gap_lane *lane, gap_job_t *job, struct gap_lane_place *place)
@@ -112,6 +121,19 @@ static void drop_empty(gap_lanes_t *l, struct gap_lane *const *lanes, size_t cou
     }
 }
 
+/* Few updates stand in several lanes, so all of them get room for the most. */
+static struct gap_lane_place *places_new(const gap_lanes_t *l)
+{
+    return gap_calloc(l->alloc, GAP_LANES_KEYS_MAX - 1, sizeof(struct gap_lane_place));
+}
+
+int gap_lanes_reserve(gap_lanes_t *l)
+{
+    if (l->spare == NULL && (l->spare = places_new(l)) == NULL) return GAP_E_NOMEM;
+    int r = gap_map_reserve(&l->map, GAP_LANES_KEYS_MAX);
+    return r < 0 ? r : gap_pool_reserve(&l->pool, GAP_LANES_KEYS_MAX);
+}
+
 int gap_lanes_add(gap_lanes_t *l, gap_job_t *job, const uint64_t *keys, size_t count)
 {
     struct gap_lane *lanes[GAP_LANES_KEYS_MAX];
@@ -125,8 +147,9 @@ int gap_lanes_add(gap_lanes_t *l, gap_job_t *job, const uint64_t *keys, size_t c
         n++;
     }
     if (n > 1) {
-        job->places = gap_calloc(l->alloc, n - 1, sizeof *job->places);
+        job->places = l->spare != NULL ? l->spare : places_new(l);
         if (job->places == NULL) goto nomem;
+        l->spare = NULL;
         job->more = (uint8_t)(n - 1);
     }
     for (size_t i = 0; i < n; i++) enter(lanes[i], job, i == 0 ? &job->place : &job->places[i - 1]);
@@ -142,7 +165,36 @@ nomem:
     return GAP_E_NOMEM;
 }
 
+void gap_lanes_release(gap_lanes_t *l, gap_job_t *job)
+{
+    GAP_ASSERT(job->state == GAP_JOB_WAITING);
+    GAP_ASSERT(job->blocked > 0);
+    if (--job->blocked == 0) make_ready(l, job);
+}
+
 /* ---- turns ---- */
+
+static gap_job_t *run(gap_lanes_t *l, gap_job_t *job)
+{
+    leave_ready(l, job);
+    job->state = GAP_JOB_RUNNING;
+    l->running++;
+    return job;
+}
+
+void gap_lanes_begin(gap_lanes_t *l, gap_job_t *job)
+{
+    GAP_ASSERT(job->state == GAP_JOB_READY);
+    (void)run(l, job);
+}
+
+gap_job_t *gap_lanes_next_of(gap_lanes_t *l, enum gap_job_class class)
+{
+    gap_job_t *job = TAILQ_FIRST(&l->ready[class]);
+
+    if (job == NULL || l->paused || l->running >= l->slots) return NULL;
+    return run(l, job);
+}
 
 gap_job_t *gap_lanes_next(gap_lanes_t *l)
 {
@@ -156,18 +208,23 @@ gap_job_t *gap_lanes_next(gap_lanes_t *l)
     } else {
         l->urgent_row = 0;
     }
-    if (job == NULL) return NULL;
-    TAILQ_REMOVE(&l->ready[job->class], job, turn);
-    job->state = GAP_JOB_RUNNING;
-    l->running++;
-    return job;
+    return job == NULL ? NULL : run(l, job);
+}
+
+void gap_lanes_return(gap_lanes_t *l, gap_job_t *job)
+{
+    GAP_ASSERT(job->state == GAP_JOB_RUNNING);
+    job->state = GAP_JOB_READY;
+    TAILQ_INSERT_HEAD(&l->ready[job->class], job, turn);
+    l->ready_count++;
+    l->running--;
 }
 
 void gap_lanes_done(gap_lanes_t *l, gap_job_t *job)
 {
     GAP_ASSERT(job->state != GAP_JOB_OUT);
     if (job->state == GAP_JOB_RUNNING) l->running--;
-    if (job->state == GAP_JOB_READY) TAILQ_REMOVE(&l->ready[job->class], job, turn);
+    if (job->state == GAP_JOB_READY) leave_ready(l, job);
     job->state = GAP_JOB_OUT;
     job->blocked = 0;
     l->jobs--;

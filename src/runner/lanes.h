@@ -7,6 +7,7 @@
  *   RUNNING -- done ----> out of its lanes: who stands behind moves up
  *           -- park ----> PARKED: it keeps its lanes, so that nobody overtakes it, but no slot
  *   PARKED  -- resume --> READY
+ *   A job that is held back stands in its lanes, but is not ready before gap_lanes_release.
  *
  * A job may stand in several lanes: it enters all of them in one step and runs when it is first in
  * each, so jobs can't wait for each other in a circle. Only the first of a lane can be ready, and
@@ -56,7 +57,7 @@ typedef struct gap_job {
     struct gap_lane_place place;   /* in its first lane */
     struct gap_lane_place *places; /* in the others; NULL: none */
     uint8_t more;                  /* how many others */
-    uint8_t blocked;               /* lanes in which it is not first */
+    uint8_t blocked;               /* lanes in which it is not first; and one if held back */
     uint8_t state;                 /* enum gap_job_state */
     uint8_t class;                 /* enum gap_job_class */
 } gap_job_t;
@@ -67,10 +68,12 @@ typedef struct gap_lanes {
     const gap_alloc_t *alloc;
     gap_map_t map; /* key -> struct gap_lane */
     gap_pool_t pool;
+    struct gap_lane_place *spare; /* for the next job in several lanes; NULL: none */
     struct gap_job_queue ready[GAP_JOB_CLASSES];
     uint32_t slots;   /* jobs that may run at a time */
     uint32_t running; /* may be more, if slots were taken away */
-    uint32_t jobs;    /* in lanes, running ones included */
+    uint32_t ready_count;
+    uint32_t jobs; /* in lanes, running ones included */
     uint32_t jobs_max;
     uint32_t urgent_row; /* urgent ones taken in a row */
     bool paused;
@@ -91,9 +94,30 @@ void gap_job_init(gap_job_t *job, enum gap_job_class class);
  *         GAP_E_NOMEM. On failure it is in no lane.
  */
 GAP_NODISCARD int gap_lanes_add(gap_lanes_t *l, gap_job_t *job, const uint64_t *keys, size_t count);
+/** Memory for the next job, so that adding it can't fail for lack of it: until the next add.
+ * @return 0 or GAP_E_NOMEM. */
+GAP_NODISCARD int gap_lanes_reserve(gap_lanes_t *l);
+/** Is somebody in the lane? */
+static inline bool gap_lanes_busy(const gap_lanes_t *l, uint64_t key)
+{
+    return l->map.count > 0 && gap_map_get(&l->map, key) != NULL;
+}
+/** A job that is in no lane is not to be ready before gap_lanes_release, once it has been added. */
+static inline void gap_job_hold(gap_job_t *job)
+{
+    job->blocked = 1;
+}
+/** It may be ready now. */
+void gap_lanes_release(gap_lanes_t *l, gap_job_t *job);
+/** A job that has just been added and is READY runs: in its place, whatever the turns are. */
+void gap_lanes_begin(gap_lanes_t *l, gap_job_t *job);
 /** The job whose turn it is: RUNNING from now on. NULL: none is ready, no slot is free, or paused.
  */
 gap_job_t *gap_lanes_next(gap_lanes_t *l);
+/** The same, of one class alone. */
+gap_job_t *gap_lanes_next_of(gap_lanes_t *l, enum gap_job_class class);
+/** A running job has not begun: it is the next one of its class again, and gives its slot back. */
+void gap_lanes_return(gap_lanes_t *l, gap_job_t *job);
 /** A job that is in lanes, in whatever state, leaves them: it is through, or given up. */
 void gap_lanes_done(gap_lanes_t *l, gap_job_t *job);
 /** A running job gives its slot back and keeps its lanes (it will be tried again). */

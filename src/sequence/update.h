@@ -41,7 +41,10 @@ struct gap_update {
                           GAP_ITEM_ENCRYPTED a boxed EncryptedMessage */
     const struct gap_update_owner *owner;
     struct gap_relay *relay; /* NULL: none */
-    void *account;           /* the client it came to, set by its handler; NULL without one */
+    union {
+        void *account; /* the client it came to, set by its handler; NULL without one */
+        void *keeper;  /* of one that a runner keeps: the runner's */
+    };
     int64_t channel_id;
     const uint8_t *users; /* elements of Vector<User>, NULL if none came along */
     const uint8_t *chats; /* elements of Vector<Chat> */

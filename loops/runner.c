@@ -1,0 +1,468 @@
+/*
+ * loops/runner.c - WHEN updates are handled: takes them from the engine, puts them into lanes,
+ * calls handlers in turn.
+ *
+ *   take -- nobody in its lanes, a slot free --> handler, at once; through: nothing is kept
+ *        \-> WAITING -- its turn --> RUNNING -- through --> gone
+ *                                       \-- failed --> PARKED -- pause over --> ready again
+ *   no memory, or no room: KEPT in front of the lanes, and the engine is held
+ *
+ * Owns: tasks, runs, lanes, one timer. An update is never lost for lack of memory: what has no task
+ * yet hangs on a list that needs none. Never: looks into an update, but for its chat.
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "loops/engine.h"
+#include "loops/runner_internal.h"
+
+#include <string.h>
+
+/* ---- the timer ---- */
+
+static void on_timer(gap_rt_t *rt, gap_timer_t *timer)
+{
+    gap_runner_t *r = GAP_CONTAINER_OF(timer, gap_runner_t, timer);
+
+    (void)rt;
+    r->timer_us = GAP_ENV_NEVER;
+    gap_runner_wake(r);
+}
+
+/* It may fire too early, never too late: what is not due any more costs one look. */
+void gap_runner_alarm(gap_runner_t *r, uint64_t due_us)
+{
+    if (due_us >= r->timer_us || r->closing) return;
+    int status = gap_timer_start(r->rt, &r->timer, due_us);
+    if (status == 0) {
+        r->timer_us = due_us;
+    } else {
+        gap_runner_wake(r); /* no place in the heap: look again in the next tick */
+    }
+}
+
+void gap_runner_again(gap_runner_t *r)
+{
+    uint64_t due_us = gap_rt_now_us(r->rt) + GAP_RUNNER_AGAIN_US;
+
+    if (r->again_us == GAP_ENV_NEVER) r->again_us = due_us;
+    gap_runner_alarm(r, r->again_us);
+}
+
+static void set_alarm(gap_runner_t *r)
+{
+    const struct gap_run *oldest = TAILQ_FIRST(&r->by_time);
+    const gap_heap_node_t *parked = gap_heap_min(&r->due);
+
+    if (oldest != NULL) gap_runner_alarm(r, oldest->deadline_us);
+    if (parked != NULL) gap_runner_alarm(r, parked->key);
+    if (r->paced_us != 0) gap_runner_alarm(r, r->paced_us);
+    if (r->again_us != GAP_ENV_NEVER) gap_runner_alarm(r, r->again_us);
+    if (r->drain.begun && !r->drain.told) gap_runner_alarm(r, r->drain.deadline_us);
+}
+
+/* ---- memory ---- */
+
+int gap_runner_reserve(gap_runner_t *r)
+{
+    if (r->spare_task == NULL && (r->spare_task = gap_pool_get(&r->tasks)) == NULL)
+        return GAP_E_NOMEM;
+    if (r->spare_run == NULL && (r->spare_run = gap_pool_get(&r->runs)) == NULL) return GAP_E_NOMEM;
+    /* A run that fails is parked. */
+    int status = gap_heap_reserve(&r->due, r->due.count + r->lanes.running + 1);
+    return status < 0 ? status : gap_lanes_reserve(&r->lanes);
+}
+
+static enum gap_job_class class_of(const gap_update_t *u)
+{
+    return (u->flags & GAP_ITEM_QUERY) != 0 ? GAP_JOB_URGENT : GAP_JOB_NORMAL;
+}
+
+static uint32_t bytes_of(const gap_update_t *u)
+{
+    return (uint32_t)u->bytes.len + u->users_len + u->chats_len;
+}
+
+struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node)
+{
+    struct gap_task *task = r->spare_task;
+
+    r->spare_task = NULL;
+    gap_job_init(&task->job, class_of(node));
+    task->node = node;
+    task->run = NULL;
+    task->due.place = 0;
+    task->came_us = gap_rt_now_us(r->rt);
+    task->attempts = 0;
+    task->overruns = 0;
+    task->over = false;
+    task->bytes = bytes_of(node);
+    r->pinned += task->bytes;
+    TAILQ_INSERT_TAIL(&r->by_age, task, age);
+    node->keeper = task;
+    return task;
+}
+
+/* ---- keys ---- */
+
+int gap_runner_keys(const gap_runner_t *r, const gap_update_t *update,
+                    uint64_t keys[GAP_RUNNER_KEYS_MAX])
+{
+    if (r->config.keys != NULL) {
+        int count = r->config.keys(update, keys, r->config.keys_data);
+        GAP_ASSERT(count <= GAP_RUNNER_KEYS_MAX);
+        if (count >= 0) return count;
+    }
+    return gap_chats_keys(&r->chats, update, keys);
+}
+
+int gap_runner_keys_of(const gap_runner_t *r, struct gap_task *task,
+                       uint64_t keys[GAP_RUNNER_KEYS_MAX])
+{
+    task->node->account = r->hooks.client;
+    int count = gap_runner_keys(r, task->node, keys);
+    task->node->keeper = task;
+    return count;
+}
+
+uint64_t gap_runner_chat_key(gap_peer_t peer)
+{
+    return gap_chats_key(peer);
+}
+
+int gap_runner_chat_keys(const gap_runner_t *runner, const gap_update_t *update,
+                         uint64_t keys[GAP_RUNNER_KEYS_MAX])
+{
+    return gap_chats_keys(&runner->chats, update, keys);
+}
+
+/* ---- in ---- */
+
+static void keep(gap_runner_t *r, gap_update_t *node)
+{
+    node->keeper = NULL;
+    if (r->kept == NULL)
+        r->kept = node;
+    else
+        r->kept_last->keeper = node;
+    r->kept_last = node;
+    r->kept_count++;
+    r->gates |= GATE_KEPT;
+    gap_runner_balance(r);
+}
+
+/* The handler, now; @p keys are those of its lanes, in which nobody is. */
+static int handle_at_once(gap_runner_t *r, gap_update_t *node, const uint64_t *keys, int key_count)
+{
+    uint64_t own[GAP_RUNNER_KEYS_MAX];
+    struct gap_task *task = r->spare_task;
+    struct gap_run *run = gap_run_new(r, task);
+
+    gap_run_show(run, node);
+    run->inside = true;
+    r->lanes.running++;
+    int status = r->hooks.handler(&run->update, r->hooks.handler_data);
+    r->lanes.running--;
+    if (status == 0 && !run->finished && !run->elsewhere && run->holds == 0 &&
+        run->update.relay == NULL) {
+        r->spare_run = run;
+        r->count.handled++;
+        r->count.at_once++;
+        return 0;
+    }
+    if (keys == NULL) {
+        key_count = gap_runner_keys(r, node, own);
+        keys = own;
+    }
+    (void)gap_runner_adopt(r, node);
+    int added = gap_lanes_add(&r->lanes, &task->job, keys, (size_t)key_count);
+    GAP_ASSERT(added == 0); /* there was room, and memory was reserved */
+    gap_lanes_begin(&r->lanes, &task->job);
+    task->attempts = run->attempt = 1;
+    task->run = run;
+    gap_run_clock(run);
+    gap_run_returned(run, status);
+    return GAP_LATER;
+}
+
+/* @return 0 it stands in its lanes; negative: not now. */
+static int enqueue(gap_runner_t *r, gap_update_t *node, const uint64_t *keys, int key_count)
+{
+    int status = gap_runner_reserve(r);
+    if (status < 0) return status;
+    struct gap_task *task = gap_runner_adopt(r, node);
+    status = gap_lanes_add(&r->lanes, &task->job, keys, (size_t)key_count);
+    GAP_ASSERT(status == 0);
+    return 0;
+}
+
+static bool has_room(const gap_runner_t *r)
+{
+    return r->lanes.jobs < r->config.waiting_max && r->pinned < r->config.pinned_max;
+}
+
+static bool any_busy(const gap_lanes_t *l, const uint64_t *keys, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (gap_lanes_busy(l, keys[i])) return true;
+    }
+    return false;
+}
+
+/* A slot is free, and everybody who waits for one has one. */
+static bool has_slot(const gap_runner_t *r)
+{
+    return r->lanes.running + r->lanes.ready_count < r->lanes.slots;
+}
+
+static bool may_begin(gap_runner_t *r, const gap_update_t *node)
+{
+    if (r->config.pace_per_s == 0 || class_of(node) == GAP_JOB_URGENT) return true;
+    return r->paced_us == 0 && gap_pace_take(&r->pace, gap_rt_now_us(r->rt)) == 0;
+}
+
+/* @return 0 through; GAP_LATER in hand; negative: no memory. */
+static int admit(gap_runner_t *r, gap_update_t *node)
+{
+    uint64_t keys[GAP_RUNNER_KEYS_MAX];
+    bool alone = r->lanes.map.count == 0;
+    int count = alone ? 0 : gap_runner_keys(r, node, keys);
+
+    if (r->gates == 0 && has_slot(r) && !any_busy(&r->lanes, keys, count)) {
+        int status = gap_runner_reserve(r);
+        if (status < 0) return status;
+        if (may_begin(r, node)) return handle_at_once(r, node, alone ? NULL : keys, count);
+    }
+    if (alone) count = gap_runner_keys(r, node, keys);
+    int status = enqueue(r, node, keys, count);
+    if (status < 0) return status;
+    gap_runner_wake(r);
+    return GAP_LATER;
+}
+
+int gap_runner_take(gap_update_t *node, void *arg)
+{
+    gap_runner_t *r = arg;
+
+    node->account = r->hooks.client;
+    if (gap_chats_concerns(node)) gap_chats_learn(&r->chats, node);
+    if ((r->gates & (GATE_KEPT | GATE_DRAINING | GATE_CLOSING)) == 0 && has_room(r)) {
+        int status = admit(r, node);
+        if (status >= 0) {
+            if (status > 0 && !has_room(r)) gap_runner_balance(r);
+            return status;
+        }
+        gap_runner_again(r);
+    }
+    keep(r, node);
+    return GAP_LATER;
+}
+
+/* ---- turns ---- */
+
+/* What waits in front of the lanes goes in, as far as there is room. */
+static void take_kept(gap_runner_t *r)
+{
+    while (r->kept != NULL && has_room(r) && (r->gates & (GATE_DRAINING | GATE_CLOSING)) == 0) {
+        gap_update_t *node = r->kept;
+        gap_update_t *next = node->keeper;
+        uint64_t keys[GAP_RUNNER_KEYS_MAX];
+        node->account = r->hooks.client;
+        int status = enqueue(r, node, keys, gap_runner_keys(r, node, keys));
+        if (status < 0) {
+            node->keeper = next;
+            gap_runner_again(r);
+            return;
+        }
+        r->kept = next;
+        r->kept_count--;
+    }
+    if (r->kept == NULL) r->gates &= ~(uint32_t)GATE_KEPT;
+}
+
+gap_job_t *gap_runner_next_job(gap_runner_t *r, uint64_t now_us)
+{
+    if (r->config.pace_per_s == 0) return gap_lanes_next(&r->lanes);
+    if (r->lanes.ready_count == 0 || r->lanes.paused || r->lanes.running >= r->lanes.slots)
+        return NULL;
+    r->paced_us = gap_pace_take(&r->pace, now_us);
+    if (r->paced_us == 0) return gap_lanes_next(&r->lanes);
+    return gap_lanes_next_of(&r->lanes, GAP_JOB_URGENT);
+}
+
+/* @return true if there may be more to do now. */
+static bool dispatch(gap_runner_t *r)
+{
+    uint64_t now_us = gap_rt_now_us(r->rt);
+
+    for (unsigned n = 0; n < GAP_RUNNER_BATCH_MAX; n++) {
+        if (r->closing) return false;
+        if (r->lanes.ready_count == 0) return false;
+        if (gap_runner_reserve(r) < 0) {
+            gap_runner_again(r);
+            return false;
+        }
+        gap_job_t *job = gap_runner_next_job(r, now_us);
+        if (job == NULL) return false;
+        gap_run_begin(r, gap_task_of_job(job));
+        if (r->rt->env != NULL && gap_env_now_us(r->rt->env) - now_us >= GAP_RUNNER_BATCH_US) break;
+    }
+    return true;
+}
+
+/* ---- close ---- */
+
+/* What waits goes back unhandled. */
+static void give_back(gap_runner_t *r)
+{
+    struct gap_task *task;
+    struct gap_task *next;
+
+    while (r->kept != NULL) {
+        gap_update_t *node = r->kept;
+        r->kept = node->keeper;
+        r->kept_count--;
+        gap_engine_return(node);
+    }
+    for (task = TAILQ_FIRST(&r->by_age); task != NULL; task = next) {
+        next = TAILQ_NEXT(task, age);
+        if (task->run == NULL) gap_task_free(r, task, false);
+    }
+}
+
+/* Handlers that are at work are waited for. */
+static void close_batch(gap_runner_t *r)
+{
+    give_back(r);
+    if (!TAILQ_EMPTY(&r->by_age) || !TAILQ_EMPTY(&r->gone) || !TAILQ_EMPTY(&r->threads)) return;
+    gap_loop_close(r->rt, &r->loop);
+}
+
+void gap_runner_close(gap_runner_t *r, void (*cb)(void *arg), void *arg)
+{
+    if (r->closing) return;
+    r->closing = true;
+    r->close_cb = cb;
+    r->close_arg = arg;
+    r->gates |= GATE_CLOSING;
+    gap_timer_stop(r->rt, &r->timer);
+    gap_thread_close(r);
+    gap_runner_wake(r);
+}
+
+static void on_closed(gap_rt_t *rt, gap_loop_t *loop)
+{
+    gap_runner_t *r = GAP_CONTAINER_OF(loop, gap_runner_t, loop);
+    const gap_alloc_t *alloc = r->alloc;
+    void (*cb)(void *arg) = r->close_cb;
+    void *arg = r->close_arg;
+
+    (void)rt;
+    gap_dead_fini(r);
+    gap_lanes_fini(&r->lanes);
+    gap_chats_fini(&r->chats);
+    gap_heap_fini(&r->due);
+    gap_pool_fini(&r->tasks);
+    gap_pool_fini(&r->runs);
+    gap_free(alloc, r);
+    if (cb != NULL) cb(arg);
+}
+
+static void run_batch(gap_rt_t *rt, gap_loop_t *loop)
+{
+    gap_runner_t *r = GAP_CONTAINER_OF(loop, gap_runner_t, loop);
+    uint64_t now_us = gap_rt_now_us(rt);
+    bool more = false;
+
+    if (r->closing) {
+        close_batch(r);
+        return;
+    }
+    if (r->again_us <= now_us) r->again_us = GAP_ENV_NEVER;
+    if (r->paced_us <= now_us) r->paced_us = 0;
+    gap_run_expire(r, now_us);
+    gap_task_wake(r, now_us);
+    if (r->kept != NULL) take_kept(r);
+    gap_thread_pump(r);
+    if (r->config.pull)
+        gap_runner_tell_ready(r);
+    else
+        more = dispatch(r);
+    if (r->closing) return;
+    gap_runner_balance(r);
+    gap_runner_check_drained(r, now_us);
+    if (more) gap_loop_signal(rt, loop);
+    set_alarm(r);
+}
+
+static const struct gap_loop_class runner_class = {
+    .name = "runner",
+    .run = run_batch,
+    .closed = on_closed,
+};
+
+/* ---- open ---- */
+
+static bool is_valid(const gap_runner_config_t *c, const struct gap_runner_hooks *hooks)
+{
+    if (hooks->handler == NULL && !c->pull) return false;
+    if (c->threads > GAP_RUNNER_THREADS_MAX) return false;
+    if (c->journal < GAP_JOURNAL_LAZY || c->journal > GAP_JOURNAL_FULL) return false;
+    return c->retry_max_us == 0 || c->retry_min_us <= c->retry_max_us;
+}
+
+static void set_defaults(gap_runner_config_t *c)
+{
+    if (c->concurrency == 0) c->concurrency = GAP_RUNNER_CONCURRENCY;
+    if (c->waiting_max == 0) c->waiting_max = GAP_RUNNER_WAITING_MAX;
+    if (c->pinned_max == 0) c->pinned_max = GAP_RUNNER_PINNED_MAX;
+    if (c->timeout_us == 0) c->timeout_us = GAP_RUNNER_TIMEOUT_US;
+    if (c->attempts_max == 0) c->attempts_max = GAP_RUNNER_ATTEMPTS_MAX;
+    if (c->retry_min_us == 0) c->retry_min_us = GAP_RUNNER_RETRY_MIN_US;
+    if (c->retry_max_us == 0) c->retry_max_us = GAP_RUNNER_RETRY_MAX_US;
+    if (c->retry_max_us < c->retry_min_us) c->retry_max_us = c->retry_min_us;
+    if (c->threads == 0) c->threads = GAP_RUNNER_THREADS;
+    if (c->journal_after_us == 0) c->journal_after_us = GAP_RUNNER_JOURNAL_AFTER_US;
+}
+
+static void init(gap_runner_t *r)
+{
+    gap_loop_init(&r->loop, &runner_class);
+    gap_lanes_init(&r->lanes, r->alloc, r->config.concurrency, UINT32_MAX);
+    gap_pool_init(&r->tasks, r->alloc, sizeof(struct gap_task), GAP_RUNNER_SLAB);
+    gap_pool_init(&r->runs, r->alloc, sizeof(struct gap_run), GAP_RUNNER_SLAB);
+    gap_heap_init(&r->due, r->alloc);
+    gap_pace_init(&r->pace, r->config.pace_per_s);
+    TAILQ_INIT(&r->by_age);
+    TAILQ_INIT(&r->gone);
+    TAILQ_INIT(&r->by_time);
+    TAILQ_INIT(&r->threads);
+    STAILQ_INIT(&r->unthreaded);
+    r->timer.fn = on_timer;
+    r->timer_us = r->again_us = GAP_ENV_NEVER;
+    r->random.state = r->hooks.jitter_seed;
+    if (r->config.pull) r->gates |= GATE_PULL;
+}
+
+int gap_runner_open(gap_rt_t *rt, const gap_runner_config_t *config,
+                    const struct gap_runner_hooks *hooks, gap_runner_t **out)
+{
+    gap_runner_config_t own = {0};
+
+    if (config != NULL) own = *config;
+    if (!is_valid(&own, hooks)) return GAP_E_ARGUMENT;
+    set_defaults(&own);
+    gap_runner_t *r = gap_calloc(rt->alloc, 1, sizeof *r);
+    if (r == NULL) return GAP_E_NOMEM;
+    r->rt = rt;
+    r->alloc = rt->alloc;
+    r->config = own;
+    r->hooks = *hooks;
+    int status = gap_chats_init(&r->chats, r->alloc);
+    if (status < 0) {
+        gap_free(r->alloc, r);
+        return status;
+    }
+    init(r);
+    *out = r;
+    return 0;
+}

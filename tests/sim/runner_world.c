@@ -1,0 +1,436 @@
+/*
+ * tests/sim/runner_world.c - see runner_world.h.
+ */
+#include "runner_world.h"
+
+#include "base/bytes.h"
+#include "loops/runner_internal.h"
+
+#include <gapless/tl_api.h>
+#include <string.h>
+
+#define THREADS 16
+
+struct fault_alloc rw_fault;
+sim_t *rw_sim;
+gap_env_t *rw_env;
+gap_rt_t rw_rt;
+gap_runner_t *rw_runner;
+struct rw_update rw_updates[RW_UPDATES];
+int rw_closed;
+bool rw_held;
+bool rw_quiet;
+struct gap_runner_report rw_report;
+int rw_reported;
+
+static struct gap_env_ops ops;
+static size_t forgotten; /* of the trace */
+
+/* ---- threads ---- */
+
+static struct thread {
+    bool open;
+    bool closing;
+    gap_work_t *work;
+    gap_timer_t timer;
+    bool hangs;
+    int result;
+    void (*closed)(void *arg);
+    void *closed_arg;
+} threads[THREADS];
+static int thread_result; /* of the job that runs */
+
+static int worker_open(gap_env_t *env, gap_worker_t **out)
+{
+    (void)env;
+    for (int i = 0; i < THREADS; i++) {
+        if (threads[i].open) continue;
+        threads[i] = (struct thread){.open = true};
+        *out = (gap_worker_t *)(void *)&threads[i];
+        return 0;
+    }
+    ck_abort_msg("too many threads");
+    return GAP_E_NOMEM;
+}
+
+static void thread_closed(struct thread *t)
+{
+    t->open = false;
+    t->closed(t->closed_arg);
+}
+
+static void thread_timer(gap_rt_t *rt, gap_timer_t *timer)
+{
+    struct thread *t = GAP_CONTAINER_OF(timer, struct thread, timer);
+    gap_work_t *work = t->work;
+
+    (void)rt;
+    if (work != NULL) {
+        t->work = NULL;
+        t->hangs = false;
+        thread_result = t->result;
+        work->run(work);
+        work->done(work, 0);
+        return; /* a close in there has started the timer anew */
+    }
+    if (t->closing && t->work == NULL) thread_closed(t);
+}
+
+static const struct rw_plan *plan_of(const struct rw_update *u, int attempt)
+{
+    if (attempt >= u->planned) attempt = u->planned > 0 ? u->planned - 1 : 0;
+    return &u->plans[attempt];
+}
+
+static void worker_send(gap_worker_t *w, gap_work_t *work)
+{
+    struct thread *t = (struct thread *)(void *)w;
+
+    const struct gap_run *run = GAP_CONTAINER_OF(work, struct gap_run, work);
+    const struct rw_update *u = run->data;
+    const struct rw_plan *plan = plan_of(u, (int)run->attempt - 1);
+
+    ck_assert(t->open && !t->closing && t->work == NULL);
+    t->work = work;
+    t->timer.fn = thread_timer;
+    t->hangs = plan->act == RW_THREAD_HANG;
+    t->result = plan->result;
+    if (t->hangs) return;
+    ck_assert_int_eq(gap_timer_start(&rw_rt, &t->timer, sim_now_us(rw_sim) + plan->us), 0);
+}
+
+static void worker_close(gap_worker_t *w, void (*closed)(void *arg), void *arg)
+{
+    struct thread *t = (struct thread *)(void *)w;
+
+    t->closing = true;
+    t->closed = closed;
+    t->closed_arg = arg;
+    t->timer.fn = thread_timer;
+    if (t->work == NULL)
+        ck_assert_int_eq(gap_timer_start(&rw_rt, &t->timer, sim_now_us(rw_sim)), 0);
+}
+
+/* ---- the trace ---- */
+
+static void trace(const char *what, int label, const char *more)
+{
+    if (!rw_quiet) sim_trace(rw_sim, "%s %d%s", what, label, more);
+}
+
+const char *rw_trace(void)
+{
+    return sim_trace_text(rw_sim) + forgotten;
+}
+
+void rw_forget(void)
+{
+    forgotten = strlen(sim_trace_text(rw_sim));
+}
+
+/* ---- updates ---- */
+
+static struct rw_update *of(const gap_update_t *u)
+{
+    return &rw_updates[u->pts];
+}
+
+static void through(gap_update_t *update, int status)
+{
+    struct rw_update *u = of(update);
+
+    ck_assert_int_eq(status, 0);
+    ck_assert(u->taken && !u->through);
+    u->through = true;
+    trace("through", u->label, "");
+    memset(update, 0xa5, sizeof *update); /* nobody looks at it any more */
+}
+static const struct gap_update_owner owner = {.finished = through};
+
+struct rw_update *rw_make(int label, int64_t chat)
+{
+    struct rw_update *u = &rw_updates[label];
+
+    ck_assert(label > 0 && label < RW_UPDATES);
+    memset(u, 0, sizeof *u);
+    u->label = label;
+    u->update.owner = &owner;
+    u->update.id = GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE;
+    u->update.box = GAP_BOX_CHANNEL;
+    u->update.channel_id = chat;
+    u->update.pts = label;
+    u->update.pts_count = 1;
+    return u;
+}
+
+struct rw_update *rw_plan_result(struct rw_update *u, enum rw_act act, uint64_t us, int result)
+{
+    ck_assert_int_lt(u->planned, RW_PLANS);
+    u->plans[u->planned++] = (struct rw_plan){act, us, result};
+    return u;
+}
+
+struct rw_update *rw_plan(struct rw_update *u, enum rw_act act, uint64_t us)
+{
+    return rw_plan_result(u, act, us, act == RW_LATER_FAIL ? GAP_E_STATE : 0);
+}
+
+int rw_take(struct rw_update *u)
+{
+    u->taken = true;
+    int r = gap_runner_take(&u->update, rw_runner);
+    if (r == 0) {
+        ck_assert(!u->through);
+        u->through = true;
+        trace("through", u->label, "");
+    }
+    return r;
+}
+
+struct rw_update *rw_send(int label, int64_t chat, enum rw_act act, uint64_t us)
+{
+    struct rw_update *u = rw_plan(rw_make(label, chat), act, us);
+    (void)rw_take(u);
+    return u;
+}
+
+/* ---- handlers ---- */
+
+static void end(struct rw_update *u, gap_update_t *run, int status)
+{
+    bool current = gap_update_is_current(run);
+
+    if (current && status == 0) u->handled++;
+    trace(status == 0 ? "done" : "fail", u->label, current ? "" : " too late");
+    if (status == 0)
+        gap_update_done(run);
+    else
+        gap_update_failed(run, status);
+}
+
+static void later(gap_rt_t *rt, gap_timer_t *timer)
+{
+    struct rw_update *u = GAP_CONTAINER_OF(timer, struct rw_update, timer);
+    const struct rw_plan *plan = plan_of(u, u->timer_attempt);
+
+    (void)rt;
+    if (plan->act == RW_REPLY) {
+        trace("answered", u->label, plan->result == 0 ? "" : " badly");
+        if (plan->result == 0) u->handled++;
+        gap_run_release(u->run, plan->result);
+    } else {
+        end(u, u->run, plan->result);
+    }
+}
+
+static void start(struct rw_update *u, int attempt, uint64_t us)
+{
+    u->timer.fn = later;
+    u->timer_attempt = attempt;
+    ck_assert_int_eq(gap_timer_start(&rw_rt, &u->timer, sim_now_us(rw_sim) + us), 0);
+}
+
+/* The environment of this world calls it when the thread is to return. */
+static int thread_work(gap_update_t *run, void *data)
+{
+    struct rw_update *u = data;
+
+    ck_assert_int_eq(of(run)->label, u->label);
+    trace(gap_update_is_current(run) ? "thread" : "late thread", u->label, "");
+    if (thread_result == 0 && gap_update_is_current(run)) u->handled++;
+    return thread_result;
+}
+
+static int act(struct rw_update *u, gap_update_t *run, int attempt)
+{
+    const struct rw_plan *plan = plan_of(u, attempt);
+
+    switch (plan->act) {
+    case RW_DONE:
+        u->handled++;
+        return 0;
+    case RW_FAIL:
+        return GAP_E_STATE;
+    case RW_LATER:
+    case RW_LATER_FAIL:
+        start(u, attempt, plan->us);
+        return GAP_LATER;
+    case RW_INSIDE:
+        end(u, run, 0);
+        return GAP_LATER;
+    case RW_HANG:
+        u->hung[u->hung_count++] = run;
+        return GAP_LATER;
+    case RW_REPLY:
+        ck_assert_int_eq(gap_run_hold(run), 0);
+        start(u, attempt, plan->us);
+        return 0;
+    default:
+        return gap_update_on_thread(run, thread_work, u);
+    }
+}
+
+static int handle(gap_update_t *run, void *data)
+{
+    struct rw_update *u = of(run);
+    int attempt = u->begun++;
+
+    ck_assert_ptr_eq(data, &rw_updates);
+    ck_assert_ptr_ne(run, &u->update);
+    ck_assert_ptr_eq(run->account, &rw_rt);
+    ck_assert_uint_eq(gap_update_attempt(run), (uint32_t)attempt + 1);
+    ck_assert(gap_update_is_current(run));
+    trace("begin", u->label, attempt > 0 ? " again" : "");
+    u->run = run;
+    if (u->inside != NULL) u->inside(u, run);
+    return act(u, run, attempt);
+}
+
+void rw_unhang(struct rw_update *u, int which, int status)
+{
+    end(u, u->hung[which], status);
+}
+
+void rw_unhang_thread(int which, int result)
+{
+    struct thread *t = &threads[which];
+
+    ck_assert(t->hangs);
+    t->result = result;
+    ck_assert_int_eq(gap_timer_start(&rw_rt, &t->timer, sim_now_us(rw_sim)), 0);
+}
+
+/* ---- the runner ---- */
+
+static void on_event(void *arg, const struct gap_runner_event *e)
+{
+    static const char *const names[] = {"failed",   "timeout",     "dead", "overloaded",
+                                        "relieved", "slow commit", "stuck"};
+    int label = e->update == NULL ? (int)e->count : of(e->update)->label;
+
+    ck_assert_ptr_eq(arg, &rw_held);
+    trace(names[e->kind], label, "");
+}
+
+static void on_hold(void *arg, bool on)
+{
+    ck_assert_ptr_eq(arg, &rw_held);
+    ck_assert(rw_held != on);
+    rw_held = on;
+}
+
+static int keys_of(const gap_update_t *update, uint64_t keys[GAP_RUNNER_KEYS_MAX], void *data)
+{
+    const struct rw_update *u = of(update);
+
+    ck_assert_ptr_eq(data, &rw_updates);
+    ck_assert_ptr_eq(update->account, &rw_rt);
+    if (u->key_count == RW_NO_KEY) return 0;
+    if (u->key_count == 0) return -1;
+    memcpy(keys, u->keys, sizeof u->keys);
+    return u->key_count;
+}
+
+void rw_world(void)
+{
+    const struct sim_options polite = {0};
+
+    fault_alloc_init(&rw_fault, 0);
+    rw_sim = sim_new(1, &polite);
+    rw_env = sim_env_open(rw_sim, &rw_fault.alloc);
+    ops = *rw_env->ops;
+    ops.worker_open = worker_open;
+    ops.worker_send = worker_send;
+    ops.worker_close = worker_close;
+    rw_env->ops = &ops;
+    gap_rt_init(&rw_rt, &rw_fault.alloc, rw_env);
+    ck_assert_int_eq(gap_timer_reserve(&rw_rt, 2 * RW_UPDATES), 0);
+    forgotten = 0;
+    rw_closed = rw_reported = 0;
+    rw_held = rw_quiet = false;
+    rw_runner = NULL;
+    memset(threads, 0, sizeof threads);
+}
+
+int rw_open(const gap_runner_config_t *config)
+{
+    gap_runner_config_t own = {0};
+    const struct gap_runner_hooks hooks = {
+        .handler = handle,
+        .handler_data = &rw_updates,
+        .event = on_event,
+        .hold = on_hold,
+        .arg = &rw_held,
+        .client = &rw_rt,
+    };
+
+    if (config != NULL) own = *config;
+    if (own.keys == NULL) {
+        own.keys = keys_of;
+        own.keys_data = &rw_updates;
+    }
+    return gap_runner_open(&rw_rt, &own, &hooks, &rw_runner);
+}
+
+void rw_begin(const gap_runner_config_t *config)
+{
+    rw_world();
+    ck_assert_int_eq(rw_open(config), 0);
+}
+
+static void on_closed(void *arg)
+{
+    ck_assert_ptr_eq(arg, &rw_closed);
+    rw_closed++;
+    rw_runner = NULL;
+}
+
+void rw_close(void)
+{
+    gap_runner_close(rw_runner, on_closed, &rw_closed);
+    ck_assert_int_eq(rw_closed, 0);
+}
+
+void rw_end(void)
+{
+    if (rw_runner != NULL) rw_close();
+    rw_run(1);
+    ck_assert_int_eq(rw_closed, 1);
+    for (int i = 0; i < RW_UPDATES; i++) {
+        ck_assert_msg(!rw_updates[i].taken || rw_updates[i].through, "update %d is lost", i);
+        gap_timer_stop(&rw_rt, &rw_updates[i].timer);
+    }
+    gap_rt_fini(&rw_rt);
+    sim_env_close(rw_env, NULL, NULL);
+    sim_run_for(rw_sim, 1000);
+    ck_assert_uint_eq(sim_free(rw_sim), 0);
+    ck_assert_int_eq((int)rw_fault.live, 0);
+    memset(rw_updates, 0, sizeof rw_updates);
+}
+
+void rw_run(uint64_t ms)
+{
+    sim_run_for(rw_sim, ms * 1000);
+}
+
+gap_runner_stats_t rw_stats(void)
+{
+    gap_runner_stats_t s;
+    gap_runner_stats(rw_runner, &s);
+    return s;
+}
+
+static void on_drained(void *arg, const struct gap_runner_report *report)
+{
+    ck_assert_ptr_eq(arg, &rw_report);
+    rw_report = *report;
+    rw_reported++;
+    if (!rw_quiet)
+        sim_trace(rw_sim, "drained %d, journalled %d, unknown %d", (int)report->drained,
+                  (int)report->journalled, (int)report->unknown);
+}
+
+void rw_drain(uint64_t deadline_ms)
+{
+    gap_runner_drain(rw_runner, deadline_ms * 1000, on_drained, &rw_report);
+}
