@@ -7,6 +7,7 @@
 #include "store/memory_rows.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "store/record.h"
 
@@ -125,9 +126,18 @@ static void drop(struct mem_rows *m, struct mem_row_table *t, struct mem_row *ro
     gap_free(m->alloc, row);
 }
 
+/* Of a kind that has one. */
+static struct mem_row_table *table_for(struct mem_rows *m, gap_record_kind_t kind)
+{
+    int table = table_of(kind);
+
+    GAP_ASSERT(table >= 0);
+    return &m->tables[table];
+}
+
 static void remove_key(struct mem_rows *m, const gap_record_t *record)
 {
-    struct mem_row_table *t = &m->tables[table_of(record->kind)];
+    struct mem_row_table *t = table_for(m, record->kind);
     struct mem_row *row = find(t, record);
 
     if (row != NULL) drop(m, t, row);
@@ -136,7 +146,7 @@ static void remove_key(struct mem_rows *m, const gap_record_t *record)
 /* Room in the table has been made. */
 static void insert(struct mem_rows *m, struct mem_row *row)
 {
-    struct mem_row_table *t = &m->tables[table_of(row->record.kind)];
+    struct mem_row_table *t = table_for(m, row->record.kind);
     bool by_number = row->record.kind == GAP_RECORD_INBOX || row->record.kind == GAP_RECORD_DEAD;
 
     remove_key(m, &row->record);
