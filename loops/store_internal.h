@@ -2,6 +2,7 @@
  * loops/store_internal.h - what the files of the store loop share.
  *
  *   store_loop.c   when: requests, pauses, retries, what follows what
+ *   store_read.c   rows that are read back
  *   store_find.c   peers that are looked for: among the records that wait, then in the storage
  *   store_jobs.c   what runs on the writer thread
  */
@@ -9,7 +10,12 @@
 #define GAP_LOOPS_STORE_INTERNAL_H
 
 #include "loops/store_loop.h"
+#include "store/record.h"
 #include "store/waiting.h"
+
+/* A commit of which nobody knows whether it was stored must not run its calls again if it was: it
+ * carries a mark, drawn by chance. */
+#define GAP_STORE_MARK_BYTES 16
 
 enum gap_store_job_kind {
     STORE_JOB_NONE = 0,
@@ -18,7 +24,14 @@ enum gap_store_job_kind {
     STORE_JOB_REOPEN, /* close, open, load: nobody knows what is on disk */
     STORE_JOB_SAVE,   /* the session */
     STORE_JOB_FIND,   /* a peer */
+    STORE_JOB_READ,   /* rows */
     STORE_JOB_END,    /* close everything */
+};
+
+/** A row that was read, its bytes behind it. */
+struct gap_store_row {
+    gap_record_t record;
+    uint8_t bytes[];
 };
 
 /** What the storage held. */
@@ -33,6 +46,19 @@ struct gap_store_contents {
     gap_peer_record_t *peers;
     size_t peer_count;
     size_t peer_cap;
+    bool has_boot;
+    gap_boot_record_t boot;
+    gap_done_record_t *dones;
+    size_t done_count;
+    size_t done_cap;
+    gap_inbox_record_t *inbox;
+    size_t inbox_count;
+    size_t inbox_cap;
+    struct gap_store_row **rows; /* READ */
+    size_t row_count;
+    size_t row_cap;
+    struct gap_read_page page; /* READ: what is left of it */
+    bool page_is_full;         /* READ: there may be more behind the last row */
 };
 
 /** One job on the writer thread: everything that it touches. While it is out the loop thread reads
@@ -52,13 +78,17 @@ struct gap_store_job {
     size_t count;
     struct gap_session_data *session; /* OPEN: out */
     gap_peer_key_t key;
+    gap_read_t what;
     bool has_account; /* REOPEN: whose it must be */
     gap_account_record_t account;
+    bool is_marked; /* REOPEN: look for this mark */
+    uint8_t mark[GAP_STORE_MARK_BYTES];
     /* out */
     int status;
     gap_storage_fault_t fault;
     uint64_t cpu_us;
     struct gap_store_contents contents;
+    bool mark_found; /* REOPEN */
     bool found;
     gap_peer_record_t peer;  /* FIND; names in `names` */
     struct gap_names *names; /* owned */
@@ -87,6 +117,22 @@ struct gap_store_search {
     uint8_t text[];
 };
 STAILQ_HEAD(gap_store_searches, gap_store_search);
+
+struct gap_store_reading {
+    STAILQ_ENTRY(gap_store_reading) next;
+    gap_record_cb each;
+    void (*done)(void *arg, int status);
+    void *arg;
+    gap_read_t what;
+    uint8_t key[];
+};
+STAILQ_HEAD(gap_store_readings, gap_store_reading);
+
+/* Somebody whose function runs inside a commit. */
+struct gap_store_caller {
+    void (*done)(void *arg, int status, int result);
+    void *arg;
+};
 
 /* Something that is written and may fail. */
 struct gap_store_lane {
@@ -117,6 +163,11 @@ struct gap_store {
     uint64_t due_us;     /* of the next commit, if there is something to commit */
     uint64_t rested_us;  /* not before that, after the last one */
     uint64_t collect_us; /* processor time of the last collecting */
+    uint64_t began_us;   /* the last commit began */
+    bool hurried;        /* what waits is to be committed soon */
+    bool collected;      /* the commit that is out has positions in it */
+    bool is_marked;      /* a mark waits or is in flight: it tells whether that commit was stored */
+    uint8_t mark[GAP_STORE_MARK_BYTES];
     gap_account_record_t account;
     gap_state_record_t state;
     bool has_account;
@@ -127,6 +178,9 @@ struct gap_store {
     struct gap_store_requests saving_for; /* of saving */
     struct gap_store_searches searches;
     struct gap_store_search *search; /* on the writer thread */
+    struct gap_store_readings reads;
+    struct gap_store_reading *reading; /* on the writer thread */
+    bool looked;                       /* the last job was one of these two */
     /* the round */
     struct gap_store_requests flushes; /* wait for the next one */
     struct gap_store_requests round_for;
@@ -152,7 +206,15 @@ bool gap_store_search(gap_store_t *s);
 /** The job is over. */
 void gap_store_found(gap_store_t *s, int status);
 
+/* store_read.c */
+/** Answer what can be answered. @return true if a job is out. */
+bool gap_store_reads(gap_store_t *s);
+/** The job is over. */
+void gap_store_was_read(gap_store_t *s, int status);
+
 /* store_jobs.c */
+/** Under which key a commit with calls stores its mark. */
+gap_bytes_t gap_store_mark_key(void);
 /** Do it; on the writer thread. Sets status, fault, cpu_us and what the kind says. */
 void gap_store_job_run(struct gap_store_job *job);
 /** Give back what came out of a job. */

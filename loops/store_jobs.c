@@ -52,6 +52,47 @@ static int add_peer(struct gap_store_job *job, const gap_peer_record_t *peer)
     return 0;
 }
 
+static int add_done(struct gap_store_job *job, const gap_done_record_t *done)
+{
+    struct gap_store_contents *c = &job->contents;
+    void *items = c->dones;
+    int r = grow(job->alloc, &items, c->done_count, &c->done_cap, sizeof *done);
+
+    c->dones = items;
+    if (r == 0) c->dones[c->done_count++] = *done;
+    return r;
+}
+
+static int add_inbox(struct gap_store_job *job, const gap_inbox_record_t *inbox)
+{
+    struct gap_store_contents *c = &job->contents;
+    void *items = c->inbox;
+    int r = grow(job->alloc, &items, c->inbox_count, &c->inbox_cap, sizeof *inbox);
+
+    c->inbox = items;
+    if (r < 0) return r;
+    gap_inbox_record_t *to = &c->inbox[c->inbox_count++];
+    *to = *inbox;
+    to->has_update = false;
+    to->update = gap_bytes(NULL, 0);
+    return 0;
+}
+
+static int add_row(struct gap_store_job *job, const gap_record_t *record)
+{
+    struct gap_store_contents *c = &job->contents;
+    void *items = c->rows;
+    int r = grow(job->alloc, &items, c->row_count, &c->row_cap, sizeof(struct gap_store_row *));
+
+    c->rows = items;
+    if (r < 0) return r;
+    struct gap_store_row *row = gap_malloc(job->alloc, sizeof *row + gap_record_bytes(record));
+    if (row == NULL) return GAP_E_NOMEM;
+    gap_record_copy(&row->record, record, row->bytes);
+    c->rows[c->row_count++] = row;
+    return 0;
+}
+
 static int take_account(struct gap_store_job *job, const gap_record_t *record)
 {
     if (record->kind == GAP_RECORD_ACCOUNT) {
@@ -71,6 +112,12 @@ static int take_loaded(void *arg, const gap_record_t *record)
     if (record->removed) return 0;
     if (record->kind == GAP_RECORD_CHANNEL) return add_channel(job, &record->u.channel);
     if (record->kind == GAP_RECORD_PEER) return add_peer(job, &record->u.peer);
+    if (record->kind == GAP_RECORD_DONE) return add_done(job, &record->u.done);
+    if (record->kind == GAP_RECORD_INBOX) return add_inbox(job, &record->u.inbox);
+    if (record->kind == GAP_RECORD_BOOT) {
+        job->contents.has_boot = true;
+        job->contents.boot = record->u.boot;
+    }
     return take_account(job, record);
 }
 
@@ -92,7 +139,37 @@ static int take_found(void *arg, const gap_record_t *record)
     return 0;
 }
 
+/* Wrong rows of a storage of the user's own are none. */
+static int take_row(void *arg, const gap_record_t *record)
+{
+    struct gap_store_job *job = arg;
+    struct gap_store_contents *c = &job->contents;
+
+    if (record->kind != job->what.kind || record->removed || c->page_is_full) return 0;
+    if (record->kind == GAP_RECORD_INBOX && !record->u.inbox.has_update) return 0;
+    int r = add_row(job, record);
+    if (r == 0 && job->what.after) c->page_is_full = !gap_read_goes_on(&c->page, record);
+    return r;
+}
+
+static int take_mark(void *arg, const gap_record_t *record)
+{
+    struct gap_store_job *job = arg;
+
+    if (record->kind == GAP_RECORD_VALUE)
+        job->mark_found =
+            gap_bytes_equal(record->u.value.value, gap_bytes(job->mark, sizeof job->mark));
+    return 0;
+}
+
 /* ---- jobs ---- */
+
+gap_bytes_t gap_store_mark_key(void)
+{
+    static const uint8_t key[] = "\0commit";
+
+    return gap_bytes(key, sizeof key - 1);
+}
 
 static int load(struct gap_store_job *job, gap_record_cb each)
 {
@@ -138,7 +215,19 @@ static int job_reopen(struct gap_store_job *job)
         job->storage->ops->close(job->storage);
         return GAP_E_ACCOUNT;
     }
-    return 0;
+    if (!job->is_marked) return 0;
+    const gap_read_t what = {.kind = GAP_RECORD_VALUE, .key = gap_store_mark_key()};
+    r = job->storage->ops->read(job->storage, &what, take_mark, job, &job->fault);
+    if (r != 0) job->storage->ops->close(job->storage);
+    return r > 0 ? GAP_E_DAMAGED : r;
+}
+
+static int job_read(struct gap_store_job *job)
+{
+    job->contents.page = gap_read_page(&job->what);
+    int r = job->storage->ops->read(job->storage, &job->what, take_row, job, &job->fault);
+
+    return r > 0 ? GAP_E_DAMAGED : r;
 }
 
 static int job_find(struct gap_store_job *job)
@@ -192,6 +281,8 @@ static int run(struct gap_store_job *job)
         return job_save(job);
     case STORE_JOB_FIND:
         return job_find(job);
+    case STORE_JOB_READ:
+        return job_read(job);
     case STORE_JOB_END:
         return job_end(job);
     }
@@ -212,12 +303,19 @@ void gap_store_job_clear(struct gap_store_job *job)
 {
     gap_free(job->alloc, job->contents.channels);
     gap_free(job->alloc, job->contents.peers);
+    gap_free(job->alloc, job->contents.dones);
+    gap_free(job->alloc, job->contents.inbox);
+    for (size_t i = 0; i < job->contents.row_count; i++)
+        gap_free(job->alloc, job->contents.rows[i]);
+    gap_free(job->alloc, job->contents.rows);
     gap_free(job->alloc, job->names);
+    gap_wipe(&job->contents.boot, sizeof job->contents.boot);
     memset(&job->contents, 0, sizeof job->contents);
     memset(&job->fault, 0, sizeof job->fault);
     memset(&job->peer, 0, sizeof job->peer);
     job->names = NULL;
     job->found = false;
+    job->mark_found = false;
     job->records = NULL;
     job->count = 0;
     job->status = 0;

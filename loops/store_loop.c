@@ -4,9 +4,10 @@
  *   OPENING --> OPEN ----------------------------------> ENDING --> gone
  *      \--> FAILED --closed by its owner-------------------^
  *
- * While OPEN one job at a time is on the writer thread, in this order of preference: peers that are
- * looked for, the session, records. A lane (session, records) that failed waits longer and longer;
- * a round is what a flush, or the close, waits for: it goes through both lanes at once.
+ * While OPEN one job at a time is on the writer thread, in this order of preference: peers and rows
+ * that are looked for (but not twice in a row if a commit is due), the session, records. A lane
+ * (session, records) that failed waits longer and longer; a round is what a flush, or the close,
+ * waits for: it goes through both lanes at once.
  *
  * Owns: the worker, the storage, the session file, the records that wait. Never: blocks, touches
  * the storage on the loop thread (but to let go of it if no thread can be had), looks into a
@@ -122,13 +123,48 @@ static void lane_worked(gap_store_t *s, struct gap_store_lane *lane)
     if (!s->records.failing && !s->saves.failing && !s->closing) s->events->recovered(s->arg);
 }
 
+/* ---- calls ---- */
+
+/* Those that are through; or those that never will be, with @p status. */
+static void answer_calls(gap_store_t *s, int status)
+{
+    void *owner;
+    int result;
+
+    while (gap_waiting_settled(&s->waiting, &owner, &result)) {
+        struct gap_store_caller asked = *(struct gap_store_caller *)owner;
+        gap_free(s->alloc, owner);
+        asked.done(asked.arg, status, status < 0 ? 0 : result);
+    }
+}
+
+static void abandon_calls(gap_store_t *s, int status)
+{
+    gap_waiting_abandon(&s->waiting);
+    answer_calls(s, status);
+}
+
+/* With the records of a commit that has calls goes something by which it is known again. */
+static int put_mark(gap_store_t *s)
+{
+    gap_record_t r = {.kind = GAP_RECORD_VALUE};
+
+    if (s->waiting.calls == 0 || s->is_marked) return 0;
+    int status = s->rt->env->ops->random(s->rt->env, s->mark, sizeof s->mark);
+    r.u.value = (gap_value_record_t){gap_store_mark_key(), gap_bytes(s->mark, sizeof s->mark)};
+    if (status == 0) status = gap_waiting_put(&s->waiting, &r);
+    s->is_marked = status == 0;
+    return status;
+}
+
 /* ---- opened ---- */
 
 /* It can't be stored: don't collect it either. */
 static void keep_nothing(gap_store_t *s)
 {
+    abandon_calls(s, s->status);
     gap_waiting_fini(&s->waiting);
-    gap_waiting_init(&s->waiting, s->alloc, GAP_STORE_PEERS_MAX);
+    gap_waiting_init(&s->waiting, s->alloc, GAP_STORE_PEERS_MAX, GAP_STORE_INBOX_BYTES);
     s->touched = false;
     session_free(s, &s->session);
 }
@@ -146,6 +182,12 @@ static void opened(gap_store_t *s, int status, const gap_storage_fault_t *fault)
         .channel_count = c->channel_count,
         .peers = c->peers,
         .peer_count = c->peer_count,
+        .has_boot = c->has_boot,
+        .boot = c->boot,
+        .dones = c->dones,
+        .done_count = c->done_count,
+        .inbox = c->inbox,
+        .inbox_count = c->inbox_count,
     };
 
     s->phase = status < 0 ? STORE_PHASE_FAILED : STORE_PHASE_OPEN;
@@ -154,6 +196,10 @@ static void opened(gap_store_t *s, int status, const gap_storage_fault_t *fault)
     if (c->has_state && !s->has_state) s->state = c->state;
     s->has_account = s->has_account || c->has_account;
     s->has_state = s->has_state || c->has_state;
+    s->waiting.inbox_seen = 0;
+    for (size_t i = 0; i < c->inbox_count; i++) {
+        if (c->inbox[i].number > s->waiting.inbox_seen) s->waiting.inbox_seen = c->inbox[i].number;
+    }
     if (status < 0) keep_nothing(s);
     s->told = !s->closing && status == 0;
     if (!s->closing) s->events->opened(s->arg, status, status < 0 ? NULL : &loaded, fault);
@@ -190,10 +236,13 @@ static void committed(gap_store_t *s, int status, const gap_storage_fault_t *fau
     more = s->touched || s->waiting.count > 0;
     uint64_t cost_us = s->job.cpu_us + s->collect_us;
     cost_us += s->rt->env->ops->cpu_us(s->rt->env) - before_us;
-    s->rested_us = s->rt->now_us + pause_after(cost_us);
-    if (more && s->due_us < s->rested_us) s->due_us = s->rested_us;
+    /* What commits may cost is about positions: what is in a hurry says so for a reason. */
+    if (s->collected) s->rested_us = s->rt->now_us + pause_after(cost_us);
+    if (s->collected && more && s->due_us < s->rested_us) s->due_us = s->rested_us;
     if (status == 0) {
+        s->is_marked = false;
         lane_worked(s, &s->records);
+        answer_calls(s, 0);
         return;
     }
     if (status == GAP_E_SYNC) s->unsure = true;
@@ -230,6 +279,11 @@ static void reopened(gap_store_t *s, int status, const gap_storage_fault_t *faul
         return;
     }
     s->unsure = false;
+    if (s->job.mark_found) {
+        s->is_marked = false;
+        gap_waiting_settle(&s->waiting);
+        answer_calls(s, 0);
+    }
     s->records.retry_us = s->rt->now_us; /* commit anew */
     if (s->round) s->round_commit = true;
     if (s->waiting.count == 0) lane_worked(s, &s->records);
@@ -258,24 +312,30 @@ static bool commit(gap_store_t *s)
     static const gap_storage_fault_t nothing;
     uint64_t before_us = s->rt->env->ops->cpu_us(s->rt->env);
 
+    s->collected = s->round_commit || s->due_us <= s->rt->now_us;
     s->round_commit = false;
     if (s->unsure) {
+        s->job.is_marked = s->is_marked;
+        memcpy(s->job.mark, s->mark, sizeof s->mark);
         s->job.has_account = s->has_account;
         s->job.account = s->account;
         gap_store_send(s, STORE_JOB_REOPEN);
         return true;
     }
-    collect(s);
+    if (s->collected) collect(s);
     if (s->waiting.count == 0) {
         lane_worked(s, &s->records);
         return false;
     }
-    int r = gap_waiting_take(&s->waiting, &s->job.records);
+    int r = put_mark(s);
+    if (r == 0) r = gap_waiting_take(&s->waiting, &s->job.records);
     if (r < 0) {
         lane_failed(s, &s->records, r, &nothing);
         return false;
     }
     s->job.count = s->waiting.flying;
+    s->hurried = false;
+    s->began_us = s->rt->now_us;
     s->collect_us = s->rt->env->ops->cpu_us(s->rt->env) - before_us;
     gap_store_send(s, STORE_JOB_COMMIT);
     return true;
@@ -287,7 +347,12 @@ static uint64_t commit_due(const gap_store_t *s)
 
     if (s->phase != STORE_PHASE_OPEN || !s->has_storage || (!dirty && !s->unsure))
         return GAP_ENV_NEVER;
-    return s->records.failing ? s->records.retry_us : s->due_us;
+    if (s->records.failing) return s->records.retry_us;
+    if (!s->hurried || s->waiting.count == 0) return s->due_us;
+    uint64_t soon_us = s->began_us == 0 || s->waiting.count >= GAP_STORE_GROUP_MAX
+                           ? 0
+                           : s->began_us + GAP_STORE_GROUP_US;
+    return soon_us < s->due_us ? soon_us : s->due_us;
 }
 
 /* ---- the session ---- */
@@ -376,6 +441,9 @@ static void job_is_over(gap_store_t *s)
     case STORE_JOB_FIND:
         gap_store_found(s, status);
         break;
+    case STORE_JOB_READ:
+        gap_store_was_read(s, status);
+        break;
     case STORE_JOB_END:
         break;
     }
@@ -392,11 +460,13 @@ static void worker_closed(void *arg)
 static bool next_job(gap_store_t *s)
 {
     uint64_t now_us = s->rt->now_us;
+    bool turn = s->looked && (s->round_commit || commit_due(s) <= now_us);
 
     /* Sessions that are not kept, or can't be. */
     if (s->session == NULL)
         answer_all(s, &s->savers, s->phase == STORE_PHASE_FAILED ? s->status : 0);
-    if (gap_store_search(s)) return true;
+    s->looked = !turn && (gap_store_search(s) || gap_store_reads(s));
+    if (s->looked) return true;
     begin_round(s);
     if ((s->round_save || save_due(s) <= now_us) && save(s)) return true;
     if ((s->round_commit || commit_due(s) <= now_us) && commit(s)) return true;
@@ -431,11 +501,13 @@ static void store_run(gap_rt_t *rt, gap_loop_t *loop)
         if (s->round) {
             end_round(s);
         } else if (s->closing && s->finished && STAILQ_EMPTY(&s->searches) &&
-                   STAILQ_EMPTY(&s->flushes)) {
+                   STAILQ_EMPTY(&s->reads) && STAILQ_EMPTY(&s->flushes)) {
             s->phase = STORE_PHASE_ENDING;
+            abandon_calls(s, s->last_status < 0 ? s->last_status : GAP_E_CLOSED);
             gap_store_send(s, STORE_JOB_END);
             return;
-        } else if (STAILQ_EMPTY(&s->searches) && STAILQ_EMPTY(&s->flushes) && !s->closing) {
+        } else if (STAILQ_EMPTY(&s->searches) && STAILQ_EMPTY(&s->reads) &&
+                   STAILQ_EMPTY(&s->flushes) && !s->closing) {
             sleep_until_due(s);
             return;
         }
@@ -502,7 +574,9 @@ int gap_store_open(gap_rt_t *rt, const struct gap_store_config *config,
     s->timer.fn = due;
     s->has_storage = config->storage != NULL;
     gap_loop_init(&s->loop, &store_class);
-    gap_waiting_init(&s->waiting, s->alloc, GAP_STORE_PEERS_MAX);
+    gap_waiting_init(&s->waiting, s->alloc, GAP_STORE_PEERS_MAX, GAP_STORE_INBOX_BYTES);
+    s->waiting.inbox_seen = UINT64_MAX; /* until it is known */
+    STAILQ_INIT(&s->reads);
     STAILQ_INIT(&s->savers);
     STAILQ_INIT(&s->saving_for);
     STAILQ_INIT(&s->searches);
@@ -543,9 +617,37 @@ int gap_store_put(gap_store_t *s, const gap_record_t *record)
     int r = gap_waiting_put(&s->waiting, record);
     if (r < 0) return r;
     remember(s, record);
-    if (!clean) return 0;
-    s->due_us = due_us > s->rested_us ? due_us : s->rested_us;
+    if (clean) s->due_us = due_us > s->rested_us ? due_us : s->rested_us;
+    if (clean || s->hurried) gap_loop_signal(s->rt, &s->loop);
+    return 0;
+}
+
+void gap_store_hurry(gap_store_t *s)
+{
+    if (!s->has_storage || s->phase >= STORE_PHASE_FAILED || s->waiting.count == 0) return;
+    s->hurried = true;
     gap_loop_signal(s->rt, &s->loop);
+}
+
+int gap_store_call(gap_store_t *s, const gap_call_record_t *call,
+                   void (*done)(void *arg, int status, int result), void *arg)
+{
+    uint64_t due_us = gap_rt_now_us(s->rt) + GAP_STORE_INTERVAL_US;
+
+    if (s->phase == STORE_PHASE_ENDING || s->finished) return GAP_E_CLOSED;
+    if (!s->has_storage || s->phase == STORE_PHASE_FAILED) return GAP_E_STATE;
+    struct gap_store_caller *asked = gap_malloc(s->alloc, sizeof *asked);
+    if (asked == NULL) return GAP_E_NOMEM;
+    asked->done = done;
+    asked->arg = arg;
+    bool clean = s->waiting.count == 0 && !s->touched;
+    int r = gap_waiting_call(&s->waiting, call, asked);
+    if (r < 0) {
+        gap_free(s->alloc, asked);
+        return r;
+    }
+    if (clean) s->due_us = due_us > s->rested_us ? due_us : s->rested_us;
+    gap_store_hurry(s);
     return 0;
 }
 

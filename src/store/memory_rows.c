@@ -164,49 +164,13 @@ static void insert(struct mem_rows *m, struct mem_row *row)
 
 /* --- staging ---------------------------------------------------------------------------------- */
 
-static gap_bytes_t append(uint8_t **at, gap_bytes_t bytes)
-{
-    gap_bytes_t copy = gap_bytes(*at, bytes.len);
-
-    if (bytes.len > 0) memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return copy;
-}
-
-static size_t bytes_of(const gap_record_t *r, bool *too_long)
-{
-    gap_bytes_t one = {NULL, 0};
-    gap_bytes_t two = {NULL, 0};
-
-    if (r->kind == GAP_RECORD_INBOX) one = r->u.inbox.update;
-    if (r->kind == GAP_RECORD_DEAD) one = r->u.dead.update;
-    if (r->kind == GAP_RECORD_DEAD) two = r->u.dead.reason;
-    if (r->kind == GAP_RECORD_VALUE) one = r->u.value.key;
-    if (r->kind == GAP_RECORD_VALUE) two = r->u.value.value;
-    *too_long = one.len > SIZE_MAX / 4 || two.len > SIZE_MAX / 4;
-    return one.len + two.len;
-}
-
 static int stage_row(struct mem_rows *m, const gap_record_t *r, void **out)
 {
-    bool too_long;
-    size_t len = bytes_of(r, &too_long);
+    struct mem_row *row = gap_malloc(m->alloc, sizeof *row + gap_record_bytes(r));
 
-    if (too_long) return GAP_E_NOMEM;
-    struct mem_row *row = gap_malloc(m->alloc, sizeof *row + len);
     if (row == NULL) return GAP_E_NOMEM;
-    uint8_t *at = row->bytes;
     row->hash = hash_of(r);
-    row->record = *r;
-    if (r->kind == GAP_RECORD_INBOX) {
-        row->record.u.inbox.update = append(&at, r->u.inbox.update);
-    } else if (r->kind == GAP_RECORD_DEAD) {
-        row->record.u.dead.update = append(&at, r->u.dead.update);
-        row->record.u.dead.reason = append(&at, r->u.dead.reason);
-    } else if (r->kind == GAP_RECORD_VALUE) {
-        row->record.u.value.key = append(&at, r->u.value.key);
-        row->record.u.value.value = append(&at, r->u.value.value);
-    }
+    gap_record_copy(&row->record, r, row->bytes);
     *out = row;
     return 0;
 }

@@ -95,6 +95,39 @@ bool gap_peer_key_is_valid(const gap_peer_key_t *key)
     return false;
 }
 
+size_t gap_record_bytes(const gap_record_t *r)
+{
+    if (r->removed) return r->kind == GAP_RECORD_VALUE ? r->u.value.key.len : 0;
+    if (r->kind == GAP_RECORD_INBOX) return r->u.inbox.has_update ? r->u.inbox.update.len : 0;
+    if (r->kind == GAP_RECORD_DEAD) return r->u.dead.update.len + r->u.dead.reason.len;
+    if (r->kind == GAP_RECORD_VALUE) return r->u.value.key.len + r->u.value.value.len;
+    return 0;
+}
+
+static uint8_t *append(uint8_t *at, gap_bytes_t bytes, gap_bytes_t *out)
+{
+    if (bytes.len > 0) memcpy(at, bytes.data, bytes.len);
+    *out = (gap_bytes_t){at, bytes.len};
+    return at + bytes.len;
+}
+
+void gap_record_copy(gap_record_t *to, const gap_record_t *from, uint8_t *bytes)
+{
+    const gap_bytes_t none = {NULL, 0};
+
+    *to = *from;
+    if (from->kind == GAP_RECORD_INBOX) {
+        bool has = from->u.inbox.has_update && !from->removed;
+        (void)append(bytes, has ? from->u.inbox.update : none, &to->u.inbox.update);
+    } else if (from->kind == GAP_RECORD_DEAD) {
+        bytes = append(bytes, from->removed ? none : from->u.dead.update, &to->u.dead.update);
+        (void)append(bytes, from->removed ? none : from->u.dead.reason, &to->u.dead.reason);
+    } else if (from->kind == GAP_RECORD_VALUE) {
+        bytes = append(bytes, from->u.value.key, &to->u.value.key);
+        (void)append(bytes, from->removed ? none : from->u.value.value, &to->u.value.value);
+    }
+}
+
 bool gap_read_is_valid(const gap_read_t *what)
 {
     switch (what->kind) {

@@ -13,6 +13,11 @@ bool gap_record_is_valid(const gap_record_t *record);
 /** Is there anything that it could find? Unknown kinds of search: no. */
 bool gap_peer_key_is_valid(const gap_peer_key_t *key);
 
+/** How many bytes a copy of a journal record (INBOX, DEAD, VALUE) needs behind it; others: 0. */
+size_t gap_record_bytes(const gap_record_t *record);
+/** Copy it, its views into @p bytes. */
+void gap_record_copy(gap_record_t *to, const gap_record_t *from, uint8_t *bytes);
+
 /** Does it ask for something that could be? */
 bool gap_read_is_valid(const gap_read_t *what);
 /** The key that it names (the least one, if `after`), as a record; borrows from @p what. */

@@ -4,7 +4,8 @@
  * next one; a commit that failed gives its records back, under those that came since.
  *
  * A peer's names stay what an earlier version said if a later one says nothing of them, and a name
- * belongs to the peer that was given it last: the order of records with names is kept.
+ * belongs to the peer that was given it last: the order of records with names is kept. So is that
+ * of done records, dead letters, values and calls, which wait one by one.
  */
 #ifndef GAP_STORE_WAITING_H
 #define GAP_STORE_WAITING_H
@@ -27,23 +28,44 @@ struct gap_names {
 typedef struct gap_waiting {
     const gap_alloc_t *alloc;
     size_t peers_max;
+    size_t bytes_max;
     size_t peers;                        /* entries of peers, those in flight included */
+    size_t bytes;                        /* of the journal's records, those in flight included */
+    size_t calls;                        /* waiting */
+    size_t rows;                         /* dead letters and values that wait */
     size_t count;                        /* waiting */
     size_t flying;                       /* in the commit that is in flight */
-    struct gap_waiting_entry *single[2]; /* account, state */
-    gap_map_t keyed[4]; /* newest version, by id: channels' positions; users, chats, channels */
+    uint64_t takes;                      /* commits so far */
+    uint64_t inbox_seen;                 /* greatest number that may be in the storage */
+    struct gap_waiting_entry *single[3]; /* account, state, boot */
+    gap_map_t
+        keyed[5]; /* newest version, by id: channels' positions; users, chats, channels; inbox */
     struct gap_waiting_list waiting;
     struct gap_waiting_list taken;
-    gap_record_t *records; /* those in flight */
+    struct gap_waiting_list settled; /* calls that are through */
+    gap_record_t *records;           /* those in flight */
 } gap_waiting_t;
 
-void gap_waiting_init(gap_waiting_t *w, const gap_alloc_t *alloc, size_t peers_max);
-/** Safe twice. No commit is in flight. */
+/** @param bytes_max Of the journal's records that wait; one more is taken if none does. */
+void gap_waiting_init(gap_waiting_t *w, const gap_alloc_t *alloc, size_t peers_max,
+                      size_t bytes_max);
+/** Safe twice. No commit is in flight; calls have been abandoned and asked for. */
 void gap_waiting_fini(gap_waiting_t *w);
 
-/** Add or replace; copied. @return 0; GAP_E_NOMEM (nothing has changed); GAP_E_LIMIT a peer too
- * many; GAP_E_ARGUMENT no id, or an unknown kind. */
+/** Add or replace; copied. A row of the inbox that is removed before any commit took it vanishes.
+ * @return 0; GAP_E_NOMEM (nothing has changed); GAP_E_LIMIT a peer, or bytes, too many;
+ * GAP_E_ARGUMENT no id, an unknown kind, or a call. */
 GAP_NODISCARD int gap_waiting_put(gap_waiting_t *w, const gap_record_t *record);
+/** Add a call; copied but for its argument. @param owner gap_waiting_settled() gives it back.
+ * @return 0, GAP_E_NOMEM, GAP_E_ARGUMENT. */
+GAP_NODISCARD int gap_waiting_call(gap_waiting_t *w, const gap_call_record_t *call, void *owner);
+/** The next call that is through. @return false: there is none. */
+bool gap_waiting_settled(gap_waiting_t *w, void **owner, int *result);
+/** It has turned out that the last commit was stored after all: its calls are through. The other
+ * records wait for being stored again. */
+void gap_waiting_settle(gap_waiting_t *w);
+/** All calls that wait are through: they will not be run. */
+void gap_waiting_abandon(gap_waiting_t *w);
 
 /** Everything that waits goes into a commit. @param out w->flying of them, oldest first; pinned
  * until gap_waiting_done. @return 0, GAP_E_NOMEM (nothing was taken). */
@@ -54,6 +76,13 @@ void gap_waiting_done(gap_waiting_t *w, bool stored);
 /** @return the waiting record, or NULL. No commit is in flight. */
 const gap_record_t *gap_waiting_get(const gap_waiting_t *w, gap_record_kind_t kind,
                                     gap_peer_t peer);
+/** The last waiting row of a dead letter, value or inbox number (only @p key's key counts), put or
+ * removed; NULL: none. No commit is in flight. */
+const gap_record_t *gap_waiting_row(const gap_waiting_t *w, const gap_record_t *key);
+/** Those that wait of a kind, in their order, into @p out: at most @p room. @return how many there
+ * are. No commit is in flight. */
+size_t gap_waiting_rows(const gap_waiting_t *w, gap_record_kind_t kind, const gap_record_t **out,
+                        size_t room);
 /** Who was given that name last. @return NULL: none of those that wait. No commit is in flight. */
 const gap_record_t *gap_waiting_named(const gap_waiting_t *w, const gap_peer_key_t *key);
 

@@ -17,7 +17,7 @@ static gap_storage_fault_t why;
 static void setup(void)
 {
     fault_alloc_init(&fault, 0);
-    gap_waiting_init(&w, &fault.alloc, 4);
+    gap_waiting_init(&w, &fault.alloc, 4, 4096);
     ck_assert_int_eq(gap_storage_memory(NULL, &disk), 0);
     ck_assert_int_eq(disk->ops->open(disk, &why), 0);
 }
@@ -163,10 +163,22 @@ END_TEST
 
 START_TEST(nonsense_is_refused)
 {
-    gap_record_t bad[] = {channel(0, 1), user(0, 1, NULL), user(5, 1, NULL), state(1)};
+    gap_record_t bad[] = {
+        channel(0, 1),
+        user(0, 1, NULL),
+        user(5, 1, NULL),
+        state(1),
+        {.kind = GAP_RECORD_INBOX},
+        {.kind = GAP_RECORD_INBOX, .u.inbox.number = UINT64_MAX},
+        {.kind = GAP_RECORD_INBOX, .u.inbox = {.number = 1, .box = GAP_BOX_CHANNEL}},
+        {.kind = GAP_RECORD_DONE},
+        {.kind = GAP_RECORD_DEAD},
+        {.kind = GAP_RECORD_VALUE},
+        {.kind = GAP_RECORD_CALL},
+    };
 
     bad[2].u.peer.peer.kind = GAP_PEER_NONE;
-    bad[3].kind = (gap_record_kind_t)9;
+    bad[3].kind = (gap_record_kind_t)99;
     for (size_t i = 0; i < GAP_ARRAY_LEN(bad); i++)
         ck_assert_msg(gap_waiting_put(&w, &bad[i]) == GAP_E_ARGUMENT, "record %zu", i);
     ck_assert_uint_eq(w.count, 0);
