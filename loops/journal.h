@@ -71,9 +71,11 @@ struct gap_journal_entry {
     struct gap_place place;
     uint32_t attempts; /* runs begun, as far as the journal knows. To be read */
     uint8_t list;
-    bool named; /* identity is set */
-    bool guarded;
-    bool busy;     /* its completion is in a transaction */
+    bool named;    /* identity is set */
+    bool guarded;  /* its attempts are counted on disk before they begin */
+    bool asked;    /* an attempt waits until it is written */
+    bool busy;     /* its completion is in a transaction, */
+    bool own;      /* of the caller's own connection */
     bool replayed; /* came from a row */
 };
 
