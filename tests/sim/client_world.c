@@ -6,6 +6,7 @@
 #include "tests/unit/vectors_crypto.h"
 
 #include <gapless/tl_api.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -275,10 +276,24 @@ static void no_abandon(gap_env_t *env)
 
 static const struct client_env_ops env_ops = {sim_env_close, never_forked, no_abandon};
 
+static void *count_bytes(void *ctx, void *ptr, size_t size)
+{
+    struct client_world *w = ctx;
+    size_t before = ptr == NULL ? 0 : malloc_usable_size(ptr);
+    void *p = w->alloc.alloc.realloc_fn(&w->alloc, ptr, size);
+
+    if (p == NULL && size > 0) return NULL;
+    w->bytes += (p == NULL ? 0 : malloc_usable_size(p)) - before;
+    if (w->bytes > w->bytes_max) w->bytes_max = w->bytes;
+    return p;
+}
+
 void client_world_fresh(struct client_world *w)
 {
     ck_assert_ptr_null(w->client);
     fault_alloc_init(&w->alloc, 0);
+    w->counted = (gap_alloc_t){.realloc_fn = count_bytes, .ctx = w};
+    w->bytes = w->bytes_max = 0;
     w->closed = w->caught_up = w->signed_in = w->fatal = false;
     w->store_failed = w->store_recovered = w->troubles = w->calls = 0;
     w->trouble[0] = '\0';
@@ -298,7 +313,7 @@ int client_world_open(struct client_world *w)
         .bot_token = BOT,
         .session = "session",
         .storage = storage,
-        .alloc = &w->alloc.alloc,
+        .alloc = &w->counted,
     };
 
     if (storage == NULL) return GAP_E_NOMEM;
@@ -308,7 +323,7 @@ int client_world_open(struct client_world *w)
         storage->ops->destroy(storage);
         return r;
     }
-    w->env = sim_env_open(w->sim, &w->alloc.alloc);
+    w->env = sim_env_open(w->sim, &w->counted);
     client_attach(w->client, w->env, &env_ops, &config);
     gap_client_on_event(w->client, on_event, w);
     gap_client_on_update(w->client, on_update, w);
@@ -326,7 +341,6 @@ bool client_world_run(struct client_world *w, uint64_t us,
         if (now_us >= end_us) return false;
         sim_run_until(w->sim, now_us + STEP_US < end_us ? now_us + STEP_US : end_us);
         finish_due(w, false);
-        if ((uint64_t)w->alloc.live > w->pinned_max) w->pinned_max = (uint64_t)w->alloc.live;
     }
 }
 

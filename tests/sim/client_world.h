@@ -32,6 +32,9 @@ struct client_world {
     char pem[2048];
     /* the life */
     struct fault_alloc alloc;
+    gap_alloc_t counted; /* the same, and its bytes */
+    size_t bytes;
+    size_t bytes_max;
     gap_env_t *env;
     gap_client_t *client;
     gap_storage_t *(*storage)(void *arg); /* of a new life; NULL: none can be made */
@@ -43,9 +46,8 @@ struct client_world {
     bool fatal;
     unsigned store_failed; /* events of this life */
     unsigned store_recovered;
-    unsigned troubles;   /* events that say that something went wrong */
-    char trouble[256];   /* the last of them */
-    uint64_t pinned_max; /* live blocks at most, of this life */
+    unsigned troubles; /* events that say that something went wrong */
+    char trouble[256]; /* the last of them */
     struct client_world_later *later;
     unsigned calls; /* of the handler, of this life */
     /* all lives */

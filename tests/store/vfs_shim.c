@@ -354,10 +354,20 @@ void shim_install(void)
 void shim_arm(enum shim_fault fault, long nth, unsigned seed)
 {
     for (int i = 0; i < FILES_MAX; i++) forget_image(&images[i]);
+    shim_rearm(fault, nth, seed);
+}
+
+void shim_rearm(enum shim_fault fault, long nth, unsigned seed)
+{
     memset(&armed, 0, sizeof armed);
     armed.fault = fault;
     armed.nth = nth;
     armed.rng = (gap_prng_t){seed};
+}
+
+long shim_count(void)
+{
+    return armed.count;
 }
 
 bool shim_has_struck(void)

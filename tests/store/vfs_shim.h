@@ -28,6 +28,10 @@ void shim_install(void);
 /** Forget all files, and from now on do @p fault at the @p nth operation that can fail so (from 1);
  * after KILL and POWER every later one fails, too; after the others none. */
 void shim_arm(enum shim_fault fault, long nth, unsigned seed);
+/** The same while files are open: they are not forgotten. */
+void shim_rearm(enum shim_fault fault, long nth, unsigned seed);
+/** Operations of the kind that was armed, since then. */
+long shim_count(void);
 /** Has it happened? */
 bool shim_has_struck(void);
 /** No more faults. Files remembered stay so. */
