@@ -23,6 +23,11 @@
 #define ACCOUNTS_MAX       100000
 #define TEXT_CHARS_DEFAULT 120
 
+bool dc_is_broadcast(uint32_t index)
+{
+    return index % BROADCAST_EVERY == BROADCAST_EVERY - 1;
+}
+
 void dc_options_init(dc_options_t *o)
 {
     memset(o, 0, sizeof *o);
@@ -36,6 +41,7 @@ void dc_options_init(dc_options_t *o)
     o->timeout_s = 30;
     o->text_min = 20;
     o->text_max = TEXT_CHARS_DEFAULT;
+    o->edit_window_s = DC_EDIT_WINDOW_S;
 }
 
 static bool options_ok(const dc_options_t *o)
@@ -90,7 +96,7 @@ static void init_channels(dc_model_t *m)
         memset(chat, 0, sizeof *chat);
         chat->id = DC_CHANNEL_ID_FIRST + i;
         chat->type = DC_CHANNEL;
-        chat->broadcast = i % BROADCAST_EVERY == BROADCAST_EVERY - 1;
+        chat->broadcast = dc_is_broadcast(i);
         chat->account = DC_NONE;
         chat->user = DC_NONE;
         chat->date = 1;
@@ -109,6 +115,7 @@ int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, dc_model_t **o
     gap_map_init(&m->account_by_id, alloc);
     gap_map_init(&m->private_by_key, alloc);
     gap_map_init(&m->sent_by_key, alloc);
+    gap_map_init(&m->bucket_by_key, alloc);
     m->user_marks = gap_calloc(alloc, o->users, sizeof *m->user_marks);
     m->chat_cap = o->channels + 16;
     m->chats = gap_calloc(alloc, m->chat_cap, sizeof *m->chats);
@@ -118,8 +125,12 @@ int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, dc_model_t **o
         return GAP_E_NOMEM;
     }
     init_channels(m);
-    *out = m;
-    return 0;
+    int r = dc_house_rules(m);
+    if (r < 0)
+        dc_model_free(m);
+    else
+        *out = m;
+    return r;
 }
 
 static void free_accounts(dc_model_t *m)
@@ -160,6 +171,7 @@ void dc_model_free(dc_model_t *m)
     gap_map_fini(&m->account_by_id);
     gap_map_fini(&m->private_by_key);
     gap_map_fini(&m->sent_by_key);
+    gap_map_fini(&m->bucket_by_key);
     gap_free(m->alloc, m->user_marks);
     gap_free(m->alloc, m->seen_users);
     gap_free(m->alloc, m->seen_chats);

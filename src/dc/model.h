@@ -27,6 +27,7 @@
 #define GAP_DC_MODEL_H
 
 #include "base/buf.h"
+#include "dc/model_rules.h"
 
 /* Ids of what is invented: beyond 32 bits, and apart from the ids of bot tokens in use. */
 #define DC_USER_ID_FIRST    870000000001
@@ -41,6 +42,8 @@
 #define DC_TEXT_CHARS_MAX 4096
 /** Most ids that one call may name. */
 #define DC_IDS_MAX 200
+/** How long a person may edit a message, as far as is known. */
+#define DC_EDIT_WINDOW_S 172800
 /** Most messages that one call forwards. */
 #define DC_FORWARD_MAX 100
 
@@ -99,10 +102,19 @@ typedef struct dc_options {
     uint32_t short_percent;    /* of texts in private chats and groups by a user seen there:
                                   pushed in a short form; default 0 */
     uint32_t min_percent;      /* of the users and channels in pushes: min ones; default 0 */
-    bool long_sent;            /* sendMessage to a user answers Updates instead of
-                                  updateShortSentMessage; default false */
+    uint32_t edit_window_s;    /* persons may edit for so long, but not where they are admins of a
+                                  channel; default DC_EDIT_WINDOW_S */
+    bool edit_window_all;      /* and so may bots and admins; default false */
+    uint32_t house_count;
+    dc_house_rule_t houses[DC_HOUSE_RULES_MAX]; /* roles and slow mode, default none */
+    uint32_t flood_count;
+    dc_flood_rule_t floods[DC_FLOOD_RULES_MAX]; /* default none */
+    bool long_sent;                             /* sendMessage to a user answers Updates instead of
+                                                   updateShortSentMessage; default false */
 } dc_options_t;
 
+/** Is the channel with this index from 0 a broadcast? Every fourth is; others are supergroups. */
+bool dc_is_broadcast(uint32_t index);
 /** Fill in the defaults. */
 void dc_options_init(dc_options_t *o);
 
@@ -168,6 +180,21 @@ int64_t dc_model_account_at(const dc_model_t *m, size_t index);
 GAP_NODISCARD int dc_model_leave(dc_model_t *m, int64_t account, int64_t channel);
 /** Undo dc_model_leave. @return 0; GAP_E_NOT_FOUND. */
 GAP_NODISCARD int dc_model_join(dc_model_t *m, int64_t account, int64_t channel);
+/** What may be done in a channel, or in a basic group of the account. @param account 0: everybody
+ * who is not named (channels only). @return 0; GAP_E_NOT_FOUND; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_role(dc_model_t *m, int64_t account, dc_peer_t chat, dc_role_t role);
+/** Between two messages of who is no admin of the supergroup so much time must pass; 0: none.
+ * @return 0; GAP_E_NOT_FOUND; GAP_E_ARGUMENT it is a broadcast; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_slow_mode(dc_model_t *m, int64_t channel, uint32_t seconds);
+/** The user takes no more messages of the account, or takes them again. @return 0;
+ * GAP_E_NOT_FOUND; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_model_block(dc_model_t *m, int64_t account, int64_t user, bool blocks);
+/** Messages may be edited for so long, by anybody; 0: as in the beginning. */
+void dc_model_edit_window(dc_model_t *m, uint32_t seconds);
+/** One more rule for calls to come. @return 0; GAP_E_ARGUMENT; GAP_E_LIMIT DC_FLOOD_RULES_MAX. */
+GAP_NODISCARD int dc_model_flood_rule(dc_model_t *m, const dc_flood_rule_t *rule);
+/** There are no such rules any more. */
+void dc_model_end_floods(dc_model_t *m);
 /** The access hash of a user or channel as @p account knows it; never 0. */
 int64_t dc_model_access_hash(const dc_model_t *m, int64_t account, dc_peer_t peer);
 
@@ -288,7 +315,7 @@ typedef struct dc_range {
 typedef struct dc_answer {
     gap_buf_t body;       /* the boxed result (vectors included), without rpc_result around it */
     int32_t error_code;   /* DC_RPC_ERROR: 400, 403, ... */
-    const char *error;    /* DC_RPC_ERROR: static, like "CHANNEL_PRIVATE" */
+    const char *error;    /* DC_RPC_ERROR, like "CHANNEL_PRIVATE"; until the next call */
     const char *method;   /* name in the schema; static, never NULL after a call */
     int64_t channel;      /* the channel that the method names, or 0 */
     int32_t id;           /* the message that a send created, now or when it came first; else 0 */

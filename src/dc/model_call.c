@@ -99,7 +99,9 @@ int dc_model_call(dc_model_t *m, const dc_view_t *view, gap_bytes_t method, int6
     const char *name = gap_tl_name(id);
     if (name != NULL) answer->method = name;
     for (size_t i = 0; i < GAP_ARRAY_LEN(methods); i++) {
-        if (methods[i].id == id) return methods[i].answer(&c);
+        if (methods[i].id != id) continue;
+        int r = dc_flood_check(&c, id);
+        return r != 0 ? r : methods[i].answer(&c);
     }
     return DC_NOT_MINE;
 }

@@ -79,11 +79,14 @@ struct dc_log {
     int32_t pts;
 };
 
+struct dc_order;
+
 struct dc_chat {
     int64_t id;
-    uint32_t account; /* owner, or DC_NONE: a channel */
-    uint32_t user;    /* DC_USER: the other side */
-    uint8_t type;     /* dc_peer_type_t */
+    struct dc_order *order; /* roles, slow mode (model_rights.c); NULL: none */
+    uint32_t account;       /* owner, or DC_NONE: a channel */
+    uint32_t user;          /* DC_USER: the other side */
+    uint8_t type;           /* dc_peer_type_t */
     bool broadcast;
     int32_t top_id; /* last message, deleted ones included */
     int32_t out_id; /* last message sent by an account */
@@ -161,6 +164,10 @@ struct dc_model {
     gap_map_t account_by_id;  /* index + 1 */
     gap_map_t private_by_key; /* chat index + 1 */
     gap_map_t sent_by_key;
+    gap_map_t bucket_by_key; /* model_flood.c */
+    dc_flood_rule_t floods[DC_FLOOD_RULES_MAX];
+    uint32_t flood_count;
+    char error[40]; /* of the last call, where it has a number */
     struct dc_block *arena;
     uint32_t epoch;
     uint32_t *seen_users; /* named by the object being built */
@@ -328,6 +335,25 @@ typedef struct dc_call {
 int dc_fail(dc_call_t *c, int32_t code, const char *error);
 /** The result of a gap_tl_read as an rpc_error. @return DC_RPC_ERROR. */
 int dc_fail_read(dc_call_t *c);
+
+/* --- model_rights.c, model_flood.c: what may be done --- */
+
+/** Carry out what the options say. @return 0; GAP_E_ARGUMENT; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_house_rules(dc_model_t *m);
+/** Never DC_ROLE_UNSET. */
+dc_role_t dc_role_in(const dc_model_t *m, uint32_t chat, uint32_t account);
+/** May the account delete this message of this channel? */
+bool dc_may_delete(const dc_call_t *c, uint32_t chat, const struct dc_msg *msg);
+/** A message has been sent. */
+void dc_slow_note(dc_call_t *c, uint32_t chat);
+/** Error 420 NAME_X with the whole seconds of @p us. @return DC_RPC_ERROR. */
+int dc_wait_error(dc_call_t *c, const char *name, int64_t us);
+/* Each returns 0; DC_RPC_ERROR, already set; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_flood_check(dc_call_t *c, uint32_t method);
+GAP_NODISCARD int dc_may_write(dc_call_t *c, uint32_t chat);
+GAP_NODISCARD int dc_slow_check(dc_call_t *c, uint32_t chat, uint32_t messages);
+GAP_NODISCARD int dc_may_pin(dc_call_t *c, uint32_t chat);
+GAP_NODISCARD int dc_may_edit(dc_call_t *c, uint32_t chat, const struct dc_msg *msg);
 
 /* What a request names. Each returns 0; DC_RPC_ERROR, already set; GAP_E_NOMEM. */
 GAP_NODISCARD int dc_input_channel(dc_call_t *c, gap_tl_object_t channel, uint32_t *out);

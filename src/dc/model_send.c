@@ -227,6 +227,7 @@ int dc_send_message(dc_call_t *c)
         return dc_fail_read(c);
     int r = dc_input_peer(c, q.peer, &chat);
     if (r != 0) return r;
+    if ((r = dc_may_write(c, chat)) != 0) return r;
     r = check_text(c, q.message);
     if (r != 0) return r;
     if (q.random_id == 0) return dc_fail(c, 400, "RANDOM_ID_EMPTY");
@@ -235,6 +236,7 @@ int dc_send_message(dc_call_t *c)
     n = find_sent(c, chat, q.random_id);
     if (n != 0) c->answer->id = dc_rec_at(c->m, n)->id;
     if (n != 0) return answer_sent_before(c, n, q.random_id);
+    if ((r = dc_slow_check(c, chat, 1)) != 0) return r;
     r = remember_sent(c, chat, q.random_id, &sent);
     if (r < 0) return r;
     struct dc_draft d = own_draft(c, DC_NEW_MESSAGE, chat);
@@ -243,6 +245,7 @@ int dc_send_message(dc_call_t *c)
     d.flags |= DC_R_OUT;
     r = commit(c, &d, &n);
     if (r < 0) return r;
+    dc_slow_note(c, chat);
     sent->account = c->account;
     sent->n = n;
     c->answer->id = dc_rec_at(c->m, n)->id;
@@ -250,14 +253,6 @@ int dc_send_message(dc_call_t *c)
         return answer_short_sent(c, n);
     const struct dc_rec *rec = dc_rec_at(c->m, n);
     return answer_updates(c, n, q.random_id, rec->pts, rec->pts_count);
-}
-
-/** Who wrote it may edit it. */
-static bool is_mine(const dc_call_t *c, const struct dc_msg *msg)
-{
-    const struct dc_rec *rec = dc_rec_at(c->m, msg->new_n);
-
-    return (rec->flags & DC_R_OUT) != 0 && rec->from == c->m->options.users + c->account;
 }
 
 int dc_edit_message(dc_call_t *c)
@@ -272,7 +267,7 @@ int dc_edit_message(dc_call_t *c)
     if (r != 0) return r;
     const struct dc_msg *msg = dc_msg_in(c->m, chat, q.id);
     if (msg == NULL) return dc_fail(c, 400, "MESSAGE_ID_INVALID");
-    if (!is_mine(c, msg)) return dc_fail(c, 403, "MESSAGE_AUTHOR_REQUIRED");
+    if ((r = dc_may_edit(c, chat, msg)) != 0) return r;
     r = check_text(c, q.message);
     if (r != 0) return r;
     if (gap_bytes_equal(dc_text_of(c->m, dc_msg_text_n(msg)), q.message))
@@ -342,6 +337,9 @@ int dc_channel_delete_messages(dc_call_t *c)
     const struct dc_chat *channel = &c->m->chats[chat];
     count = alive_ids(&channel->store, ids, count);
     if (count == 0) return answer_affected(c, channel->log.pts, 0);
+    for (uint32_t i = 0; i < count; i++)
+        if (!dc_may_delete(c, chat, dc_msg_at(&channel->store, ids[i])))
+            return dc_fail(c, 403, "MESSAGE_DELETE_FORBIDDEN");
     struct dc_draft d = own_draft(c, DC_DELETE_MESSAGES, chat);
     d.ids = ids;
     d.ids_count = count;
@@ -402,6 +400,7 @@ int dc_pin_message(dc_call_t *c)
         return dc_fail_read(c);
     int r = dc_input_peer(c, q.peer, &chat);
     if (r != 0) return r;
+    if ((r = dc_may_pin(c, chat)) != 0) return r;
     if (dc_msg_in(c->m, chat, q.id) == NULL) return dc_fail(c, 400, "MESSAGE_ID_INVALID");
     struct dc_draft d = own_draft(c, DC_PIN, chat);
     d.id = q.id;

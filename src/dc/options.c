@@ -10,7 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { ADDRESS, TEXT, WORDS, NUMBER, SEED, CHANCE, KINDS, SECRET, PEER, SWITCH };
+enum kind {
+    ADDRESS,
+    TEXT,
+    WORDS,
+    NUMBER,
+    SEED,
+    CHANCE,
+    KINDS,
+    SECRET,
+    PEER,
+    SWITCH,
+    SLOW,
+    ROLE,
+    FLOOD,
+    WINDOW
+};
 
 struct option {
     const char *name;
@@ -69,6 +84,14 @@ static const struct option options[] = {
      "chance of it to be carried out, then its connection ends and its session is forgotten"},
     {"--answer-ms", "N", NUMBER, IN_DC(answer_ms), 0, 3600000,
      "answers take longer, each by at most so much; pushes overtake them"},
+    {"--slow-mode", "S[:N]", SLOW, IN_CLI(dc), 0, 0,
+     "slow mode of supergroup N, or of all: S seconds between messages of who is no admin"},
+    {"--role", "ROLE[:N]", ROLE, IN_CLI(dc), 0, 0,
+     "what accounts are in channel N, or in all: admin (so without slow mode), member, reader"},
+    {"--flood-rule", "RULE", FLOOD, IN_CLI(dc), 0, 0,
+     "METHODS:SCOPE:LIMIT/SECONDS[:WAIT|:peer-flood], see --script-help; may be repeated"},
+    {"--edit-window", "S", WINDOW, IN_CLI(dc), 0, 2000000000,
+     "messages can be edited for so long, by anybody; without it 48 h, by persons"},
     {"--disconnect", "P", CHANCE, IN_DC(disconnect), 0, 0,
      "chance per second of a connection to be dropped"},
     {"--slice", "N", NUMBER, IN_DC(world.slice), 1, 1000000, "events in one difference"},
@@ -163,6 +186,66 @@ static const char *store_peer(const char *value, gap_dc_cli_t *cli)
     return NULL;
 }
 
+/* [:N] after a word of a setting for channels. @return NULL, or what is expected instead. */
+static const char *store_house(const char *at, const dc_house_rule_t *rule, gap_dc_options_t *o)
+{
+    uint64_t channel = 0;
+
+    if (*at != '\0' && (*at != ':' || !read_number(at + 1, 1, 1000000, &channel)))
+        return "a channel's number behind a colon, or nothing for all";
+    if (o->world.house_count == DC_HOUSE_RULES_MAX) return "fewer of them, there is room for 32";
+    o->world.houses[o->world.house_count] = *rule;
+    o->world.houses[o->world.house_count++].channel = (uint32_t)channel;
+    return NULL;
+}
+
+static const char *store_slow(const char *value, gap_dc_options_t *o)
+{
+    dc_house_rule_t rule = {0, 0, DC_ROLE_UNSET, false};
+    char seconds[16];
+    size_t len = strcspn(value, ":");
+    uint64_t n;
+
+    (void)snprintf(seconds, sizeof seconds, "%.*s", (int)(len < 15 ? len : 15), value);
+    if (!read_number(seconds, 1, 86400, &n)) return "seconds from 1 to 86400, as in 10 or 10:3";
+    rule.slow_s = (uint32_t)n;
+    return store_house(value + len, &rule, o);
+}
+
+static const char *store_role(const char *value, gap_dc_options_t *o)
+{
+    static const char *const names[] = {"admin", "member", "reader"};
+    size_t len = strcspn(value, ":");
+
+    for (unsigned i = 0; i < GAP_ARRAY_LEN(names); i++) {
+        dc_house_rule_t rule = {0, 0, (dc_role_t)(DC_ROLE_ADMIN + i), true};
+        if (strlen(names[i]) == len && memcmp(names[i], value, len) == 0)
+            return store_house(value + len, &rule, o);
+    }
+    return "admin, member or reader, as in member or member:3";
+}
+
+static const char *store_flood(const char *value, gap_dc_options_t *o)
+{
+    dc_flood_rule_t rule;
+    const char *expected;
+
+    if (dc_flood_rule_parse(gap_bytes(value, strlen(value)), &rule, &expected) < 0) return expected;
+    if (o->world.flood_count == DC_FLOOD_RULES_MAX) return "fewer of them, there is room for 16";
+    o->world.floods[o->world.flood_count++] = rule;
+    return NULL;
+}
+
+static const char *store_window(const char *value, gap_dc_options_t *o)
+{
+    uint64_t n;
+
+    if (!read_number(value, 1, 2000000000, &n)) return "seconds, at least 1";
+    o->world.edit_window_s = (uint32_t)n;
+    o->world.edit_window_all = true;
+    return NULL;
+}
+
 /* Store a value. @return NULL, or what is expected instead. */
 static const char *store(const struct option *o, const char *value, gap_dc_cli_t *cli, char *hint,
                          size_t hint_cap)
@@ -188,6 +271,14 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
         return value[0] == '\0' ? "a text" : NULL;
     case PEER:
         return store_peer(value, cli);
+    case SLOW:
+        return store_slow(value, &cli->dc);
+    case ROLE:
+        return store_role(value, &cli->dc);
+    case FLOOD:
+        return store_flood(value, &cli->dc);
+    case WINDOW:
+        return store_window(value, &cli->dc);
     case SEED:
         if (!read_number(value, 0, UINT64_MAX, &n)) return "a whole number of at most 64 bits";
         memcpy(at, &n, sizeof n);
@@ -244,6 +335,25 @@ static int check_peers(const gap_dc_cli_t *cli, char *error, size_t cap)
     return GAP_E_ARGUMENT;
 }
 
+static int check_houses(const dc_options_t *o, char *error, size_t cap)
+{
+    for (uint32_t i = 0; i < o->house_count; i++) {
+        const dc_house_rule_t *rule = &o->houses[i];
+        const char *name = rule->is_role ? "--role" : "--slow-mode";
+        if (rule->channel > o->channels) {
+            (void)snprintf(error, cap, "%s: there is no channel %u: raise --channels, now %u", name,
+                           (unsigned)rule->channel, (unsigned)o->channels);
+            return GAP_E_ARGUMENT;
+        }
+        if (!rule->is_role && rule->channel != 0 && dc_is_broadcast(rule->channel - 1)) {
+            (void)snprintf(error, cap, "%s: channel %u is a broadcast: name a supergroup", name,
+                           (unsigned)rule->channel);
+            return GAP_E_ARGUMENT;
+        }
+    }
+    return 0;
+}
+
 int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size_t error_cap)
 {
     static const bool yes = true;
@@ -282,7 +392,8 @@ int gap_dc_cli_parse(int argc, char **argv, gap_dc_cli_t *out, char *error, size
     out->dc.world.min_percent = (uint32_t)(out->min * 100.0 + 0.5);
     out->dc.world.short_percent = (uint32_t)(out->shorts * 100.0 + 0.5);
     if (out->text_length > 0) out->dc.world.text_min = out->dc.world.text_max = out->text_length;
-    return check_peers(out, error, error_cap);
+    int r = check_houses(&out->dc.world, error, error_cap);
+    return r < 0 ? r : check_peers(out, error, error_cap);
 }
 
 /* --- help ---------------------------------------------------------------------------------- */

@@ -512,6 +512,62 @@ static int do_password(struct reader *r)
     return rest(r, r->step.text);
 }
 
+static int do_slow_mode(struct reader *r)
+{
+    int result = channel(r);
+
+    return result != 0 ? result : number(r, &r->step.number);
+}
+
+static int do_role(struct reader *r)
+{
+    static const char *const names[] = {"", "admin", "member", "reader"};
+    int result = chat(r);
+
+    if (result != 0) return result;
+    if (r->step.chat == DC_USER) return wrong(r, "roles are for channels and groups");
+    const char *text = word(r);
+    for (unsigned i = DC_ROLE_ADMIN; i <= DC_ROLE_READER; i++) {
+        if (strcmp(names[i], text) != 0) continue;
+        r->step.role = (dc_role_t)i;
+        return 0;
+    }
+    return wrong(r, "'%s' is no role: admin, member, reader", text);
+}
+
+static int block(struct reader *r, bool blocks)
+{
+    int result = chat(r);
+
+    r->step.flag = blocks;
+    if (result == 0 && r->step.chat != DC_USER) return wrong(r, "only users block: write user:1");
+    return result;
+}
+
+static int do_block(struct reader *r)
+{
+    return block(r, true);
+}
+
+static int do_unblock(struct reader *r)
+{
+    return block(r, false);
+}
+
+/* Rules may be longer than other words. */
+static int do_flood_rule(struct reader *r)
+{
+    const char *expected;
+
+    if (next_is(r, "none")) return 0;
+    skip_blanks(r);
+    const char *start = r->at;
+    while (r->at < r->end && !is_blank(*r->at)) r->at++;
+    size_t len = (size_t)(r->at - start);
+    if (dc_flood_rule_parse(gap_bytes(start, len), &r->step.flood, &expected) == 0) return 0;
+    return wrong(r, "'%.*s' is no flood rule: %s", (int)(len < 60 ? len : 60), start, expected);
+}
+
 static int do_nothing(struct reader *r)
 {
     (void)r;
@@ -551,6 +607,12 @@ static const struct {
     {"revoke", GAP_DC_DO_REVOKE, do_revoke},
     {"duplicate", GAP_DC_DO_DUPLICATE, do_nothing},
     {"password", GAP_DC_DO_PASSWORD, do_password},
+    {"slow-mode", GAP_DC_DO_SLOW_MODE, do_slow_mode},
+    {"role", GAP_DC_DO_ROLE, do_role},
+    {"block", GAP_DC_DO_BLOCK, do_block},
+    {"unblock", GAP_DC_DO_BLOCK, do_unblock},
+    {"flood-rule", GAP_DC_DO_FLOOD_RULE, do_flood_rule},
+    {"edit-window", GAP_DC_DO_EDIT_WINDOW, do_number},
 };
 
 bool gap_dc_script_knows(const char *word)

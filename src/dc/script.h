@@ -37,7 +37,12 @@ typedef enum gap_dc_do {
     GAP_DC_DO_ACCOUNT,    /* whom the next commands are about */
     GAP_DC_DO_REVOKE,     /* its sign-ins end: error 401 `text` */
     GAP_DC_DO_DUPLICATE,  /* the same by 406 AUTH_KEY_DUPLICATED, and the keys are dead */
-    GAP_DC_DO_PASSWORD    /* a person gets a two-step password, or loses it */
+    GAP_DC_DO_PASSWORD,   /* a person gets a two-step password, or loses it */
+    GAP_DC_DO_SLOW_MODE,  /* of a supergroup, `number` seconds */
+    GAP_DC_DO_ROLE,       /* the account's, in a channel or group */
+    GAP_DC_DO_BLOCK,      /* a user blocks the account, or not (flag) */
+    GAP_DC_DO_FLOOD_RULE, /* one more; limit 0: there are none any more */
+    GAP_DC_DO_EDIT_WINDOW /* `number` seconds */
 } gap_dc_do_t;
 
 /** How a push goes out. */
@@ -86,6 +91,8 @@ typedef struct gap_dc_step {
     bool poison;        /* nobody can decode it */
     gap_dc_peer_t peer; /* PEER; DROP_PEER and MOVE: its id */
     int64_t who;        /* MOVE: account or phone; 0: the one that is spoken of */
+    dc_role_t role;     /* ROLE */
+    dc_flood_rule_t flood;
     /* ANSWER, AWAIT, EXPECT */
     uint32_t method; /* its id */
     gap_dc_act_t act;
@@ -115,6 +122,12 @@ GAP_NODISCARD int gap_dc_script_read(const gap_alloc_t *alloc, gap_bytes_t text,
                                      gap_dc_script_t *out, char *error, size_t error_cap);
 /** Does a command, an event or a way of pushing begin with this word? */
 bool gap_dc_script_knows(const char *word);
+/**
+ * Carry out SLOW_MODE, ROLE, BLOCK, FLOOD_RULE or EDIT_WINDOW.
+ * @param account  Whom roles and blocks are about; 0: nobody yet.
+ * @return 0; GAP_E_NOT_FOUND, GAP_E_ARGUMENT, GAP_E_LIMIT it can't be; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_dc_script_world(dc_model_t *m, int64_t account, const gap_dc_step_t *step);
 /** Safe twice, and on zeros. */
 void gap_dc_script_fini(gap_dc_script_t *s);
 /** What may stand in a script, in parts: from 0 on, NULL behind the last. */

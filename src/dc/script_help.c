@@ -76,6 +76,28 @@ static const char calls[] =
     "  duplicate                   error 406 AUTH_KEY_DUPLICATED, then transport error -404\n"
     "Several rules for one method are used up in their order.\n";
 
+static const char rules[] =
+    "What is allowed. Slow mode, flood rules and the edit window may stand at the top:\n"
+    "  slow-mode channel:N S       of a supergroup: who is no admin waits S seconds after each\n"
+    "                              message (420 SLOWMODE_WAIT_X); all are members there from now\n"
+    "                              on unless a role says otherwise. 0: no more\n"
+    "  role CHAT admin|member|reader   of the account: a member writes, but not in a broadcast,\n"
+    "                              and can't pin or delete what others wrote; a reader can't "
+    "write\n"
+    "  block user:N, unblock user:N    USER_IS_BLOCKED for what the account writes there\n"
+    "  flood-rule METHODS:SCOPE:LIMIT/SECONDS[:WAIT|:peer-flood], flood-rule none\n"
+    "                              METHODS is one or several joined by +, or *. SCOPE says what "
+    "has\n"
+    "                              a bucket of LIMIT tokens, refilled in SECONDS: * the account,\n"
+    "                              each every chat, or user:N, group:N, channel:N that chat "
+    "alone.\n"
+    "                              Without a token: 420 FLOOD_WAIT_X until there is one, or for\n"
+    "                              WAIT seconds; or 400 PEER_FLOOD. As in\n"
+    "                              flood-rule "
+    "messages.sendMessage+messages.editMessage:each:20/60\n"
+    "  edit-window S               messages can be edited for S seconds, by anybody; 0: 48 hours,\n"
+    "                              by persons who are no admins\n";
+
 static const char the_rest[] =
     "Sign-ins:\n"
     "  revoke [TEXT]               those of the account end: pushes stop, every call gets error\n"
@@ -109,7 +131,7 @@ static const char the_rest[] =
 
 const char *gap_dc_script_help(unsigned part)
 {
-    static const char *const parts[] = {events, others, calls, the_rest};
+    static const char *const parts[] = {events, others, calls, rules, the_rest};
 
     return part < GAP_ARRAY_LEN(parts) ? parts[part] : NULL;
 }

@@ -581,6 +581,17 @@ static int do_homes(gap_dc_t *dc, const gap_dc_step_t *step)
     return 0;
 }
 
+static int do_world(gap_dc_t *dc, const gap_dc_step_t *step)
+{
+    bool is_account = dc_model_account_count(dc->model) > dc->run->account;
+    int r = gap_dc_script_world(dc->model, is_account ? account_id(dc) : 0, step);
+
+    if (r != GAP_E_NOT_FOUND && r != GAP_E_ARGUMENT && r != GAP_E_LIMIT) return r;
+    note(dc, step, false,
+         r == GAP_E_LIMIT ? "there is no room for one more" : "there is no such chat");
+    return 0;
+}
+
 static int do_step(gap_dc_t *dc, const gap_dc_step_t *step)
 {
     struct gap_dc_run *run = dc->run;
@@ -630,6 +641,12 @@ static int do_step(gap_dc_t *dc, const gap_dc_step_t *step)
         else
             note(dc, step, false, "so many accounts have not signed in");
         return 0;
+    case GAP_DC_DO_SLOW_MODE:
+    case GAP_DC_DO_ROLE:
+    case GAP_DC_DO_BLOCK:
+    case GAP_DC_DO_FLOOD_RULE:
+    case GAP_DC_DO_EDIT_WINDOW:
+        return do_world(dc, step);
     case GAP_DC_DO_WAIT:
     case GAP_DC_DO_AWAIT:
         break;
@@ -679,10 +696,17 @@ uint32_t gap_dc_script_events(const gap_dc_t *dc)
     return dc->run->events;
 }
 
+/* What the world allows, whoever is there. */
+static bool is_world(const gap_dc_step_t *step)
+{
+    return step->what == GAP_DC_DO_SLOW_MODE || step->what == GAP_DC_DO_FLOOD_RULE ||
+           step->what == GAP_DC_DO_EDIT_WINDOW;
+}
+
 /* At the top of a script: in force before anybody has signed in. */
 static bool can_come_first(const gap_dc_step_t *step)
 {
-    return step->what == GAP_DC_DO_ANSWER || step->what == GAP_DC_DO_PASSWORD ||
+    return is_world(step) || step->what == GAP_DC_DO_ANSWER || step->what == GAP_DC_DO_PASSWORD ||
            step->what == GAP_DC_DO_PEER || step->what == GAP_DC_DO_DROP_PEER ||
            (step->what == GAP_DC_DO_MOVE && step->who != 0);
 }
@@ -707,7 +731,9 @@ int gap_dc_script_open(gap_dc_t *dc)
         const gap_dc_step_t *step = &run->script->steps[run->at];
         if (!can_come_first(step)) break;
         if (!is_here(dc, step)) continue;
-        if (step->what == GAP_DC_DO_PASSWORD)
+        if (is_world(step))
+            r = do_world(dc, step);
+        else if (step->what == GAP_DC_DO_PASSWORD)
             r = do_sign_ins(dc, step);
         else
             r = step->what == GAP_DC_DO_ANSWER ? add_rule(dc, step) : do_homes(dc, step);

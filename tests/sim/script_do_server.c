@@ -337,6 +337,7 @@ static bool fill_rule(struct sim_run *r, const sim_step_t *step, struct globe_ru
         [GAP_DC_ACT_STUCK] = GLOBE_STUCK,     [GAP_DC_ACT_HANG_UP] = GLOBE_FAILED,
         [GAP_DC_ACT_MIGRATE] = GLOBE_ERROR,   [GAP_DC_ACT_TIMEOUT] = GLOBE_POLL,
         [GAP_DC_ACT_REVOKE] = GLOBE_ERROR,    [GAP_DC_ACT_DUPLICATE] = GLOBE_ERROR,
+        [GAP_DC_ACT_DROP] = GLOBE_SILENT,     [GAP_DC_ACT_LOSE] = GLOBE_FAILED,
     };
     const gap_dc_step_t *d = &step->dc;
 
@@ -348,7 +349,7 @@ static bool fill_rule(struct sim_run *r, const sim_step_t *step, struct globe_ru
     rule->code = d->code;
     rule->text = d->text;
     rule->value = d->number;
-    if (d->act == GAP_DC_ACT_HANG_UP) rule->value = GAP_E_DISCONNECTED;
+    if (d->act == GAP_DC_ACT_HANG_UP || d->act == GAP_DC_ACT_LOSE) rule->value = GAP_E_DISCONNECTED;
     if (d->act == GAP_DC_ACT_SLICE && rule->value == 0) rule->value = 1;
     if (d->act == GAP_DC_ACT_REVOKE) {
         rule->code = 401;
@@ -475,6 +476,13 @@ void sim_do_server(struct sim_run *r, const sim_step_t *step)
     case GAP_DC_DO_JOIN:
     case GAP_DC_DO_RESET:
         do_box(r, step);
+        return;
+    case GAP_DC_DO_SLOW_MODE:
+    case GAP_DC_DO_ROLE:
+    case GAP_DC_DO_BLOCK:
+    case GAP_DC_DO_FLOOD_RULE:
+    case GAP_DC_DO_EDIT_WINDOW:
+        check(r, gap_dc_script_world(globe_model(r->globe), GLOBE_ACCOUNT, &step->dc));
         return;
     default:
         sim_refuse(r, step, "this command is for gapless-dc only");

@@ -273,6 +273,20 @@ static const struct {
     {{"--listen", "[::1]:0", NULL}, 0, NULL, "IPv6"},
     {{"--key", "", NULL}, GAP_E_ARGUMENT, "file name", "an empty name"},
     {{"--await-clients", "0", NULL}, GAP_E_ARGUMENT, "from 1", "nobody to push to"},
+    {{"--slow-mode", "10", NULL}, 0, NULL, "of all supergroups"},
+    {{"--slow-mode=10:3", NULL}, 0, NULL, "of one"},
+    {{"--slow-mode", "10:4", NULL}, GAP_E_ARGUMENT, "broadcast", "of what has none"},
+    {{"--slow-mode", "10:99", NULL}, GAP_E_ARGUMENT, "--channels", "of what is not there"},
+    {{"--slow-mode", "0", NULL}, GAP_E_ARGUMENT, "from 1 to 86400", "no time"},
+    {{"--slow-mode", "5:x", NULL}, GAP_E_ARGUMENT, "channel's number", "no number"},
+    {{"--role", "member:3", NULL}, 0, NULL, "a role in one channel"},
+    {{"--role", "reader", NULL}, 0, NULL, "a role everywhere"},
+    {{"--role", "owner", NULL}, GAP_E_ARGUMENT, "admin, member or reader", "no role"},
+    {{"--flood-rule", "*:each:20/60", NULL}, 0, NULL, "a flood rule"},
+    {{"--flood-rule", "*:each:20", NULL}, GAP_E_ARGUMENT, "20/60", "half a flood rule"},
+    {{"--edit-window", "60", NULL}, 0, NULL, "a minute to edit"},
+    {{"--edit-window", "0", NULL}, GAP_E_ARGUMENT, "at least 1", "no time to edit"},
+    {{"--drop-answer", "0.1", NULL}, 0, NULL, "answers dropped"},
     {{"surplus", NULL}, GAP_E_ARGUMENT, "surplus", "an argument that is no option"},
 };
 
@@ -327,6 +341,37 @@ START_TEST(test_values_arrive)
 }
 END_TEST
 
+START_TEST(test_rules_arrive)
+{
+    static const char *const args[] = {"gapless-dc",     "--slow-mode",   "10:3",
+                                       "--role",         "admin",         "--flood-rule",
+                                       "*:each:20/60:7", "--edit-window", "60"};
+    char *argv[GAP_ARRAY_LEN(args)];
+    char copies[GAP_ARRAY_LEN(args)][32];
+    gap_dc_cli_t cli;
+    char error[256];
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(args); i++) {
+        (void)snprintf(copies[i], sizeof copies[i], "%s", args[i]);
+        argv[i] = copies[i];
+    }
+    ck_assert_int_eq(gap_dc_cli_parse((int)GAP_ARRAY_LEN(args), argv, &cli, error, sizeof error),
+                     0);
+    const dc_options_t *o = &cli.dc.world;
+    ck_assert_uint_eq(o->house_count, 2);
+    ck_assert_uint_eq(o->houses[0].channel, 3);
+    ck_assert_uint_eq(o->houses[0].slow_s, 10);
+    ck_assert(!o->houses[0].is_role);
+    ck_assert_uint_eq(o->houses[1].channel, 0);
+    ck_assert(o->houses[1].is_role);
+    ck_assert_int_eq(o->houses[1].role, DC_ROLE_ADMIN);
+    ck_assert_uint_eq(o->flood_count, 1);
+    ck_assert_uint_eq(o->floods[0].wait_s, 7);
+    ck_assert_uint_eq(o->edit_window_s, 60);
+    ck_assert(o->edit_window_all);
+}
+END_TEST
+
 START_TEST(test_help_names_every_option)
 {
     static const char *const names[] = {
@@ -366,6 +411,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_fates_of_answers);
     tcase_add_loop_test(tc, test_command_line, 0, GAP_ARRAY_LEN(lines));
     tcase_add_test(tc, test_values_arrive);
+    tcase_add_test(tc, test_rules_arrive);
     tcase_add_test(tc, test_help_names_every_option);
     suite_add_tcase(s, tc);
     return s;
