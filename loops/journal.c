@@ -502,10 +502,11 @@ int gap_journal_bury(gap_journal_t *j, struct gap_journal_entry *e, const gap_up
                      int error, const char *reason)
 {
     gap_record_t rec;
-    gap_bytes_t bytes = gap_journal_pack(j, update);
+    gap_bytes_t bytes = update == NULL ? gap_bytes(NULL, 0) : gap_journal_pack(j, update);
 
     (void)gap_journal_name(j, e);
-    if (bytes.len == 0) return gap_packed_size(update) == 0 ? GAP_E_LIMIT : GAP_E_NOMEM;
+    if (bytes.len == 0 && update != NULL)
+        return gap_packed_size(update) == 0 ? GAP_E_LIMIT : GAP_E_NOMEM;
     memset(&rec, 0, sizeof rec);
     rec.kind = GAP_RECORD_DEAD;
     rec.u.dead = (gap_dead_record_t){

@@ -188,7 +188,8 @@ void gap_journal_done(gap_journal_t *j, struct gap_journal_entry *entry);
 /** It is given up untold: at the end. Its row, if any, stays. */
 void gap_journal_drop(gap_journal_t *j, struct gap_journal_entry *entry);
 /** It has failed for good: it becomes a dead letter. @param update What to keep of it: the engine's
- * or the task's. @return 0; GAP_E_LIMIT, GAP_E_NOMEM nothing has happened: try again later. */
+ * or the task's; NULL: nothing, it can't be read. @return 0; GAP_E_LIMIT, GAP_E_NOMEM nothing has
+ * happened: try again later. */
 GAP_NODISCARD int gap_journal_bury(gap_journal_t *j, struct gap_journal_entry *entry,
                                    const gap_update_t *update, int error, const char *reason);
 

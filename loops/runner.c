@@ -68,7 +68,7 @@ int gap_runner_reserve(gap_runner_t *r)
         return GAP_E_NOMEM;
     if (r->spare_run == NULL && (r->spare_run = gap_pool_get(&r->runs)) == NULL) return GAP_E_NOMEM;
     /* A run that fails is parked. */
-    int status = gap_heap_reserve(&r->due, r->due.count + r->lanes.running + 1);
+    int status = gap_heap_reserve(&r->due, r->due.count + r->lanes.running + r->aside + 1);
     return status < 0 ? status : gap_lanes_reserve(&r->lanes);
 }
 
@@ -88,13 +88,15 @@ struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node)
 
     r->spare_task = NULL;
     gap_job_init(&task->job, class_of(node));
+    task->runner = r;
     task->node = node;
     task->run = NULL;
     task->due.place = 0;
     task->came_us = gap_rt_now_us(r->rt);
     task->attempts = 0;
     task->overruns = 0;
-    task->over = false;
+    task->over = task->unhandled = task->followed = false;
+    task->aside = task->reading = task->counted = task->burying = false;
     task->bytes = bytes_of(node);
     r->pinned += task->bytes;
     TAILQ_INSERT_TAIL(&r->by_age, task, age);
@@ -150,38 +152,67 @@ static void keep(gap_runner_t *r, gap_update_t *node)
     gap_runner_balance(r);
 }
 
-/* The handler, now; @p keys are those of its lanes, in which nobody is. */
+/* What a handler has not finished where it came. */
+void gap_run_adopt(struct gap_run *run)
+{
+    gap_runner_t *r = run->runner;
+    struct gap_task *task = run->task;
+    uint64_t own[GAP_RUNNER_KEYS_MAX];
+    const uint64_t *keys = r->keys;
+    int count = r->key_count;
+
+    if (run->adopted) return;
+    if (keys == NULL) {
+        count = gap_runner_keys(r, r->node, own);
+        keys = own;
+    }
+    r->lanes.running--;
+    (void)gap_runner_enter(r, r->node, keys, count);
+    gap_lanes_begin(&r->lanes, &task->job);
+    run->adopted = true;
+    task->attempts = 1;
+    task->run = run;
+    if (r->journal != NULL) {
+        gap_rows_follow(r, task);
+        (void)gap_journal_attempt(r->journal, &task->entry, 1); /* it has begun */
+    }
+    gap_run_clock(run);
+}
+
+/* The handler, now; @p keys are those of its lanes, in which nobody is; NULL: nobody is in any. */
 static int handle_at_once(gap_runner_t *r, gap_update_t *node, const uint64_t *keys, int key_count)
 {
-    uint64_t own[GAP_RUNNER_KEYS_MAX];
-    struct gap_task *task = r->spare_task;
-    struct gap_run *run = gap_run_new(r, task);
+    struct gap_run *run = gap_run_new(r, r->spare_task);
 
+    run->adopted = false;
+    r->node = node;
+    r->keys = keys;
+    r->key_count = key_count;
     gap_run_show(run, node);
     run->inside = true;
     r->lanes.running++;
     int status = r->hooks.handler(&run->update, r->hooks.handler_data);
-    r->lanes.running--;
-    if (status == 0 && !run->finished && !run->elsewhere && run->holds == 0 &&
+    if (status == 0 && !run->adopted && !run->finished && !run->elsewhere && run->holds == 0 &&
         run->update.relay == NULL) {
+        r->lanes.running--;
         r->spare_run = run;
         r->count.handled++;
         r->count.at_once++;
+        if (r->journal != NULL) gap_journal_at_once(r->journal, node);
         return 0;
     }
-    if (keys == NULL) {
-        key_count = gap_runner_keys(r, node, own);
-        keys = own;
-    }
-    (void)gap_runner_adopt(r, node);
-    int added = gap_lanes_add(&r->lanes, &task->job, keys, (size_t)key_count);
-    GAP_ASSERT(added == 0); /* there was room, and memory was reserved */
-    gap_lanes_begin(&r->lanes, &task->job);
-    task->attempts = run->attempt = 1;
-    task->run = run;
-    gap_run_clock(run);
+    gap_run_adopt(run);
     gap_run_returned(run, status);
     return GAP_LATER;
+}
+
+struct gap_task *gap_runner_enter(gap_runner_t *r, gap_update_t *node, const uint64_t *keys,
+                                  int key_count)
+{
+    struct gap_task *task = gap_runner_adopt(r, node);
+    int status = gap_lanes_add(&r->lanes, &task->job, keys, (size_t)key_count);
+    GAP_ASSERT(status == 0); /* there was room, and memory was reserved */
+    return task;
 }
 
 /* @return 0 it stands in its lanes; negative: not now. */
@@ -189,15 +220,9 @@ static int enqueue(gap_runner_t *r, gap_update_t *node, const uint64_t *keys, in
 {
     int status = gap_runner_reserve(r);
     if (status < 0) return status;
-    struct gap_task *task = gap_runner_adopt(r, node);
-    status = gap_lanes_add(&r->lanes, &task->job, keys, (size_t)key_count);
-    GAP_ASSERT(status == 0);
+    struct gap_task *task = gap_runner_enter(r, node, keys, key_count);
+    if (r->journal != NULL) gap_rows_follow(r, task);
     return 0;
-}
-
-static bool has_room(const gap_runner_t *r)
-{
-    return r->lanes.jobs < r->config.waiting_max && r->pinned < r->config.pinned_max;
 }
 
 static bool any_busy(const gap_lanes_t *l, const uint64_t *keys, int count)
@@ -221,13 +246,13 @@ static bool may_begin(gap_runner_t *r, const gap_update_t *node)
 }
 
 /* @return 0 through; GAP_LATER in hand; negative: no memory. */
-static int admit(gap_runner_t *r, gap_update_t *node)
+static int admit(gap_runner_t *r, gap_update_t *node, bool at_once)
 {
     uint64_t keys[GAP_RUNNER_KEYS_MAX];
     bool alone = r->lanes.map.count == 0;
     int count = alone ? 0 : gap_runner_keys(r, node, keys);
 
-    if (r->gates == 0 && has_slot(r) && !any_busy(&r->lanes, keys, count)) {
+    if (at_once && r->gates == 0 && has_slot(r) && !any_busy(&r->lanes, keys, count)) {
         int status = gap_runner_reserve(r);
         if (status < 0) return status;
         if (may_begin(r, node)) return handle_at_once(r, node, alone ? NULL : keys, count);
@@ -242,13 +267,15 @@ static int admit(gap_runner_t *r, gap_update_t *node)
 int gap_runner_take(gap_update_t *node, void *arg)
 {
     gap_runner_t *r = arg;
+    int known = r->journal == NULL ? 0 : gap_journal_admit(r->journal, node);
 
+    if (known == GAP_JOURNAL_SKIP) return 0;
     node->account = r->hooks.client;
     if (gap_chats_concerns(node)) gap_chats_learn(&r->chats, node);
-    if ((r->gates & (GATE_KEPT | GATE_DRAINING | GATE_CLOSING)) == 0 && has_room(r)) {
-        int status = admit(r, node);
+    if ((r->gates & (GATE_KEPT | GATE_DRAINING | GATE_CLOSING)) == 0 && gap_runner_has_room(r)) {
+        int status = admit(r, node, known == 0);
         if (status >= 0) {
-            if (status > 0 && !has_room(r)) gap_runner_balance(r);
+            if (status > 0 && !gap_runner_has_room(r)) gap_runner_balance(r);
             return status;
         }
         gap_runner_again(r);
@@ -262,7 +289,8 @@ int gap_runner_take(gap_update_t *node, void *arg)
 /* What waits in front of the lanes goes in, as far as there is room. */
 static void take_kept(gap_runner_t *r)
 {
-    while (r->kept != NULL && has_room(r) && (r->gates & (GATE_DRAINING | GATE_CLOSING)) == 0) {
+    while (r->kept != NULL && gap_runner_has_room(r) &&
+           (r->gates & (GATE_DRAINING | GATE_CLOSING)) == 0) {
         gap_update_t *node = r->kept;
         gap_update_t *next = node->keeper;
         uint64_t keys[GAP_RUNNER_KEYS_MAX];
@@ -303,7 +331,9 @@ static bool dispatch(gap_runner_t *r)
         }
         gap_job_t *job = gap_runner_next_job(r, now_us);
         if (job == NULL) return false;
-        gap_run_begin(r, gap_task_of_job(job));
+        struct gap_task *task = gap_task_of_job(job);
+        if (!gap_rows_prepare(r, task)) continue;
+        gap_run_begin(r, task);
         if (r->rt->env != NULL && gap_env_now_us(r->rt->env) - now_us >= GAP_RUNNER_BATCH_US) break;
     }
     return true;
@@ -325,15 +355,17 @@ static void give_back(gap_runner_t *r)
     }
     for (task = TAILQ_FIRST(&r->by_age); task != NULL; task = next) {
         next = TAILQ_NEXT(task, age);
-        if (task->run == NULL) gap_task_free(r, task, false);
+        if (task->run == NULL && !task->reading) gap_task_free(r, task, false);
     }
 }
 
 /* Handlers that are at work are waited for. */
 static void close_batch(gap_runner_t *r)
 {
+    gap_dead_answer(r);
     give_back(r);
     if (!TAILQ_EMPTY(&r->by_age) || !TAILQ_EMPTY(&r->gone) || !TAILQ_EMPTY(&r->threads)) return;
+    if (r->reading > 0) return;
     gap_loop_close(r->rt, &r->loop);
 }
 
@@ -363,6 +395,7 @@ static void on_closed(gap_rt_t *rt, gap_loop_t *loop)
     gap_heap_fini(&r->due);
     gap_pool_fini(&r->tasks);
     gap_pool_fini(&r->runs);
+    gap_pool_fini(&r->stored);
     gap_free(alloc, r);
     if (cb != NULL) cb(arg);
 }
@@ -388,7 +421,11 @@ static void run_batch(gap_rt_t *rt, gap_loop_t *loop)
     else
         more = dispatch(r);
     if (r->closing) return;
+    gap_rows_spill(r);
+    gap_rows_go_on(r);
     gap_runner_balance(r);
+    gap_dead_answer(r);
+    if (r->closing) return;
     gap_runner_check_drained(r, now_us);
     if (more) gap_loop_signal(rt, loop);
     set_alarm(r);
@@ -430,6 +467,7 @@ static void init(gap_runner_t *r)
     gap_lanes_init(&r->lanes, r->alloc, r->config.concurrency, UINT32_MAX);
     gap_pool_init(&r->tasks, r->alloc, sizeof(struct gap_task), GAP_RUNNER_SLAB);
     gap_pool_init(&r->runs, r->alloc, sizeof(struct gap_run), GAP_RUNNER_SLAB);
+    gap_pool_init(&r->stored, r->alloc, sizeof(struct gap_stored), GAP_RUNNER_SLAB);
     gap_heap_init(&r->due, r->alloc);
     gap_pace_init(&r->pace, r->config.pace_per_s);
     TAILQ_INIT(&r->by_age);
@@ -437,6 +475,8 @@ static void init(gap_runner_t *r)
     TAILQ_INIT(&r->by_time);
     TAILQ_INIT(&r->threads);
     STAILQ_INIT(&r->unthreaded);
+    TAILQ_INIT(&r->letters);
+    STAILQ_INIT(&r->letter_calls);
     r->timer.fn = on_timer;
     r->timer_us = r->again_us = GAP_ENV_NEVER;
     r->random.state = r->hooks.jitter_seed;
@@ -463,6 +503,7 @@ int gap_runner_open(gap_rt_t *rt, const gap_runner_config_t *config,
         return status;
     }
     init(r);
+    gap_rows_init(r);
     *out = r;
     return 0;
 }

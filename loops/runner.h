@@ -5,8 +5,8 @@
  *   engine -> gap_runner_take -> lanes -> hooks.handler(the run) -> done -> gap_update_done(the
  *   engine's update)
  *
- * The order of an end: gap_runner_drain (or not), gap_engine_close, gap_runner_close (in any order
- * of the two: each waits for its own), the store.
+ * The order of an end: gap_runner_drain (or not), gap_engine_collect, gap_engine_close and at once
+ * gap_runner_close, and when both have closed the store and the journal.
  */
 #ifndef GAP_LOOPS_RUNNER_H
 #define GAP_LOOPS_RUNNER_H
@@ -15,6 +15,7 @@
 #include <gapless/store.h>
 
 struct gap_rt;
+struct gap_identity;
 struct gap_journal;
 
 /** What a runner tells. */
@@ -83,6 +84,13 @@ int gap_runner_take(gap_update_t *update, void *runner);
 /** gap_engine_config.press: the engine's @p update keeps its sequence's position back. Journal it
  * and what came before it. */
 void gap_runner_press(void *runner, gap_update_t *update);
+/**
+ * Take over what a former run has left in the journal, before the engine delivers anything.
+ * @return 0: @p done follows once, from a tick: 0, or the storage failed; as gap_journal_replay.
+ * Only with a journal.
+ */
+GAP_NODISCARD int gap_runner_replay(gap_runner_t *runner, void (*done)(void *arg, int status),
+                                    void *arg);
 /** Before gap_engine_collect: what is finished is to be known to the journal. @return as
  * gap_journal_collect. */
 GAP_NODISCARD int gap_runner_collect(gap_runner_t *runner);
@@ -96,8 +104,9 @@ void gap_runner_drain(gap_runner_t *runner, uint64_t deadline_us,
                       void (*done)(void *arg, const struct gap_runner_report *report), void *arg);
 /**
  * Begin no further run; @p cb when the handlers at work are through (those that hang, too: what
- * they look at is pinned), from a tick. What waits goes back to the engine as not handled: its
- * positions stay before it. Idempotent.
+ * they look at is pinned), from a tick. What waits goes back by gap_engine_return: gap_engine_close
+ * comes before this, in the same step. The store and the journal are closed after @p cb.
+ * Idempotent.
  */
 void gap_runner_close(gap_runner_t *runner, void (*cb)(void *arg), void *arg);
 
@@ -106,6 +115,9 @@ void gap_runner_close(gap_runner_t *runner, void (*cb)(void *arg), void *arg);
 GAP_NODISCARD int gap_run_hold(gap_update_t *update);
 /** @param status Negative: the run fails. The run may be over when this returns. */
 void gap_run_release(gap_update_t *update, int status);
+/** What the event of a run is called, for what is derived from it. @return NULL: it has no name, or
+ * there is no journal, or the run does not count any more, or it is no run. */
+const struct gap_identity *gap_run_identity(gap_update_t *update);
 /** A number that grows with each call in a run, from 0: the ordinal of a reply. 0 for what is no
  * run. */
 uint32_t gap_run_ordinal(gap_update_t *update);

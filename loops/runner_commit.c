@@ -1,20 +1,39 @@
 /*
- * loops/runner_commit.c - runs that go on in a transaction: their work runs on the thread that
- * writes the storage, inside the commit that also records the update as handled.
+ * loops/runner_commit.c - runs that end in a transaction: either their work runs on the thread that
+ * writes the storage, inside the commit that also records the update as handled, or the handler
+ * has a transaction of its own.
  *
- *   gap_update_in_transaction -> hooks.call ------> committed: through
- *                                               \-> rolled back by its work: failed
- *                                               \-> not committed, and never will be: failed
+ *   gap_update_in_transaction -> hooks.call -> committed: through
+ *                                          \-> rolled back by its work: failed
+ *                                          \-> not committed, and never will be: failed
+ *   gap_update_complete -> in the handler's transaction -> gap_update_done: through
+ *                                                      \-> gap_update_failed: failed
  *
- * Such a run is never given up before the store has said what became of it: it would be run again,
- * and count twice. Owns nothing.
+ * A run that waits for its commit is never given up before the store has said what became of it: it
+ * would be run again, and count twice. Owns nothing.
  */
 #include "loops/runner_internal.h"
+#include "store/complete.h"
 
 static int on_writer(void *arg, struct sqlite3 *db)
 {
     struct gap_run *run = arg;
     return run->tx_cb(&run->update, db, run->data);
+}
+
+static void reopen(struct gap_run *run)
+{
+    gap_runner_t *r = run->runner;
+    if (r->journal != NULL) gap_journal_reopened(r->journal, &run->task->entry);
+}
+
+static void complete(struct gap_run *run)
+{
+    gap_runner_t *r = run->runner;
+
+    if (r->journal == NULL) return;
+    gap_journal_completed(r->journal, &run->task->entry);
+    run->task->followed = false;
 }
 
 static void on_committed(void *arg, int status, int result)
@@ -24,21 +43,67 @@ static void on_committed(void *arg, int status, int result)
     run->elsewhere = run->commits = false;
     if (status == 0) status = result;
     run->committed = status >= 0;
+    if (run->committed)
+        complete(run);
+    else
+        reopen(run);
     gap_update_finish(&run->update, status < 0 ? status : 0);
+}
+
+static bool may_complete(const struct gap_run *run)
+{
+    return run != NULL && run->current && !run->elsewhere && !run->finished && !run->completed;
 }
 
 int gap_update_in_transaction(gap_update_t *update, gap_update_tx_cb work, void *data)
 {
     struct gap_run *run = gap_run_of(update);
+    struct gap_journal_completion completion = {0};
 
-    if (run == NULL || !run->current || run->elsewhere || run->finished) return GAP_E_STATE;
+    if (!may_complete(run)) return GAP_E_STATE;
     gap_runner_t *r = run->runner;
     if (r->hooks.call == NULL) return GAP_E_STATE;
-    const gap_call_record_t call = {.call = on_writer, .arg = run};
+    gap_run_adopt(run);
+    if (r->journal != NULL) gap_journal_complete(r->journal, &run->task->entry, false, &completion);
+    const gap_call_record_t call = {.call = on_writer,
+                                    .arg = run,
+                                    .inbox = completion.inbox,
+                                    .has_done = completion.has_done,
+                                    .done = completion.done};
     run->tx_cb = work;
     run->data = data;
     int status = r->hooks.call(r->hooks.call_arg, &call, on_committed, run);
-    if (status < 0) return status;
+    if (status < 0) {
+        reopen(run);
+        return status;
+    }
     run->elsewhere = run->commits = true;
     return GAP_LATER;
+}
+
+int gap_update_complete(struct sqlite3 *db, gap_update_t *update)
+{
+    struct gap_run *run = gap_run_of(update);
+    struct gap_journal_completion completion;
+
+    if (!may_complete(run) || run->runner->journal == NULL) return GAP_E_STATE;
+    gap_runner_t *r = run->runner;
+    gap_run_adopt(run);
+    gap_journal_complete(r->journal, &run->task->entry, true, &completion);
+    int status = gap_sqlite_complete(db, r->hooks.user_id, completion.inbox,
+                                     completion.has_done ? &completion.done : NULL);
+    if (status < 0)
+        reopen(run);
+    else
+        run->completed = true;
+    return status;
+}
+
+void gap_commit_own(struct gap_run *run, int status)
+{
+    run->completed = false;
+    if (status < 0)
+        reopen(run);
+    else
+        complete(run);
 }

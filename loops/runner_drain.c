@@ -8,16 +8,48 @@
  */
 #include "loops/runner_internal.h"
 
+/* What is kept in front of the lanes gets a task each, as far as there is memory. */
+static uint64_t follow_kept(gap_runner_t *r)
+{
+    uint64_t keys[GAP_RUNNER_KEYS_MAX];
+
+    while (r->kept != NULL && gap_runner_reserve(r) == 0) {
+        gap_update_t *node = r->kept;
+        r->kept = node->keeper;
+        r->kept_count--;
+        node->account = r->hooks.client;
+        int count = gap_runner_keys(r, node, keys);
+        gap_rows_follow(r, gap_runner_enter(r, node, keys, count));
+    }
+    return r->kept_count;
+}
+
+/* Whether the handlers that are at work will be through is not known either. */
+static void write_all(gap_runner_t *r, struct gap_runner_report *out)
+{
+    const struct gap_task *task;
+
+    out->unknown = r->kept_count;
+    if (r->journal != NULL) {
+        out->unknown = follow_kept(r);
+        (void)gap_journal_write_all(r->journal); /* what is written shows below */
+    }
+    TAILQ_FOREACH (task, &r->by_age, age) {
+        if (task->followed && task->entry.number != 0)
+            out->journalled++;
+        else
+            out->unknown++;
+    }
+}
+
 static void report(gap_runner_t *r)
 {
-    gap_runner_stats_t now;
     struct gap_runner_report out = {0};
 
     r->drain.told = true;
     gap_runner_pause(r);
-    gap_runner_stats(r, &now);
     out.drained = r->count.handled - r->drain.handled;
-    out.unknown = now.depth;
+    write_all(r, &out);
     r->drain.done(r->drain.arg, &out);
 }
 

@@ -7,6 +7,7 @@
  *   runner_commit.c  runs in transactions
  *   runner_load.c    back-pressure, pause, pace, figures; pull
  *   runner_drain.c   the end: drain, journal, report
+ *   runner_rows.c    what is in the journal: replayed, spilled and read back
  *   runner_dead.c    dead letters
  *
  * A task is an update in the runner's hands, from its arrival until it is through for good. A run
@@ -19,6 +20,7 @@
 #include "base/heap.h"
 #include "base/pool.h"
 #include "base/prng.h"
+#include "loops/journal.h"
 #include "loops/loop.h"
 #include "loops/runner.h"
 #include "runner/chats.h"
@@ -38,6 +40,8 @@ _Static_assert(GAP_RUNNER_ACCOUNT_KEY == GAP_CHATS_ACCOUNT, "as the public heade
 #define GAP_RUNNER_AGAIN_US UINT64_C(100000)
 /** Nodes of one slab. */
 #define GAP_RUNNER_SLAB 64
+/** Bytes of dead letters that are kept where there is no storage. */
+#define GAP_RUNNER_DEAD_BYTES ((size_t)1 << 20)
 
 /** Why updates don't go straight to their handlers. */
 enum gap_runner_gate {
@@ -68,6 +72,8 @@ struct gap_run {
     bool elsewhere; /* on a thread, waiting for one, or in a transaction */
     bool commits;   /* of these: in a transaction */
     bool committed; /* its transaction is */
+    bool completed; /* a transaction of the handler's own will do it */
+    bool adopted;   /* its task is in the runner's hands, not the spare one */
     /* on a thread, in a transaction */
     gap_work_t work;
     STAILQ_ENTRY(gap_run) next; /* waits for a thread */
@@ -82,7 +88,8 @@ STAILQ_HEAD(gap_run_queue, gap_run);
 
 /** An update that is not through. */
 struct gap_task {
-    gap_job_t job; /* first: the lanes hand it back */
+    gap_job_t job;
+    gap_runner_t *runner;
     gap_update_t *node;
     struct gap_run *run; /* the one that counts; NULL: it waits */
     TAILQ_ENTRY(gap_task)
@@ -93,8 +100,15 @@ struct gap_task {
     uint32_t attempts; /* begun */
     uint32_t overruns; /* runs that timed out and are not through */
     uint32_t bytes;    /* that it shows */
+    int error;         /* burying: why */
     bool over;         /* through, */
     bool unhandled;    /* or not, at the end */
+    bool followed;     /* the journal has its entry */
+    bool aside;        /* parked until the journal has answered */
+    bool reading;      /* its bytes are being read back */
+    bool counted;      /* its next attempt is */
+    bool burying;      /* given up, and the journal could not take it yet */
+    struct gap_journal_entry entry;
 };
 TAILQ_HEAD(gap_task_list, gap_task);
 
@@ -109,6 +123,37 @@ struct gap_thread {
 };
 TAILQ_HEAD(gap_threads, gap_thread);
 
+/** An update that the runner holds itself: one of the journal. */
+struct gap_stored {
+    gap_update_t update;
+    gap_runner_t *runner;
+    gap_packet_t *packet;
+};
+
+/** A dead letter where there is no journal. */
+struct gap_letter {
+    TAILQ_ENTRY(gap_letter) next;
+    uint64_t number;
+    uint32_t attempts;
+    int error;
+    int64_t created_us;
+    int64_t died_us;
+    gap_packet_t *packed;
+};
+TAILQ_HEAD(gap_letters, gap_letter);
+
+/** Somebody wants to see them. */
+struct gap_letter_call {
+    STAILQ_ENTRY(gap_letter_call) next;
+    gap_runner_t *runner;
+    uint64_t after;
+    uint32_t limit;
+    gap_dead_letter_cb each;
+    void (*done)(void *data, int status);
+    void *data;
+};
+STAILQ_HEAD(gap_letter_calls, gap_letter_call);
+
 struct gap_runner {
     gap_loop_t loop;
     gap_rt_t *rt;
@@ -120,12 +165,19 @@ struct gap_runner {
     uint32_t gates; /* enum gap_runner_gate */
     gap_pool_t tasks;
     gap_pool_t runs;
+    gap_pool_t stored;
     struct gap_task *spare_task; /* for the next update */
     struct gap_run *spare_run;
     struct gap_task_list by_age;
     struct gap_task_list gone;
     struct gap_run_times by_time;
     gap_heap_t due; /* parked tasks */
+    uint32_t aside; /* tasks with `aside` */
+    uint32_t
+        reading; /* and calls of the journal's for dead letters: answers that close waits for */
+    gap_update_t *node;   /* the update that is being handled at once, */
+    const uint64_t *keys; /* and its keys; NULL: not known */
+    int key_count;
     gap_pace_t pace;
     uint64_t paced_us; /* nothing may begin before; 0: it may */
     gap_prng_t random;
@@ -147,6 +199,19 @@ struct gap_runner {
     gap_timer_t timer;
     uint64_t timer_us; /* when it is due; GAP_ENV_NEVER: off */
     uint64_t again_us; /* something failed for lack of memory; GAP_ENV_NEVER: nothing */
+    /* the journal */
+    gap_journal_t *journal;
+    bool replay_waits; /* for room */
+    void (*replayed)(void *arg, int status);
+    void *replayed_arg;
+    struct gap_task *spill_at; /* the next one to look at; NULL: the oldest */
+    uint64_t spilled;
+    /* dead letters without it */
+    struct gap_letters letters;
+    uint32_t letter_count;
+    size_t letter_bytes;
+    uint64_t letter_number;
+    struct gap_letter_calls letter_calls;
     /* the end */
     struct {
         bool begun;
@@ -190,6 +255,31 @@ int gap_runner_keys_of(const gap_runner_t *r, struct gap_task *task,
 /** A task of the spare one. */
 struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node);
 
+/** An update for which there is memory enters its lanes. */
+struct gap_task *gap_runner_enter(gap_runner_t *r, gap_update_t *node, const uint64_t *keys,
+                                  int key_count);
+/** Is there room for one more? */
+static inline bool gap_runner_has_room(const gap_runner_t *r)
+{
+    return r->lanes.jobs < r->config.waiting_max && r->pinned < r->config.pinned_max;
+}
+
+/* runner_rows.c */
+void gap_rows_init(gap_runner_t *r);
+/** What is done before a run: its bytes are there, and the attempt is counted. @return false: not
+ * now; it has been set aside. */
+bool gap_rows_prepare(gap_runner_t *r, struct gap_task *task);
+/** Let go of bytes that the journal has, if many are pinned. */
+void gap_rows_spill(gap_runner_t *r);
+/** There may be room for what is replayed. */
+void gap_rows_go_on(gap_runner_t *r);
+/** A task goes: nobody is to point to it. */
+void gap_rows_forget(gap_runner_t *r, struct gap_task *task);
+/** An update of the runner's own. @return NULL: no memory. */
+gap_update_t *gap_stored_new(gap_runner_t *r, const gap_update_t *view, gap_packet_t *packet);
+/** The journal knows of the task. */
+void gap_rows_follow(gap_runner_t *r, struct gap_task *task);
+
 /* runner_run.c */
 extern const struct gap_update_owner *const gap_run_owner;
 /** Make the spare run one of @p task. */
@@ -208,6 +298,8 @@ void gap_run_clock(struct gap_run *run);
 void gap_run_begin(gap_runner_t *r, struct gap_task *task);
 /** The same, but nobody is called. */
 struct gap_run *gap_run_start(gap_runner_t *r, struct gap_task *task);
+/** Its task is in the runner's hands from now on. */
+void gap_run_adopt(struct gap_run *run);
 /** The handler has returned. */
 void gap_run_returned(struct gap_run *run, int status);
 /** Something that it waited for is over. */
@@ -221,6 +313,13 @@ void gap_task_wake(gap_runner_t *r, uint64_t now_us);
 /** It is through; or, if not @p handled, goes back at the end. */
 void gap_task_free(gap_runner_t *r, struct gap_task *task, bool handled);
 void gap_runner_tell(gap_runner_t *r, const struct gap_runner_event *event);
+
+/** A task is given up; once more, if it was so. */
+void gap_task_bury(gap_runner_t *r, struct gap_task *task, int error);
+
+/* runner_commit.c */
+/** A run of which the handler's own transaction recorded that it is handled has ended. */
+void gap_commit_own(struct gap_run *run, int status);
 
 /* runner_thread.c */
 /** The run that is on a thread, or waits for one, does not count any more. */
@@ -240,8 +339,10 @@ void gap_runner_tell_ready(gap_runner_t *r);
 void gap_runner_check_drained(gap_runner_t *r, uint64_t now_us);
 
 /* runner_dead.c */
-/** A task is given up. */
-void gap_dead_add(gap_runner_t *r, struct gap_task *task, int error);
+/** A task is given up. @return 0 it is a dead letter now; negative: not yet. */
+GAP_NODISCARD int gap_dead_add(gap_runner_t *r, struct gap_task *task, int error);
+/** Answer those who asked. */
+void gap_dead_answer(gap_runner_t *r);
 void gap_dead_fini(gap_runner_t *r);
 
 #endif

@@ -83,6 +83,11 @@ void gap_runner_stats(const gap_runner_t *r, gap_runner_stats_t *out)
     const struct gap_task *oldest = TAILQ_FIRST(&r->by_age);
 
     *out = r->count;
+    if (r->journal != NULL) {
+        struct gap_journal_counters journal;
+        gap_journal_count(r->journal, &journal);
+        out->journalled = journal.written;
+    }
     out->retrying = r->due.count;
     out->depth = r->lanes.jobs + r->kept_count;
     if (r->config.unordered_retry) out->depth += r->due.count; /* they are in no lane */
@@ -90,6 +95,7 @@ void gap_runner_stats(const gap_runner_t *r, gap_runner_stats_t *out)
     out->lanes = gap_lanes_count(&r->lanes);
     out->oldest_us = oldest == NULL ? 0 : gap_rt_now_us(r->rt) - oldest->came_us;
     out->pinned_bytes = r->pinned;
+    out->spilled = r->spilled;
     out->overran = r->overran;
     out->threads_stuck = r->stuck;
     out->paused = (r->gates & GATE_PAUSED) != 0;
@@ -120,7 +126,10 @@ int gap_runner_next(gap_runner_t *r, gap_update_t **out)
         int status = gap_runner_reserve(r);
         if (status < 0) return status;
     }
-    gap_job_t *job = gap_runner_next_job(r, gap_rt_now_us(r->rt));
+    gap_job_t *job;
+    do {
+        job = gap_runner_next_job(r, gap_rt_now_us(r->rt));
+    } while (job != NULL && !gap_rows_prepare(r, gap_task_of_job(job)));
     if (job == NULL) {
         r->told_ready = false;
         gap_runner_wake(r); /* for `ready`, and the pace's alarm */

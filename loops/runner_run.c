@@ -49,6 +49,8 @@ struct gap_run *gap_run_new(gap_runner_t *r, struct gap_task *task)
     run->elsewhere = false;
     run->commits = false;
     run->committed = false;
+    run->completed = false;
+    run->adopted = true;
     run->thread = NULL;
     return run;
 }
@@ -116,7 +118,9 @@ static void release(gap_runner_t *r, struct gap_task *task)
     bool unhandled = task->unhandled;
 
     gap_pool_put(&r->tasks, task);
-    if (unhandled)
+    if (node == NULL)
+        r->spilled--;
+    else if (unhandled)
         gap_engine_return(node);
     else
         gap_update_done(node);
@@ -129,6 +133,8 @@ void gap_task_free(gap_runner_t *r, struct gap_task *task, bool handled)
     task->unhandled = !handled;
     if (task->job.state != GAP_JOB_OUT) gap_lanes_done(&r->lanes, &task->job);
     gap_heap_remove(&r->due, &task->due);
+    if (task->aside) r->aside--;
+    gap_rows_forget(r, task);
     TAILQ_REMOVE(&r->by_age, task, age);
     r->pinned -= task->bytes;
     if (task->overruns > 0) { /* somebody looks at it */
@@ -167,6 +173,22 @@ static uint64_t park(gap_runner_t *r, struct gap_task *task)
     return pause_us;
 }
 
+/* Given up. Where that can't be recorded now it is in nobody's way, but not through either. */
+void gap_task_bury(gap_runner_t *r, struct gap_task *task, int error)
+{
+    if (!task->burying) r->count.dead++;
+    task->error = error;
+    task->burying = false;
+    if (gap_dead_add(r, task, error) == 0) {
+        gap_task_free(r, task, true);
+        return;
+    }
+    task->burying = true;
+    if (task->job.state != GAP_JOB_OUT) gap_lanes_done(&r->lanes, &task->job);
+    int status = gap_heap_insert(&r->due, &task->due, gap_rt_now_us(r->rt) + GAP_RUNNER_AGAIN_US);
+    GAP_ASSERT(status == 0); /* reserved before it ran */
+}
+
 /* The task is pinned while it is told. */
 static void fail(struct gap_run *run, int status, enum gap_runner_event_kind kind)
 {
@@ -181,9 +203,7 @@ static void fail(struct gap_run *run, int status, enum gap_runner_event_kind kin
         gap_lanes_park(&r->lanes, &task->job); /* to be given back */
         gap_runner_wake(r);
     } else if (task->attempts >= r->config.attempts_max) {
-        r->count.dead++;
-        gap_dead_add(r, task, status);
-        gap_task_free(r, task, true);
+        gap_task_bury(r, task, status);
     } else {
         event.us = park(r, task);
         gap_runner_wake(r);
@@ -206,6 +226,7 @@ static void end(struct gap_run *run)
 
     int status = gap_update_end(&run->update, run->status);
     if (run->status < 0 || run->committed) status = run->status;
+    if (run->completed) gap_commit_own(run, status);
     unlist(run);
     task->run = NULL;
     if (status < 0) {
@@ -296,6 +317,10 @@ void gap_task_wake(gap_runner_t *r, uint64_t now_us)
     while ((first = gap_heap_min(&r->due)) != NULL && first->key <= now_us) {
         struct gap_task *task = GAP_CONTAINER_OF(first, struct gap_task, due);
         gap_heap_remove(&r->due, first);
+        if (task->burying) {
+            gap_task_bury(r, task, task->error);
+            continue;
+        }
         if (stand_again(r, task)) continue;
         int status = gap_heap_insert(&r->due, first, now_us + GAP_RUNNER_AGAIN_US);
         GAP_ASSERT(status == 0); /* its own place */

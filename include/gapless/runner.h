@@ -141,7 +141,7 @@ typedef struct gap_runner_stats {
 /* ---- keys ---- */
 
 /** The key of a chat, as the default uses it. @param peer Not of GAP_PEER_NONE. @return never 0. */
-uint64_t gap_runner_chat_key(gap_peer_t peer);
+GAP_API uint64_t gap_runner_chat_key(gap_peer_t peer);
 /** The key of the account's own lane: of updates that are about no chat. */
 #define GAP_RUNNER_ACCOUNT_KEY UINT64_C(1)
 /**
@@ -153,24 +153,25 @@ uint64_t gap_runner_chat_key(gap_peer_t peer);
  * @return how many keys there are, 1 to GAP_RUNNER_KEYS_MAX. From inside a gap_runner_keys_cb and
  * anywhere else.
  */
-GAP_NODISCARD int gap_runner_chat_keys(const gap_runner_t *runner, const gap_update_t *update,
-                                       uint64_t keys[GAP_RUNNER_KEYS_MAX]);
+GAP_API GAP_NODISCARD int gap_runner_chat_keys(const gap_runner_t *runner,
+                                               const gap_update_t *update,
+                                               uint64_t keys[GAP_RUNNER_KEYS_MAX]);
 
 /* ---- load ---- */
 
 /** No further run is begun until gap_runner_resume; those at work go on. Idempotent. */
-void gap_runner_pause(gap_runner_t *runner);
+GAP_API void gap_runner_pause(gap_runner_t *runner);
 /** Begin runs again. Idempotent. */
-void gap_runner_resume(gap_runner_t *runner);
+GAP_API void gap_runner_resume(gap_runner_t *runner);
 /** Another number of handlers at work at a time; those at work go on. @param concurrency 0:
  * GAP_RUNNER_CONCURRENCY. */
-void gap_runner_set_concurrency(gap_runner_t *runner, uint32_t concurrency);
+GAP_API void gap_runner_set_concurrency(gap_runner_t *runner, uint32_t concurrency);
 /** Another pace. @param per_s Runs in a second; 0: no limit. */
-void gap_runner_set_pace(gap_runner_t *runner, uint32_t per_s);
+GAP_API void gap_runner_set_pace(gap_runner_t *runner, uint32_t per_s);
 /** What it is at. */
-void gap_runner_stats(const gap_runner_t *runner, gap_runner_stats_t *out);
+GAP_API void gap_runner_stats(const gap_runner_t *runner, gap_runner_stats_t *out);
 /** Updates in the lane of a key: those that wait and the one that is being handled. */
-uint32_t gap_runner_lane_depth(const gap_runner_t *runner, uint64_t key);
+GAP_API uint32_t gap_runner_lane_depth(const gap_runner_t *runner, uint64_t key);
 
 /**
  * Take the update whose turn it is, in place of a handler: it is being handled from now on, and
@@ -180,16 +181,16 @@ uint32_t gap_runner_lane_depth(const gap_runner_t *runner, uint64_t key);
  * @return 1; 0 none may be handled now (`ready` tells when); GAP_E_STATE without `pull`;
  *         GAP_E_CLOSED the client closes; GAP_E_NOMEM.
  */
-GAP_NODISCARD int gap_runner_next(gap_runner_t *runner, gap_update_t **out);
+GAP_API GAP_NODISCARD int gap_runner_next(gap_runner_t *runner, gap_update_t **out);
 
 /* ---- a run ---- */
 
 /** Is this run still the one that counts? false: it has timed out. From inside its handler, or
  * before gap_update_done has been called; also from its thread. */
-bool gap_update_is_current(const gap_update_t *update);
+GAP_API bool gap_update_is_current(const gap_update_t *update);
 /** Which attempt this is: 1 for the first. Attempts of before a crash are counted where the journal
  * knows of them. */
-uint32_t gap_update_attempt(const gap_update_t *update);
+GAP_API uint32_t gap_update_attempt(const gap_update_t *update);
 
 /**
  * Go on with this run on one of the library's threads: `return gap_update_on_thread(update, work,
@@ -203,7 +204,8 @@ uint32_t gap_update_attempt(const gap_update_t *update);
  * @return GAP_LATER; GAP_E_STATE the run has timed out or is on a thread or in a transaction
  *         already, or @p update is no run.
  */
-GAP_NODISCARD int gap_update_on_thread(gap_update_t *update, gap_update_cb work, void *data);
+GAP_API GAP_NODISCARD int gap_update_on_thread(gap_update_t *update, gap_update_cb work,
+                                               void *data);
 
 /**
  * Work of a transaction: runs on the thread that writes the storage, inside a savepoint of the
@@ -226,8 +228,8 @@ typedef int (*gap_update_tx_cb)(gap_update_t *update, struct sqlite3 *db, void *
  * @return GAP_LATER; GAP_E_STATE as gap_update_on_thread, or there is no storage; GAP_E_LIMIT,
  *         GAP_E_NOMEM, GAP_E_CLOSED the storage does not take it.
  */
-GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_update_tx_cb work,
-                                            void *data);
+GAP_API GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_update_tx_cb work,
+                                                    void *data);
 
 /**
  * Record the update as handled inside a transaction of the caller's own, on a connection of the
@@ -241,7 +243,7 @@ GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_update_tx_
  *         storage; otherwise SQLite's failure, and the transaction is to be rolled back.
  * The loop thread.
  */
-GAP_NODISCARD int gap_update_complete(struct sqlite3 *db, gap_update_t *update);
+GAP_API GAP_NODISCARD int gap_update_complete(struct sqlite3 *db, gap_update_t *update);
 
 /* ---- dead letters ---- */
 
@@ -270,9 +272,9 @@ typedef void (*gap_dead_letter_cb)(void *data, const gap_dead_letter_t *letter);
  * begun.
  * @return 0; GAP_E_NOMEM, GAP_E_CLOSED: nobody is called.
  */
-GAP_NODISCARD int gap_runner_dead_letters(gap_runner_t *runner, uint64_t after, uint32_t limit,
-                                          gap_dead_letter_cb each,
-                                          void (*done)(void *data, int status), void *data);
+GAP_API GAP_NODISCARD int gap_runner_dead_letters(gap_runner_t *runner, uint64_t after,
+                                                  uint32_t limit, gap_dead_letter_cb each,
+                                                  void (*done)(void *data, int status), void *data);
 /**
  * Hand a dead letter to its handler again, at the end of its lanes, with all attempts before it,
  * flagged as maybe repeated.
@@ -280,10 +282,10 @@ GAP_NODISCARD int gap_runner_dead_letters(gap_runner_t *runner, uint64_t after, 
  * @return 0 it is under way (if there is no such letter, nothing happens); GAP_E_NOT_FOUND there is
  *         none; GAP_E_NOMEM; GAP_E_LIMIT too many wait; GAP_E_CLOSED.
  */
-GAP_NODISCARD int gap_runner_redrive(gap_runner_t *runner, uint64_t number);
+GAP_API GAP_NODISCARD int gap_runner_redrive(gap_runner_t *runner, uint64_t number);
 /** Forget a dead letter. @return 0 (also if there is none); GAP_E_NOMEM, GAP_E_LIMIT, GAP_E_CLOSED.
  */
-GAP_NODISCARD int gap_runner_forget(gap_runner_t *runner, uint64_t number);
+GAP_API GAP_NODISCARD int gap_runner_forget(gap_runner_t *runner, uint64_t number);
 
 #ifdef __cplusplus
 }
