@@ -186,6 +186,7 @@ static int write_row(gap_journal_t *j, struct gap_journal_entry *e)
     rec.u.inbox.update = bytes;
     GAP_FAILPOINT("journal.put");
     int r = gap_store_put(j->store, &rec);
+    GAP_FAILPOINT("journal.put.after");
     scratch_done(j);
     if (r < 0) return r;
     j->number = e->number = number;
@@ -289,6 +290,7 @@ static void flushed(void *arg, int status)
     uint64_t round = j->flushing;
     struct gap_journal_entry *e = TAILQ_FIRST(&j->waiting);
 
+    GAP_FAILPOINT("journal.flushed");
     j->flushing = 0;
     while (e != NULL) {
         struct gap_journal_entry *next = TAILQ_NEXT(e, next);

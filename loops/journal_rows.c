@@ -11,6 +11,7 @@
  * Owns: the place of the replay, the questions. Never: keeps bytes.
  */
 #include "base/alloc.h"
+#include "base/failpoint.h"
 #include "base/packet.h"
 #include "loops/journal_internal.h"
 
@@ -118,6 +119,7 @@ static int replay_row(gap_journal_t *j, const gap_inbox_record_t *r)
         return 0;
     }
     int status = unpack(j, r->update, &packet, &update);
+    GAP_FAILPOINT("journal.replay");
     if (status < 0) return status;
     if (status > 0) return replay_bad(j, r, (enum gap_packed_fault)status);
     row_init(&row, r);

@@ -12,13 +12,18 @@
  * A run that waits for its commit is never given up before the store has said what became of it: it
  * would be run again, and count twice. Owns nothing.
  */
+#include "base/failpoint.h"
 #include "loops/runner_internal.h"
 #include "store/complete.h"
 
 static int on_writer(void *arg, struct sqlite3 *db)
 {
     struct gap_run *run = arg;
-    return run->tx_cb(&run->update, db, run->data);
+
+    GAP_FAILPOINT("transaction.before");
+    int status = run->tx_cb(&run->update, db, run->data);
+    GAP_FAILPOINT("transaction.after");
+    return status;
 }
 
 static void reopen(struct gap_run *run)
@@ -40,6 +45,7 @@ static void on_committed(void *arg, int status, int result)
 {
     struct gap_run *run = arg;
 
+    GAP_FAILPOINT("transaction.committed");
     run->elsewhere = run->commits = false;
     if (status == 0) status = result;
     run->committed = status >= 0;

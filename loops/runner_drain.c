@@ -6,6 +6,7 @@
  *
  * Owns nothing. Never: closes.
  */
+#include "base/failpoint.h"
 #include "loops/runner_internal.h"
 
 /* What is kept in front of the lanes gets a task each, as far as there is memory. */
@@ -46,6 +47,7 @@ static void report(gap_runner_t *r)
 {
     struct gap_runner_report out = {0};
 
+    GAP_FAILPOINT("shutdown.drained");
     r->drain.told = true;
     gap_runner_pause(r);
     out.drained = r->count.handled - r->drain.handled;
@@ -75,6 +77,7 @@ void gap_runner_drain(gap_runner_t *r, uint64_t deadline_us,
     if (r->closing) return;
     r->drain.deadline_us = deadline_us;
     if (!r->drain.begun) {
+        GAP_FAILPOINT("shutdown.drain");
         r->drain.begun = true;
         r->drain.handled = r->count.handled;
         r->drain.done = done;

@@ -11,6 +11,7 @@
  * the runner may be closing, never gone; the run at hand is still there.
  */
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "loops/engine.h"
 #include "loops/runner_internal.h"
 
@@ -77,6 +78,7 @@ void gap_run_begin(gap_runner_t *r, struct gap_task *task)
     struct gap_run *run = gap_run_start(r, task);
 
     run->inside = true;
+    GAP_FAILPOINT("run.begin");
     gap_run_returned(run, r->hooks.handler(&run->update, r->hooks.handler_data));
 }
 
@@ -224,6 +226,7 @@ static void end(struct gap_run *run)
     gap_runner_t *r = run->runner;
     struct gap_task *task = run->task;
 
+    GAP_FAILPOINT("run.end.before");
     int status = gap_update_end(&run->update, run->status);
     if (run->status < 0 || run->committed) status = run->status;
     if (run->completed) gap_commit_own(run, status);
@@ -235,6 +238,7 @@ static void end(struct gap_run *run)
         r->count.handled++;
         gap_task_free(r, task, true);
     }
+    GAP_FAILPOINT("run.end.after");
     gap_pool_put(&r->runs, run);
 }
 

@@ -156,9 +156,13 @@ static int write_all(gap_sqlite_t *s, const gap_record_t *records, size_t count)
 {
     int rc = gap_sqlite_run_with(s, GAP_SQL_BEGIN, NULL, 0);
 
-    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) rc = put(s, &records[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
+        rc = GAP_FAILPOINT_FAILS("sqlite.row") ? SQLITE_FULL : put(s, &records[i]);
     if (rc == SQLITE_OK) rc = gap_sqlite_forget_done(s, records, count);
-    return rc == SQLITE_OK ? gap_sqlite_run_with(s, GAP_SQL_COMMIT, NULL, 0) : rc;
+    GAP_FAILPOINT("sqlite.commit.before");
+    if (rc == SQLITE_OK) rc = gap_sqlite_run_with(s, GAP_SQL_COMMIT, NULL, 0);
+    GAP_FAILPOINT("sqlite.commit.after");
+    return rc;
 }
 
 /* Before and after: a slot says nothing yet; one that was left out says so. */
