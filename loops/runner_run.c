@@ -204,7 +204,7 @@ static void fail(struct gap_run *run, int status, enum gap_runner_event_kind kin
     if (r->closing) {
         gap_lanes_park(&r->lanes, &task->job); /* to be given back */
         gap_runner_wake(r);
-    } else if (task->attempts >= r->config.attempts_max) {
+    } else if (task->attempts >= r->config.attempts_max || run->update.give_up) {
         gap_task_bury(r, task, status);
     } else {
         event.us = park(r, task);

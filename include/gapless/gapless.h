@@ -9,7 +9,9 @@
 #include <gapless/decision.h>
 #include <gapless/engine.h>
 #include <gapless/message.h>
+#include <gapless/route.h>
 #include <gapless/runner.h>
+#include <gapless/sink.h>
 #include <gapless/store.h>
 #include <gapless/tl.h>
 #include <gapless/tl_api.h>

@@ -25,9 +25,10 @@ struct gap_relay_ops {
     /** The handler is through, after GAP_LATER: the relay has its word and tells the owner by
      * gap_update_tell_owner, now or later. */
     void (*finished)(struct gap_relay *relay, gap_update_t *update, int status);
-    /** The owner is about to let go of the update: with @p status 0 it is recorded as handled in
-     * this very step, and what the relay stores now is stored in the same commit; negative: it has
-     * failed, or does not count any more. Once, by owners that say so, if the relay is still there.
+    /** What came of the update: with @p status 0 it is recorded as handled in this very step, and
+     * what the relay stores now is stored in the same commit; negative: it has failed, or does not
+     * count any more, though its handler may still be at work: then the relay may stay, to hear of
+     * its end; otherwise it takes itself away. Once, by owners that say so, if there is a relay.
      * @return 0; negative, for status 0: it could not be stored, the update has failed. */
     int (*ended)(struct gap_relay *relay, gap_update_t *update, int status);
 };
@@ -59,6 +60,7 @@ struct gap_update {
     uint8_t box;    /* gap_box_t */
     uint8_t via;    /* gap_via_t */
     bool maybe_repeated;
+    bool give_up; /* if it fails now it is not tried again: gap_update_give_up */
 };
 
 /** Fill an update from an item. The owner sets via, owner and maybe_repeated itself; both vectors
@@ -84,6 +86,7 @@ static inline void gap_update_init(gap_update_t *u, const struct gap_item *item,
     u->box = item->box;
     u->via = GAP_VIA_PUSH;
     u->maybe_repeated = false;
+    u->give_up = false;
 }
 
 /** The handler is through with it, which is for the relay to hear first, if there is one. Owners
@@ -105,11 +108,7 @@ static inline void gap_update_tell_owner(gap_update_t *u, int status)
 /** From an owner that `ends`: gap_relay_ops.ended, if there is a relay. */
 GAP_NODISCARD static inline int gap_update_end(gap_update_t *u, int status)
 {
-    struct gap_relay *relay = u->relay;
-
-    if (relay == NULL) return 0;
-    u->relay = NULL;
-    return relay->ops->ended(relay, u, status);
+    return u->relay == NULL ? 0 : u->relay->ops->ended(u->relay, u, status);
 }
 
 #endif
