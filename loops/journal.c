@@ -300,7 +300,7 @@ static void flushed(void *arg, int status)
         if (over) enlist(j, e, JOURNAL_READY);
         e = next;
     }
-    j->flush_us = status < 0 ? now_us(j) + GAP_JOURNAL_RETRY_US : 0;
+    j->flush_us = status < 0 ? now_us(j) + GAP_STORE_RETRY_MIN_US : 0;
     tell_ready(j);
     gap_journal_arm(j);
 }
@@ -409,6 +409,7 @@ int gap_journal_attempt(gap_journal_t *j, struct gap_journal_entry *e, uint32_t 
         e->asked = j->mode == GAP_JOURNAL_FULL && e->list == JOURNAL_LISTED;
         return e->asked ? GAP_JOURNAL_WAIT : 0;
     }
+    if (j->mode != GAP_JOURNAL_FULL && now_us(j) < j->flush_us) return 0;
     wait_flush(j, e);
     return GAP_JOURNAL_WAIT;
 }

@@ -213,7 +213,9 @@ int gap_journal_collect(gap_journal_t *j);
 
 /* ---- rows ---- */
 
-/** Hand out the rows of former runs, the oldest first; before the engine delivers anything.
+/** Hand out the rows of former runs, the oldest first; before the engine delivers anything. What
+ * has been put is committed before: the record of this opening, by which the next one knows that it
+ * did not end in order, is on disk before a handler can end the process.
  * @return 0: `replayed` follows; GAP_E_NOMEM, GAP_E_CLOSED. */
 GAP_NODISCARD int gap_journal_replay(gap_journal_t *j);
 /** There is room again. */

@@ -51,9 +51,10 @@ struct gap_journal_handled {
 
 enum gap_replay_state {
     REPLAY_NONE = 0,
-    REPLAY_DUE,    /* a page is to be asked for when the timer fires */
-    REPLAY_ASKED,  /* it is being read */
-    REPLAY_PAUSED, /* no room: gap_journal_replay_on */
+    REPLAY_FLUSHING, /* what tells the next start how this one ended is being stored */
+    REPLAY_DUE,      /* a page is to be asked for when the timer fires */
+    REPLAY_ASKED,    /* it is being read */
+    REPLAY_PAUSED,   /* no room: gap_journal_replay_on */
     REPLAY_OVER
 };
 

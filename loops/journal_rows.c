@@ -2,8 +2,9 @@
  * loops/journal_rows.c - rows and dead letters that are read: handed out again after a restart,
  * read back for one that waited without its bytes, listed, taken back.
  *
- *   replay: DUE --timer--> ASKED (a page is read, each row handed out) --> DUE (the next page)
- *               no room: PAUSED --replay_on--> DUE     failed: DUE, after a pause     end: OVER
+ *   replay: FLUSHING --stored, or not--> DUE --timer--> ASKED (a page is read, each row handed out)
+ * --> DUE (the next page) no room: PAUSED --replay_on--> DUE     failed: DUE, after a pause end:
+ * OVER
  *
  * What can't be read stops nothing: it becomes a dead letter with a reason, and an update that the
  * server tells again is handled.
@@ -192,11 +193,24 @@ void gap_journal_replay_due(gap_journal_t *j)
         replay_again(j, GAP_JOURNAL_RETRY_US);
 }
 
+/* A disk that takes nothing stops nobody. */
+static void on_boot_stored(void *arg, int status)
+{
+    gap_journal_t *j = arg;
+
+    if (status == GAP_E_CLOSED) {
+        on_page(j, status);
+    } else {
+        replay_again(j, 0);
+    }
+}
+
 int gap_journal_replay(gap_journal_t *j)
 {
     if (j->replay != REPLAY_NONE) return 0;
-    replay_again(j, 0);
-    return gap_heap_contains(&j->timer.node) ? 0 : GAP_E_NOMEM;
+    int r = gap_store_flush(j->store, on_boot_stored, j);
+    if (r == 0) j->replay = REPLAY_FLUSHING;
+    return r;
 }
 
 void gap_journal_replay_on(gap_journal_t *j)

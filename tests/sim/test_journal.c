@@ -1,0 +1,780 @@
+/*
+ * The journal in the virtual world, with the real store loop and the real engine: what is
+ * unfinished is written down and passed, what is done is not handled again after a crash, rows come
+ * before what is fetched, and nothing on the disk can stop the start.
+ */
+#include "tests/sim/journal_world.h"
+
+#define SEEDS 12
+
+static const struct sim_options shuffled = {.shuffle = true, .work_us = 300};
+
+static void world(int seed, const char *later)
+{
+    clerk_world((uint64_t)seed, seed == 0 ? NULL : &shuffled);
+    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
+    clerk_open();
+}
+
+static void reopen(const char *later)
+{
+    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
+    clerk_open();
+}
+
+static gap_packet_t *difference(int32_t first, int32_t last)
+{
+    for (int32_t id = first; id <= last; id++) pack_new(&packed, id);
+    return pack_difference(&packed, last, 5, 1);
+}
+
+static void messages(int32_t first, int32_t last)
+{
+    for (int32_t pts = first; pts <= last; pts++) clerk_message(pts);
+}
+
+/* ---- what takes long ---- */
+
+/* A straggler holds nothing up: after 200 ms it is a row, and the position goes on. */
+START_TEST(a_straggler_is_passed)
+{
+    world(_i, "|11|");
+    messages(11, 14);
+    clerk_run(150);
+    clerk_expect("11 12 13 14");
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_run(200);
+    ck_assert_int_eq(clerk_disk().pts, 14);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    clerk_finish("11");
+    clerk_run(200);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    ck_assert_uint_eq(clerk_disk().done, 0);
+    clerk_end();
+}
+END_TEST
+
+START_TEST(a_straggler_comes_again_from_the_journal)
+{
+    world(_i, "|11|");
+    messages(11, 14);
+    clerk_run(400);
+    clerk_crash();
+    reopen("");
+    clerk_run(200);
+    clerk_expect("11!");
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_crash();
+    reopen("");
+    clerk_run(200);
+    clerk_expect("");
+    clerk_end();
+}
+END_TEST
+
+/* A crash before it is written: the server tells it again, with what came after it; what was done
+ * and is recorded is not handled again. */
+START_TEST(what_was_done_is_not_done_again)
+{
+    world(_i, "|11|13|");
+    messages(11, 14);
+    clerk_run(60); /* a commit, but no row yet */
+    clerk_finish("13");
+    clerk_run(80);
+    clerk_expect("11 12 13 14");
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    ck_assert_uint_eq(clerk_disk().done, 3);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_crash();
+    clerk_answer(0, difference(11, 15));
+    reopen("");
+    clerk_run(300);
+    clerk_expect("11~ 15~");
+    ck_assert_int_eq(clerk_disk().pts, 15);
+    ck_assert_uint_eq(clerk_disk().done, 0); /* forgotten: the position has passed them */
+    struct gap_journal_counters n;
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.skipped, 3);
+    clerk_end();
+}
+END_TEST
+
+/* What is done in order leaves nothing behind. */
+START_TEST(what_is_done_in_order_is_not_recorded)
+{
+    struct gap_journal_counters n;
+
+    world(_i, "|12|");
+    messages(11, 12);
+    clerk_run(10);
+    clerk_finish("12");
+    messages(13, 30);
+    clerk_run(300);
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.recorded, 0);
+    ck_assert_uint_eq(n.written, 0);
+    ck_assert_int_eq(clerk_disk().pts, 30);
+    clerk_end();
+}
+END_TEST
+
+/* A user's channel: more than 50 behind by its watermark it is written at once. */
+START_TEST(a_users_channel_is_never_half_a_difference_behind)
+{
+    world(_i, "|7:51|");
+    for (int32_t pts = 51; pts <= 100; pts++) clerk_channel(pts);
+    clerk_run(20);
+    struct gap_journal_counters n;
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.written, 0);
+    clerk_channel(101);
+    clerk_run(20);
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.written, 1);
+    ck_assert_uint_eq(clerk.behind, 0);
+    clerk_run(100);
+    ck_assert_int_eq(clerk_disk().channel_pts, 101);
+    clerk_end();
+}
+END_TEST
+
+/* A query can't be fetched again: it is written as soon as its handler goes on. */
+START_TEST(a_query_is_written_on_receipt)
+{
+    world(_i, "|query:5|");
+    pack_query(&packed, 5);
+    clerk_feed();
+    pack_query(&packed, 6);
+    clerk_feed();
+    clerk_run(60);
+    clerk_expect("query:5 query:6");
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    clerk_crash();
+    reopen("");
+    clerk_run(100);
+    clerk_expect("query:5!");
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+/* The end in order writes all that is unfinished, whatever its age. */
+START_TEST(a_shutdown_writes_the_rest)
+{
+    world(_i, "|11|13|7:51|");
+    messages(11, 14);
+    clerk_channel(51);
+    clerk_run(10);
+    ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
+    clerk_close();
+    ck_assert_uint_eq(clerk_disk().rows, 3);
+    ck_assert_int_eq(clerk_disk().pts, 14);
+    reopen("");
+    clerk_run(10);
+    ck_assert_uint_eq(strlen(clerk.diary), strlen("11! 13! 7:51!"));
+    clerk_end();
+}
+END_TEST
+
+/* ---- S84 ---- */
+
+static void feed_edit(int32_t pts, int32_t id, const char *text)
+{
+    packed.text = text;
+    pack_edit(&packed, pts, 1, id);
+    clerk_feed();
+    packed.text = NULL;
+}
+
+/* Two edits in one second are two: the one that was not done comes again, the other does not. */
+START_TEST(s84_two_edits_in_one_second)
+{
+    world(_i, "|11|edit:9|");
+    messages(11, 11);
+    feed_edit(12, 9, "first");
+    clerk_run(10);
+    clerk_finish("edit:9");
+    feed_edit(13, 9, "second");
+    clerk_run(60);
+    clerk_expect("11 edit:9 edit:9");
+    ck_assert_uint_eq(clerk_disk().done, 1);
+    clerk_crash();
+    pack_new(&packed, 11);
+    packed.text = "first";
+    pack_edit(&packed, 12, 1, 9);
+    packed.text = "second";
+    pack_edit(&packed, 13, 1, 9);
+    packed.text = NULL;
+    clerk_answer(0, pack_difference(&packed, 13, 5, 1));
+    reopen("");
+    clerk_run(100);
+    clerk_expect("11~ edit:9~");
+    ck_assert_int_eq(clerk_disk().pts, 13);
+    clerk_end();
+}
+END_TEST
+
+/* A message that was done and comes again as it was is left out; with another content it is an edit
+ * that was folded into it; not if that edit was done as well. */
+START_TEST(s84_a_message_that_comes_again)
+{
+    static const char *const expected[] = {"11~", "11~ edit:12~", "11~", "11~ edit:12~"};
+    int what = _i % 4;
+
+    world(_i / 4, "|11|edit:12|");
+    messages(11, 12);
+    if (what >= 2) feed_edit(13, 12, what == 2 ? "changed" : "changed otherwise");
+    clerk_run(10);
+    if (what == 2) clerk_finish("edit:12");
+    clerk_run(60);
+    clerk_crash();
+    pack_new(&packed, 11);
+    packed.text = what == 0 ? NULL : what == 3 ? "changed otherwise" : "changed";
+    pack_new(&packed, 12);
+    packed.text = NULL;
+    clerk_answer(0, pack_difference(&packed, 13, 5, 1));
+    reopen("");
+    clerk_run(100);
+    clerk_expect(expected[what]);
+    clerk_end();
+}
+END_TEST
+
+/* The same where the message is not done but in the journal: its row comes, then the edit. */
+START_TEST(s84_a_message_in_the_journal)
+{
+    world(_i, "|11|12|");
+    messages(11, 12);
+    clerk_run(10);
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), 0);
+    /* The row is on the disk before the position: seen here by a slice that is not through. */
+    clerk_run(100);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    clerk_crash();
+    packed.text = _i % 2 == 0 ? NULL : "changed";
+    pack_new(&packed, 11); /* a server that tells more than it was asked for */
+    packed.text = NULL;
+    pack_new(&packed, 12);
+    clerk_answer(0, pack_difference(&packed, 13, 5, 1));
+    reopen("");
+    clerk_run(100);
+    clerk_expect(_i % 2 == 0 ? "11! 12~" : "11! edit:11~ 12~");
+    clerk_end();
+}
+END_TEST
+
+/* ---- crash loops ---- */
+
+static uint32_t rows_at_handler;
+static uint32_t attempts_at_handler;
+
+static void look_at_disk(struct clerk_task *t)
+{
+    struct clerk_disk d = clerk_disk();
+
+    if (strcmp(t->label, "11") != 0) return;
+    rows_at_handler = d.rows;
+    attempts_at_handler = d.attempts[0];
+}
+
+/* An update that ends the process: each attempt is on the disk before it begins, and after five it
+ * is a dead letter, and everything else goes on. */
+START_TEST(a_poison_update_ends_as_a_dead_letter)
+{
+    world(0, "|11|");
+    messages(11, 11);
+    clerk_run(1);
+    clerk_expect("11");
+    for (uint32_t crash = 1; crash <= 5; crash++) {
+        clerk_crash();
+        clerk.handled = look_at_disk;
+        rows_at_handler = 0;
+        if (crash == 1) clerk_answer(0, difference(11, 12));
+        reopen("|11|");
+        clerk_run(50);
+        ck_assert_uint_eq(rows_at_handler, 1 + (crash == 1));
+        ck_assert_uint_eq(attempts_at_handler, crash);
+        ck_assert_uint_eq(clerk.lost, 0);
+    }
+    clerk_crash();
+    clerk.handled = NULL;
+    reopen("");
+    messages(13, 13);
+    clerk_run(100);
+    clerk_expect("13");
+    ck_assert_uint_eq(clerk.lost, 1);
+    ck_assert_uint_eq(clerk_disk().dead, 1);
+    ck_assert_uint_eq(clerk_disk().dead_attempts, 5);
+    ck_assert_uint_gt(strlen(clerk_disk().dead_reason), 20);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+/* After an end in order nobody waits for a disk. */
+START_TEST(after_a_clean_end_attempts_are_not_waited_for)
+{
+    world(_i, "|11|");
+    messages(11, 11);
+    clerk_run(10);
+    ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
+    clerk_close();
+    clerk_answer(0, difference(12, 13));
+    reopen("|11|");
+    clerk_run(50);
+    clerk_expect("11! 12~ 13~");
+    struct gap_journal_counters n;
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.written, 0);
+    clerk_end();
+}
+END_TEST
+
+/* ---- modes ---- */
+
+START_TEST(full_mode_writes_before_the_handler)
+{
+    clerk_world((uint64_t)_i, _i == 0 ? NULL : &shuffled);
+    clerk.mode = GAP_JOURNAL_FULL;
+    clerk.handled = look_at_disk;
+    clerk_open();
+    rows_at_handler = 0;
+    messages(11, 12);
+    clerk_run(20);
+    ck_assert_uint_ge(rows_at_handler, 1);
+    ck_assert_uint_eq(attempts_at_handler, 1);
+    clerk_expect("11 12");
+    fail_commits(GAP_E_STORAGE, 16); /* and is not called while the disk is full */
+    messages(13, 13);
+    clerk_run(3000);
+    clerk_expect("");
+    ck_assert_int_le(clerk_disk().pts, 12);
+    door.commit_count = 0;
+    clerk_run(70000);
+    clerk_expect("13");
+    ck_assert_int_eq(clerk_disk().pts, 13);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+START_TEST(light_mode_writes_nothing)
+{
+    clerk_world((uint64_t)_i, _i == 0 ? NULL : &shuffled);
+    clerk.mode = GAP_JOURNAL_LIGHT;
+    (void)snprintf(clerk.later, sizeof clerk.later, "|11|");
+    clerk_open();
+    messages(11, 12);
+    clerk_run(1000);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), GAP_E_STATE);
+    clerk_crash();
+    clerk_answer(0, difference(11, 12));
+    reopen("");
+    clerk_run(100);
+    clerk_expect("11~");
+    clerk_end();
+}
+END_TEST
+
+/* ---- the disk ---- */
+
+/* A full disk: nothing that is stored passes what is not, the handlers go on, and when there is
+ * room again everything is as it should be. */
+START_TEST(a_full_disk_stops_nobody)
+{
+    world(_i, "|11|");
+    fail_commits(GAP_E_STORAGE, 16);
+    messages(11, 20);
+    clerk_run(2000);
+    clerk_expect("11 12 13 14 15 16 17 18 19 20");
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    clerk_crash();
+    door.commit_count = 0;
+    clerk_answer(0, difference(11, 20));
+    reopen("");
+    clerk_run(200);
+    clerk_expect("11~ 12~ 13~ 14~ 15~ 16~ 17~ 18~ 19~ 20~");
+    clerk_end();
+}
+END_TEST
+
+/* The guard of attempts does not stop handlers on a full disk either. */
+START_TEST(a_full_disk_after_a_crash)
+{
+    world(_i, "|11|");
+    messages(11, 12);
+    clerk_run(1);
+    clerk_crash();
+    clerk_answer(0, difference(11, 12));
+    (void)snprintf(clerk.later, sizeof clerk.later, "|11|");
+    clerk_open();
+    fail_commits(GAP_E_STORAGE, 16);
+    clerk_run(3000);
+    clerk_expect("11~ 12~");
+    door.commit_count = 0;
+    clerk_end();
+}
+END_TEST
+
+static void flip(uint8_t *data, size_t *len)
+{
+    data[*len / 2] ^= 0x40;
+}
+static void newer(uint8_t *data, size_t *len)
+{
+    (void)len;
+    data[2]++;
+}
+static void empty(uint8_t *data, size_t *len)
+{
+    (void)data;
+    *len = 0;
+}
+
+/* Rows that can't be read are dead letters; what the server still tells is handled. */
+START_TEST(damaged_rows_stop_nothing)
+{
+    static void (*const changes[])(uint8_t * data, size_t * len) = {flip, newer, empty};
+
+    world(0, "|11|12|");
+    messages(11, 13);
+    clerk_run(10);
+    ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
+    clerk_run(100);
+    clerk_crash();
+    clerk_spoil(changes[_i]);
+    clerk_answer(0, difference(12, 14));
+    reopen("");
+    clerk_run(100);
+    clerk_expect("12~ 13~ 14~");
+    ck_assert_uint_eq(clerk.lost, 2);
+    ck_assert_uint_gt(strlen(clerk.lost_reason), 20);
+    ck_assert_uint_eq(clerk_disk().dead, 2);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+/* ---- order ---- */
+
+/* Of one sequence the oldest is written first: while it can't be, nothing behind it is. */
+START_TEST(what_is_in_a_transaction_holds_up_what_is_behind_it)
+{
+    struct gap_journal_completion c;
+
+    world(_i, "|11|12|");
+    messages(11, 13);
+    clerk_run(10);
+    gap_journal_complete(clerk.journal, &clerk_task("11")->entry, false, &c);
+    ck_assert_uint_eq(c.inbox, 0);
+    ck_assert(c.has_done);
+    ck_assert_int_eq(c.done.before, 10);
+    clerk_run(1000);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), GAP_E_STATE);
+    gap_journal_reopened(clerk.journal, &clerk_task("11")->entry);
+    clerk_run(400);
+    ck_assert_uint_eq(clerk_disk().rows, 2);
+    ck_assert_int_eq(clerk_disk().pts, 13);
+    clerk_end();
+}
+END_TEST
+
+/* Many rows come in pages, in order, as there is room. */
+START_TEST(rows_come_in_pages)
+{
+    world(0, "*");
+    messages(11, 310);
+    clerk_run(400);
+    ck_assert_int_eq(clerk_disk().pts, 310);
+    ck_assert_uint_eq(clerk_disk().rows, 300);
+    clerk_crash();
+    clerk.room = (uint32_t)_i * 50;
+    clerk_open();
+    clerk_run(100);
+    char expected[4096];
+    size_t at = 0;
+    for (int32_t id = 11; id <= 310; id++)
+        at +=
+            (size_t)snprintf(expected + at, sizeof expected - at, "%s%d!", at == 0 ? "" : " ", id);
+    clerk_expect(expected);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+/* ---- dead letters, rows that are read back ---- */
+
+static struct {
+    uint32_t count;
+    int status;
+    uint64_t number;
+    uint32_t attempts;
+    bool has_update;
+    bool adopt;
+} got;
+
+static struct clerk_task redriven;
+
+static void on_got(void *arg, int status, const struct gap_journal_row *row)
+{
+    (void)arg;
+    got.count++;
+    got.status = status;
+    got.number = row->number;
+    got.attempts = row->attempts;
+    got.has_update = row->update != NULL;
+    if (got.adopt && row->update != NULL) {
+        memset(&redriven, 0, sizeof redriven);
+        gap_journal_adopt(clerk.journal, &redriven.entry, row);
+    }
+}
+
+static uint32_t dead_count;
+static int dead_status;
+
+static void on_dead(void *arg, const gap_dead_record_t *d, gap_update_t *u)
+{
+    (void)arg;
+    ck_assert_int_eq(d->error, GAP_E_TIMEOUT);
+    ck_assert_uint_eq(d->reason.len, strlen("it failed"));
+    ck_assert_ptr_nonnull(u);
+    ck_assert(gap_update_maybe_repeated(u));
+    dead_count++;
+}
+
+static void on_dead_end(void *arg, int status)
+{
+    (void)arg;
+    dead_status = status;
+}
+
+static void bury(const char *label)
+{
+    struct clerk_task *t = clerk_task(label);
+
+    t->entry.attempts = 5;
+    ck_assert_int_eq(
+        gap_journal_bury(clerk.journal, &t->entry, t->node, GAP_E_TIMEOUT, "it failed"), 0);
+    t->entry.node = NULL;
+    gap_update_done(t->node);
+    t->used = false;
+}
+
+START_TEST(dead_letters)
+{
+    world(_i, "|11|12|");
+    messages(11, 13);
+    clerk_run(_i % 2 == 0 ? 10 : 400); /* without a row, with one */
+    bury("12");
+    clerk_run(400);
+    ck_assert_uint_eq(clerk_disk().dead, 1);
+    ck_assert_uint_eq(clerk_disk().dead_attempts, 5);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    dead_count = 0;
+    dead_status = 1;
+    ck_assert_int_eq(gap_journal_dead(clerk.journal, 0, 10, on_dead, on_dead_end, NULL), 0);
+    clerk_run(50);
+    ck_assert_uint_eq(dead_count, 1);
+    ck_assert_int_eq(dead_status, 0);
+    memset(&got, 0, sizeof got);
+    got.adopt = true;
+    uint64_t number = clerk_disk().dead_number;
+    ck_assert_int_eq(gap_journal_redrive(clerk.journal, number, on_got, NULL), 0);
+    clerk_run(100);
+    ck_assert_uint_eq(got.count, 1);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert(got.has_update);
+    ck_assert_uint_gt(got.number, number);
+    ck_assert_uint_eq(got.attempts, 0);
+    ck_assert_uint_eq(clerk_disk().dead, 0);
+    ck_assert_uint_eq(clerk_disk().rows, 2);
+    gap_journal_done(clerk.journal, &redriven.entry);
+    clerk_run(100);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    memset(&got, 0, sizeof got);
+    ck_assert_int_eq(gap_journal_redrive(clerk.journal, number, on_got, NULL), 0);
+    clerk_run(50);
+    ck_assert_uint_eq(got.count, 1);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert(!got.has_update);
+    clerk_end();
+}
+END_TEST
+
+/* A dead letter above the watermark is not handled when it is fetched again. */
+START_TEST(a_dead_letter_stays_dead)
+{
+    world(_i, "|11|12|");
+    messages(11, 12);
+    clerk_run(10);
+    bury("12");
+    clerk_run(70);
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    clerk_crash();
+    clerk_answer(0, difference(11, 12));
+    reopen("");
+    clerk_run(100);
+    clerk_expect("11~");
+    ck_assert_uint_eq(clerk_disk().dead, 1);
+    ck_assert_int_eq(gap_journal_forget(clerk.journal, clerk_disk().dead_number), 0);
+    clerk_run(100);
+    ck_assert_uint_eq(clerk_disk().dead, 0);
+    clerk_end();
+}
+END_TEST
+
+START_TEST(rows_are_read_back)
+{
+    world(_i, "|11|");
+    messages(11, 11);
+    clerk_run(10);
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), 0);
+    uint64_t number = clerk_task("11")->entry.number;
+    for (int i = 0; i < 3; i++) {
+        memset(&got, 0, sizeof got);
+        ck_assert_int_eq(gap_journal_read(clerk.journal, number, on_got, NULL), 0);
+        clerk_run(40);
+        ck_assert_uint_eq(got.count, 1);
+        ck_assert_int_eq(got.status, 0);
+        ck_assert_uint_eq(got.number, number);
+        ck_assert(got.has_update);
+    }
+    clerk_finish("11");
+    memset(&got, 0, sizeof got);
+    ck_assert_int_eq(gap_journal_read(clerk.journal, number, on_got, NULL), 0);
+    clerk_run(10);
+    ck_assert_uint_eq(got.count, 1);
+    ck_assert(!got.has_update);
+    clerk_end();
+}
+END_TEST
+
+/* ---- transactions ---- */
+
+static int calls;
+static int call_result;
+static int call_fn(void *arg, struct sqlite3 *db)
+{
+    (void)arg;
+    (void)db;
+    calls++;
+    return call_result;
+}
+static void call_done(void *arg, int status, int result)
+{
+    int *out = arg;
+    *out = status < 0 ? status : result;
+}
+
+/* A transaction of the store's: row and completion go in one commit. */
+START_TEST(completed_in_the_stores_transaction)
+{
+    struct gap_journal_completion c;
+    bool row = _i % 2 == 1;
+    int result = 99;
+
+    calls = call_result = 0;
+    world(_i / 2, "|11|12|");
+    messages(11, 13);
+    clerk_run(row ? 300 : 10);
+    struct clerk_task *t = clerk_task("12");
+    gap_journal_complete(clerk.journal, &t->entry, false, &c);
+    ck_assert(row == (c.inbox != 0));
+    const gap_call_record_t call = {
+        .call = call_fn, .inbox = c.inbox, .has_done = c.has_done, .done = c.done};
+    ck_assert_int_eq(gap_store_call(store, &call, call_done, &result), 0);
+    clerk_run(20);
+    ck_assert_int_eq(result, 0);
+    gap_journal_completed(clerk.journal, &t->entry);
+    t->entry.node = NULL;
+    gap_update_done(t->node);
+    t->used = false;
+    clerk_crash(); /* at once */
+    clerk_answer(0, difference(11, 13));
+    reopen("");
+    clerk_run(300);
+    ck_assert_ptr_null(strstr(clerk.diary, "12"));
+    ck_assert_ptr_nonnull(strstr(clerk.diary, "11"));
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+/* A transaction beside the store's, committed while the row is still on its way to the disk: the
+ * row is known to be done when it is found. */
+START_TEST(completed_beside_the_store)
+{
+    struct gap_journal_completion c;
+    gap_record_t rec = {.kind = GAP_RECORD_DONE};
+    gap_storage_fault_t why;
+
+    world(0, "|11|");
+    messages(11, 13);
+    clerk_run(100);
+    struct clerk_task *t = clerk_task("11");
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &t->entry), 0);
+    gap_journal_complete(clerk.journal, &t->entry, true, &c);
+    ck_assert_uint_ne(c.inbox, 0);
+    ck_assert(c.has_done);
+    rec.u.done = c.done;
+    ck_assert_int_eq(disk->ops->commit(disk, &rec, 1, &why), 0); /* the caller's commit */
+    if (_i == 1) {
+        clerk_run(100); /* the row, and the position behind it */
+        ck_assert_uint_eq(clerk_disk().rows, 1);
+        ck_assert_int_eq(clerk_disk().pts, 13);
+    } else if (_i == 2) {
+        gap_journal_completed(clerk.journal, &t->entry);
+        t->entry.node = NULL;
+        gap_update_done(t->node);
+        t->used = false;
+        clerk_run(200);
+        ck_assert_uint_eq(clerk_disk().rows, 0);
+        ck_assert_uint_eq(clerk_disk().done, 0);
+    }
+    clerk_crash();
+    if (_i == 0) clerk_answer(0, difference(11, 13));
+    reopen("");
+    clerk_run(200);
+    ck_assert_ptr_null(strstr(clerk.diary, "11"));
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("journal");
+    TCase *t = tcase_create("journal");
+    tcase_add_loop_test(t, a_straggler_is_passed, 0, SEEDS);
+    tcase_add_loop_test(t, a_straggler_comes_again_from_the_journal, 0, SEEDS);
+    tcase_add_loop_test(t, what_was_done_is_not_done_again, 0, SEEDS);
+    tcase_add_loop_test(t, what_is_done_in_order_is_not_recorded, 0, SEEDS);
+    tcase_add_loop_test(t, a_users_channel_is_never_half_a_difference_behind, 0, SEEDS);
+    tcase_add_loop_test(t, a_query_is_written_on_receipt, 0, SEEDS);
+    tcase_add_loop_test(t, a_shutdown_writes_the_rest, 0, SEEDS);
+    tcase_add_loop_test(t, s84_two_edits_in_one_second, 0, SEEDS);
+    tcase_add_loop_test(t, s84_a_message_that_comes_again, 0, 16);
+    tcase_add_loop_test(t, s84_a_message_in_the_journal, 0, SEEDS);
+    tcase_add_test(t, a_poison_update_ends_as_a_dead_letter);
+    tcase_add_loop_test(t, after_a_clean_end_attempts_are_not_waited_for, 0, SEEDS);
+    tcase_add_loop_test(t, full_mode_writes_before_the_handler, 0, 4);
+    tcase_add_loop_test(t, light_mode_writes_nothing, 0, 4);
+    tcase_add_loop_test(t, a_full_disk_stops_nobody, 0, 4);
+    tcase_add_loop_test(t, a_full_disk_after_a_crash, 0, 4);
+    tcase_add_loop_test(t, damaged_rows_stop_nothing, 0, 3);
+    tcase_add_loop_test(t, what_is_in_a_transaction_holds_up_what_is_behind_it, 0, 4);
+    tcase_add_loop_test(t, rows_come_in_pages, 0, 3);
+    tcase_add_loop_test(t, dead_letters, 0, 8);
+    tcase_add_loop_test(t, a_dead_letter_stays_dead, 0, 4);
+    tcase_add_loop_test(t, rows_are_read_back, 0, 4);
+    tcase_add_loop_test(t, completed_in_the_stores_transaction, 0, 8);
+    tcase_add_loop_test(t, completed_beside_the_store, 0, 3);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+GAP_TEST_MAIN(suite)
