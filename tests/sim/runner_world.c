@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "loops/runner_internal.h"
+#include "pack.h"
 
 #include <gapless/tl_api.h>
 #include <string.h>
@@ -24,7 +25,9 @@ struct gap_runner_report rw_report;
 int rw_reported;
 
 static struct gap_env_ops ops;
+static const struct gap_env_ops *base_ops;
 static size_t forgotten; /* of the trace */
+static struct pack packs[RW_UPDATES];
 
 /* ---- threads ---- */
 
@@ -40,9 +43,17 @@ static struct thread {
 } threads[THREADS];
 static int thread_result; /* of the job that runs */
 
+static bool storing; /* the worker is the store's */
+
+static bool is_fake(const gap_worker_t *w)
+{
+    const char *at = (const char *)(const void *)w;
+    return at >= (const char *)threads && at < (const char *)(threads + THREADS);
+}
+
 static int worker_open(gap_env_t *env, gap_worker_t **out)
 {
-    (void)env;
+    if (storing) return base_ops->worker_open(env, out);
     for (int i = 0; i < THREADS; i++) {
         if (threads[i].open) continue;
         threads[i] = (struct thread){.open = true};
@@ -86,6 +97,10 @@ static void worker_send(gap_worker_t *w, gap_work_t *work)
 {
     struct thread *t = (struct thread *)(void *)w;
 
+    if (!is_fake(w)) {
+        base_ops->worker_send(w, work);
+        return;
+    }
     const struct gap_run *run = GAP_CONTAINER_OF(work, struct gap_run, work);
     const struct rw_update *u = run->data;
     const struct rw_plan *plan = plan_of(u, (int)run->attempt - 1);
@@ -103,6 +118,10 @@ static void worker_close(gap_worker_t *w, void (*closed)(void *arg), void *arg)
 {
     struct thread *t = (struct thread *)(void *)w;
 
+    if (!is_fake(w)) {
+        base_ops->worker_close(w, closed, arg);
+        return;
+    }
     t->closing = true;
     t->closed = closed;
     t->closed_arg = arg;
@@ -153,6 +172,7 @@ struct rw_update *rw_make(int label, int64_t chat)
 
     ck_assert(label > 0 && label < RW_UPDATES);
     memset(u, 0, sizeof *u);
+    pack_fini(&packs[label]);
     u->label = label;
     u->update.owner = &owner;
     u->update.id = GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE;
@@ -160,6 +180,9 @@ struct rw_update *rw_make(int label, int64_t chat)
     u->update.channel_id = chat;
     u->update.pts = label;
     u->update.pts_count = 1;
+    u->update.flags = GAP_ITEM_HAS_MESSAGE;
+    pack_channel_message(&packs[label], chat, label, 1, label);
+    u->update.bytes = gap_bytes(packs[label].updates.data, packs[label].updates.len);
     return u;
 }
 
@@ -241,6 +264,19 @@ static int thread_work(gap_update_t *run, void *data)
     return thread_result;
 }
 
+static int commit_work(gap_update_t *run, struct sqlite3 *db, void *data)
+{
+    struct rw_update *u = data;
+    const struct rw_plan *plan = plan_of(u, u->begun - 1);
+
+    ck_assert_ptr_null(db);
+    ck_assert(!rw_env->ops->on_loop_thread(rw_env));
+    ck_assert_int_eq(of(run)->label, u->label);
+    u->worked++;
+    if (plan->result >= 0) u->handled++;
+    return plan->result;
+}
+
 static int act(struct rw_update *u, gap_update_t *run, int attempt)
 {
     const struct rw_plan *plan = plan_of(u, attempt);
@@ -261,6 +297,8 @@ static int act(struct rw_update *u, gap_update_t *run, int attempt)
     case RW_HANG:
         u->hung[u->hung_count++] = run;
         return GAP_LATER;
+    case RW_COMMIT:
+        return gap_update_in_transaction(run, commit_work, u);
     case RW_REPLY:
         ck_assert_int_eq(gap_run_hold(run), 0);
         start(u, attempt, plan->us);
@@ -298,6 +336,190 @@ void rw_unhang_thread(int which, int result)
     ck_assert(t->hangs);
     t->result = result;
     ck_assert_int_eq(gap_timer_start(&rw_rt, &t->timer, sim_now_us(rw_sim)), 0);
+}
+
+/* ---- what is kept ---- */
+
+static gap_storage_t *disk; /* for all lives of a test */
+static gap_store_t *store;
+static gap_journal_t *journal;
+static uint64_t epoch;
+static struct gap_journal_config journal_config;
+int rw_commits_fail;
+
+static int disk_open(gap_storage_t *s, gap_storage_fault_t *fault)
+{
+    (void)s;
+    return disk->ops->open(disk, fault);
+}
+
+static int disk_load(gap_storage_t *s, gap_record_cb each, void *arg, gap_storage_fault_t *fault)
+{
+    (void)s;
+    return disk->ops->load(disk, each, arg, fault);
+}
+
+static int disk_commit(gap_storage_t *s, const gap_record_t *records, size_t count,
+                       gap_storage_fault_t *fault)
+{
+    (void)s;
+    if (rw_commits_fail > 0) {
+        rw_commits_fail--;
+        return GAP_E_STORAGE;
+    }
+    return disk->ops->commit(disk, records, count, fault);
+}
+
+static int disk_find(gap_storage_t *s, const gap_peer_key_t *key, gap_record_cb each, void *arg,
+                     gap_storage_fault_t *fault)
+{
+    (void)s;
+    return disk->ops->find(disk, key, each, arg, fault);
+}
+
+static int disk_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb each, void *arg,
+                     gap_storage_fault_t *fault)
+{
+    (void)s;
+    return disk->ops->read(disk, what, each, arg, fault);
+}
+
+static void disk_close(gap_storage_t *s)
+{
+    (void)s;
+    disk->ops->close(disk);
+}
+
+static void disk_destroy(gap_storage_t *s)
+{
+    (void)s;
+}
+
+static const struct gap_storage_ops disk_ops = {GAP_STORAGE_VERSION, disk_open,   disk_load,
+                                                disk_commit,         disk_find,   disk_read,
+                                                disk_close,          disk_destroy};
+static gap_storage_t disk_door = {&disk_ops};
+
+static int count_row(void *arg, const gap_record_t *record)
+{
+    (void)record;
+    ++*(int *)arg;
+    return 0;
+}
+
+int rw_rows(gap_record_kind_t kind)
+{
+    const gap_read_t what = {.kind = kind, .after = true, .limit = 10000};
+    gap_storage_fault_t fault;
+    int rows = 0;
+
+    ck_assert_int_eq(disk->ops->read(disk, &what, count_row, &rows, &fault), 0);
+    return rows;
+}
+
+static void on_opened(void *arg, int status, const struct gap_store_loaded *loaded,
+                      const gap_storage_fault_t *fault)
+{
+    (void)arg;
+    (void)fault;
+    ck_assert_int_eq(status, 0);
+    journal_config.store = store;
+    journal_config.account = 7;
+    journal_config.epoch = ++epoch;
+    journal_config.dones = loaded->dones;
+    journal_config.done_count = loaded->done_count;
+    journal_config.inbox = loaded->inbox;
+    journal_config.inbox_count = loaded->inbox_count;
+    ck_assert_int_eq(gap_journal_open(&rw_rt, &journal_config, &journal), 0);
+}
+
+static void on_failed(void *arg, int status, uint64_t retry_us, const gap_storage_fault_t *fault)
+{
+    (void)arg;
+    (void)status;
+    (void)retry_us;
+    (void)fault;
+}
+
+static void on_recovered(void *arg)
+{
+    (void)arg;
+}
+
+static int on_collect(void *arg)
+{
+    (void)arg;
+    return rw_runner == NULL ? 0 : gap_runner_collect(rw_runner);
+}
+
+static const struct gap_store_events store_events = {
+    .opened = on_opened, .failed = on_failed, .recovered = on_recovered, .collect = on_collect};
+
+static int store_call(void *arg, const gap_call_record_t *call,
+                      void (*done)(void *to, int status, int result), void *done_arg)
+{
+    return gap_store_call(arg, call, done, done_arg);
+}
+
+static void open_store(const gap_runner_config_t *config, bool unclean)
+{
+    const struct gap_store_config store_config = {.storage = &disk_door};
+
+    if (disk == NULL) ck_assert_int_eq(gap_storage_memory(NULL, &disk), 0);
+    memset(&journal_config, 0, sizeof journal_config);
+    journal_config.unclean = unclean;
+    if (config != NULL) {
+        journal_config.mode = config->journal;
+        journal_config.after_us = config->journal_after_us;
+        journal_config.attempts_max = config->attempts_max;
+    }
+    storing = true;
+    ck_assert_int_eq(gap_store_open(&rw_rt, &store_config, &store_events, NULL, &store), 0);
+    storing = false;
+    while (journal == NULL) rw_run(1);
+}
+
+static void on_store_closed(void *arg, int status)
+{
+    ck_assert_ptr_eq(arg, &store);
+    ck_assert_int_eq(status, 0);
+    store = NULL;
+}
+
+static void close_store(void)
+{
+    gap_store_close(store, on_store_closed, &store);
+    while (store != NULL) rw_run(1);
+    gap_journal_close(journal);
+    journal = NULL;
+}
+
+void rw_forget_disk(void)
+{
+    disk->ops->destroy(disk);
+    disk = NULL;
+}
+
+static void on_replayed(void *arg, int status)
+{
+    ck_assert_int_eq(status, 0);
+    *(bool *)arg = true;
+}
+
+void rw_replay(void)
+{
+    bool over = false;
+
+    ck_assert_int_eq(gap_runner_replay(rw_runner, on_replayed, &over), 0);
+    while (!over) rw_run(1);
+}
+
+void rw_begin_kept(const gap_runner_config_t *config, bool unclean)
+{
+    rw_world();
+    open_store(config, unclean);
+    ck_assert_int_eq(rw_open(config), 0);
+    rw_forget();
 }
 
 /* ---- the runner ---- */
@@ -338,7 +560,8 @@ void rw_world(void)
     fault_alloc_init(&rw_fault, 0);
     rw_sim = sim_new(1, &polite);
     rw_env = sim_env_open(rw_sim, &rw_fault.alloc);
-    ops = *rw_env->ops;
+    base_ops = rw_env->ops;
+    ops = *base_ops;
     ops.worker_open = worker_open;
     ops.worker_send = worker_send;
     ops.worker_close = worker_close;
@@ -355,7 +578,7 @@ void rw_world(void)
 int rw_open(const gap_runner_config_t *config)
 {
     gap_runner_config_t own = {0};
-    const struct gap_runner_hooks hooks = {
+    struct gap_runner_hooks hooks = {
         .handler = handle,
         .handler_data = &rw_updates,
         .event = on_event,
@@ -364,6 +587,11 @@ int rw_open(const gap_runner_config_t *config)
         .client = &rw_rt,
     };
 
+    if (store != NULL) {
+        hooks.journal = journal;
+        hooks.call = store_call;
+        hooks.call_arg = store;
+    }
     if (config != NULL) own = *config;
     if (own.keys == NULL) {
         own.keys = keys_of;
@@ -393,19 +621,20 @@ void rw_close(void)
 
 void rw_end(void)
 {
-    if (rw_runner != NULL) rw_close();
+    if (rw_runner != NULL && !rw_runner->closing) rw_close();
     rw_run(1);
     ck_assert_int_eq(rw_closed, 1);
     for (int i = 0; i < RW_UPDATES; i++) {
         ck_assert_msg(!rw_updates[i].taken || rw_updates[i].through, "update %d is lost", i);
         gap_timer_stop(&rw_rt, &rw_updates[i].timer);
+        rw_updates[i].taken = false;
     }
+    if (store != NULL) close_store();
     gap_rt_fini(&rw_rt);
     sim_env_close(rw_env, NULL, NULL);
     sim_run_for(rw_sim, 1000);
     ck_assert_uint_eq(sim_free(rw_sim), 0);
     ck_assert_int_eq((int)rw_fault.live, 0);
-    memset(rw_updates, 0, sizeof rw_updates);
 }
 
 void rw_run(uint64_t ms)

@@ -12,6 +12,7 @@
 #define GAP_TESTS_SIM_RUNNER_WORLD_H
 
 #include "../check_main.h"
+#include "loops/journal.h"
 #include "loops/loop.h"
 #include "loops/runner.h"
 #include "sequence/update.h"
@@ -33,7 +34,8 @@ enum rw_act {
     RW_HANG,   /* GAP_LATER; the test ends it */
     RW_THREAD, /* on a thread for `us`, which returns `result` */
     RW_THREAD_HANG,
-    RW_REPLY /* returns 0, but holds the run for `us`; then releases it with `result` */
+    RW_COMMIT, /* in a transaction, whose work returns `result` */
+    RW_REPLY   /* returns 0, but holds the run for `us`; then releases it with `result` */
 };
 
 struct rw_plan {
@@ -53,6 +55,7 @@ struct rw_update {
     bool taken;
     int begun;
     int handled; /* attempts that ended well */
+    int worked;  /* calls of a transaction's work */
     bool through;
     gap_update_t *run;     /* the latest attempt */
     gap_update_t *hung[4]; /* attempts that hang */
@@ -106,6 +109,18 @@ const char *rw_trace(void);
         ck_assert_str_eq(rw_trace(), (text));                                                      \
         rw_forget();                                                                               \
     } while (0)
+
+/** The same with a storage in memory, a store and a journal; what is stored stays for the next
+ * life. @param unclean The last life did not end in order. */
+void rw_begin_kept(const gap_runner_config_t *config, bool unclean);
+/** Rows of a kind in the storage. */
+int rw_rows(gap_record_kind_t kind);
+/** The next commits fail with GAP_E_STORAGE. */
+extern int rw_commits_fail;
+/** The last life is over: nothing is kept any more. */
+void rw_forget_disk(void);
+/** Take over what the last life has left; run until that is so. */
+void rw_replay(void);
 
 gap_runner_stats_t rw_stats(void);
 void rw_drain(uint64_t deadline_ms);
