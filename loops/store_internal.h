@@ -166,6 +166,7 @@ struct gap_store {
     uint64_t began_us;   /* the last commit began */
     bool hurried;        /* what waits is to be committed soon */
     bool collected;      /* the commit that is out has positions in it */
+    bool paired;         /* what waits must not be on disk before the positions that are due */
     bool is_marked;      /* a mark waits or is in flight: it tells whether that commit was stored */
     uint8_t mark[GAP_STORE_MARK_BYTES];
     gap_account_record_t account;

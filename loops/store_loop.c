@@ -296,14 +296,15 @@ static void soil(gap_store_t *s, uint64_t due_us)
     s->due_us = due_us > s->rested_us ? due_us : s->rested_us;
 }
 
-static void collect(gap_store_t *s)
+static int collect(gap_store_t *s)
 {
     s->touched = false;
     int r = s->told ? s->events->collect(s->arg) : 0;
-    if (r >= 0) return;
+    if (r >= 0) return 0;
     s->touched = true;
     if (s->round && s->round_status == 0) s->round_status = r;
     s->due_us = s->rt->now_us + GAP_STORE_RETRY_MIN_US;
+    return r;
 }
 
 /* @return true if a job is out. */
@@ -312,7 +313,9 @@ static bool commit(gap_store_t *s)
     static const gap_storage_fault_t nothing;
     uint64_t before_us = s->rt->env->ops->cpu_us(s->rt->env);
 
-    s->collected = s->round_commit || s->due_us <= s->rt->now_us;
+    /* A value was written by a handler: the update that it handled is through in the same commit,
+     * or neither is on disk. */
+    s->collected = s->round_commit || s->paired || s->due_us <= s->rt->now_us;
     s->round_commit = false;
     if (s->unsure) {
         s->job.is_marked = s->is_marked;
@@ -322,12 +325,17 @@ static bool commit(gap_store_t *s)
         gap_store_send(s, STORE_JOB_REOPEN);
         return true;
     }
-    if (s->collected) collect(s);
+    int r = s->collected ? collect(s) : 0;
+    if (r < 0 && s->paired) {
+        lane_failed(s, &s->records, r, &nothing);
+        return false;
+    }
+    s->paired = false;
     if (s->waiting.count == 0) {
         lane_worked(s, &s->records);
         return false;
     }
-    int r = put_mark(s);
+    r = put_mark(s);
     if (r == 0) r = gap_waiting_take(&s->waiting, &s->job.records);
     if (r < 0) {
         lane_failed(s, &s->records, r, &nothing);
@@ -617,6 +625,7 @@ int gap_store_put(gap_store_t *s, const gap_record_t *record)
     int r = gap_waiting_put(&s->waiting, record);
     if (r < 0) return r;
     remember(s, record);
+    if (record->kind == GAP_RECORD_VALUE) s->paired = true;
     if (clean) s->due_us = due_us > s->rested_us ? due_us : s->rested_us;
     if (clean || s->hurried) gap_loop_signal(s->rt, &s->loop);
     return 0;

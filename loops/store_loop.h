@@ -131,7 +131,8 @@ GAP_NODISCARD int gap_store_call(gap_store_t *store, const gap_call_record_t *ca
                                  void (*done)(void *arg, int status, int result), void *arg);
 /** Commit what waits soon, however much commits cost: at once if the last commit began more than
  * GAP_STORE_GROUP_US ago or GAP_STORE_GROUP_MAX records wait, else that long after it. Positions
- * are collected only if they are due anyway. */
+ * are collected only if they are due anyway, or a value waits: what a handler has written is never
+ * on disk before its update is through there. */
 void gap_store_hurry(gap_store_t *store);
 /** Look a peer up, on the writer thread. Peers put before are found even if they are not yet
  * committed. @p found is called exactly once if 0 is returned. @return 0, GAP_E_NOMEM,

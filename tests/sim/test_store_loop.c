@@ -373,6 +373,46 @@ START_TEST(a_flush_tells_of_failure_and_is_no_end)
 }
 END_TEST
 
+/* What a handler has written never gets ahead of its update's position. */
+START_TEST(a_value_takes_the_positions_with_it)
+{
+    gap_record_t value = {.kind = GAP_RECORD_VALUE,
+                          .u.value = {gap_bytes("k", 1), gap_bytes("v", 1)}};
+
+    begin(1, NULL);
+    open_store();
+    owner.pts = 100;
+    gap_store_touch(store);
+    sim_run_for(sim, 100 * MS);
+    ck_assert_int_eq(on_disk().pts, 100);
+    int collects = owner.collects;
+    owner.pts = 101;
+    gap_store_touch(store);
+    put(user(3, 4, NULL));
+    gap_store_hurry(store);
+    sim_run_for(sim, 6 * MS);
+    ck_assert_int_eq(on_disk().pts, 100); /* in a hurry, but without positions */
+    ck_assert_uint_eq(on_disk().peers, 1);
+    put(value);
+    gap_store_hurry(store);
+    sim_run_for(sim, 6 * MS);
+    ck_assert_int_eq(on_disk().pts, 101);
+    ck_assert_int_eq(owner.collects, collects + 1);
+    /* If they can't be had the value waits with them. */
+    uint64_t committed = door.committed;
+    owner.pts = 102;
+    owner.refuse = 1;
+    put(value);
+    gap_store_hurry(store);
+    sim_run_for(sim, 100 * MS);
+    ck_assert_uint_eq(door.committed, committed);
+    sim_run_for(sim, 2 * S);
+    ck_assert_uint_eq(door.committed, committed + 1);
+    ck_assert_int_eq(on_disk().pts, 102);
+    end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("store_loop");
@@ -393,6 +433,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, it_may_take_long_to_be_opened_anew);
     tcase_add_test(t, a_flush_commits_at_once);
     tcase_add_test(t, a_flush_tells_of_failure_and_is_no_end);
+    tcase_add_test(t, a_value_takes_the_positions_with_it);
     suite_add_tcase(suite, t);
     return suite;
 }
