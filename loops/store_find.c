@@ -72,6 +72,8 @@ bool gap_store_search(gap_store_t *s)
         STAILQ_REMOVE_HEAD(&s->searches, next);
         if (s->phase == STORE_PHASE_FAILED || !s->has_storage) {
             answer_search(s, q, s->phase == STORE_PHASE_FAILED ? s->status : 0, NULL);
+        } else if (s->in_doubt) {
+            answer_search(s, q, GAP_E_SYNC, NULL);
         } else if (look(s, &q->key, NULL, false, &merged, &out)) {
             answer_search(s, q, 0, out);
         } else if (s->unsure) {

@@ -232,7 +232,8 @@ static void committed(gap_store_t *s, int status, const gap_storage_fault_t *fau
     uint64_t before_us = s->rt->env->ops->cpu_us(s->rt->env);
     bool more;
 
-    gap_waiting_done(&s->waiting, status == 0);
+    s->in_doubt = status == GAP_E_SYNC && s->is_marked;
+    if (!s->in_doubt) gap_waiting_done(&s->waiting, status == 0);
     more = s->touched || s->waiting.count > 0;
     uint64_t cost_us = s->job.cpu_us + s->collect_us;
     cost_us += s->rt->env->ops->cpu_us(s->rt->env) - before_us;
@@ -271,6 +272,17 @@ static int compare(gap_store_t *s, const struct gap_store_contents *c)
     return status;
 }
 
+/* What was in doubt was stored, or was not. */
+static void resolve(gap_store_t *s, bool was_stored)
+{
+    if (!s->in_doubt) return;
+    s->in_doubt = false;
+    gap_waiting_done(&s->waiting, was_stored);
+    if (!was_stored) return;
+    s->is_marked = false;
+    answer_calls(s, 0);
+}
+
 static void reopened(gap_store_t *s, int status, const gap_storage_fault_t *fault)
 {
     if (status == 0) status = compare(s, &s->job.contents);
@@ -279,11 +291,7 @@ static void reopened(gap_store_t *s, int status, const gap_storage_fault_t *faul
         return;
     }
     s->unsure = false;
-    if (s->job.mark_found) {
-        s->is_marked = false;
-        gap_waiting_settle(&s->waiting);
-        answer_calls(s, 0);
-    }
+    resolve(s, s->job.mark_found);
     s->records.retry_us = s->rt->now_us; /* commit anew */
     if (s->round) s->round_commit = true;
     if (s->waiting.count == 0) lane_worked(s, &s->records);
@@ -511,6 +519,7 @@ static void store_run(gap_rt_t *rt, gap_loop_t *loop)
         } else if (s->closing && s->finished && STAILQ_EMPTY(&s->searches) &&
                    STAILQ_EMPTY(&s->reads) && STAILQ_EMPTY(&s->flushes)) {
             s->phase = STORE_PHASE_ENDING;
+            resolve(s, false);
             abandon_calls(s, s->last_status < 0 ? s->last_status : GAP_E_CLOSED);
             gap_store_send(s, STORE_JOB_END);
             return;

@@ -205,6 +205,8 @@ bool gap_store_reads(gap_store_t *s)
         STAILQ_REMOVE_HEAD(&s->reads, next);
         if (s->phase == STORE_PHASE_FAILED || !s->has_storage) {
             answer(s, q, s->phase == STORE_PHASE_FAILED ? s->status : 0);
+        } else if (s->in_doubt) {
+            answer(s, q, GAP_E_SYNC);
         } else if (answer_from_waiting(s, q, &status)) {
             answer(s, q, status);
         } else if (s->unsure) {

@@ -21,7 +21,6 @@ struct gap_waiting_entry {
     struct gap_names *names;         /* what record's names point into; NULL: none */
     struct gap_waiting_entry *newer; /* taken: a version that came since */
     struct gap_waiting_entry *older; /* whose `newer` this is */
-    uint64_t take;                   /* the last commit that had it */
     size_t charge;                   /* part of the waiting bytes */
     void *owner;                     /* of a call */
     int result;                      /* of a call */
@@ -287,7 +286,6 @@ static int row_new(gap_waiting_t *w, const gap_record_t *r, struct gap_waiting_e
     e->names = NULL;
     e->newer = NULL;
     e->older = NULL;
-    e->take = 0;
     e->charge = charge;
     e->owner = NULL;
     e->result = 0;
@@ -414,14 +412,12 @@ int gap_waiting_take(gap_waiting_t *w, const gap_record_t **out)
     if (w->records == NULL) return GAP_E_NOMEM;
     TAILQ_FOREACH (e, &w->waiting, link) {
         e->taken = true;
-        e->take = w->takes + 1;
         if (e->record.kind == GAP_RECORD_INBOX && e->record.u.inbox.number > w->inbox_seen)
             w->inbox_seen = e->record.u.inbox.number;
         w->records[i++] = e->record;
     }
     GAP_ASSERT(i == w->count);
     TAILQ_CONCAT(&w->taken, &w->waiting, link);
-    w->takes++;
     w->flying = w->count;
     w->count = 0;
     w->calls = 0;
@@ -530,28 +526,17 @@ bool gap_waiting_settled(gap_waiting_t *w, void **owner, int *result)
     return true;
 }
 
-/* Of the commit @p take; 0: all. */
-static void settle(gap_waiting_t *w, uint64_t take)
+void gap_waiting_abandon(gap_waiting_t *w)
 {
     struct gap_waiting_entry *next;
 
     GAP_ASSERT(w->flying == 0);
     for (struct gap_waiting_entry *e = TAILQ_FIRST(&w->waiting); e != NULL; e = next) {
         next = TAILQ_NEXT(e, link);
-        if (e->record.kind != GAP_RECORD_CALL || (take != 0 && e->take != take)) continue;
+        if (e->record.kind != GAP_RECORD_CALL) continue;
         unlist(w, e);
         TAILQ_INSERT_TAIL(&w->settled, e, link);
     }
-}
-
-void gap_waiting_settle(gap_waiting_t *w)
-{
-    settle(w, w->takes);
-}
-
-void gap_waiting_abandon(gap_waiting_t *w)
-{
-    settle(w, 0);
 }
 
 /* ---- looking ---- */

@@ -35,7 +35,6 @@ typedef struct gap_waiting {
     size_t rows;                         /* dead letters and values that wait */
     size_t count;                        /* waiting */
     size_t flying;                       /* in the commit that is in flight */
-    uint64_t takes;                      /* commits so far */
     uint64_t inbox_seen;                 /* greatest number that may be in the storage */
     struct gap_waiting_entry *single[3]; /* account, state, boot */
     gap_map_t
@@ -61,9 +60,6 @@ GAP_NODISCARD int gap_waiting_put(gap_waiting_t *w, const gap_record_t *record);
 GAP_NODISCARD int gap_waiting_call(gap_waiting_t *w, const gap_call_record_t *call, void *owner);
 /** The next call that is through. @return false: there is none. */
 bool gap_waiting_settled(gap_waiting_t *w, void **owner, int *result);
-/** It has turned out that the last commit was stored after all: its calls are through. The other
- * records wait for being stored again. */
-void gap_waiting_settle(gap_waiting_t *w);
 /** All calls that wait are through: they will not be run. */
 void gap_waiting_abandon(gap_waiting_t *w);
 

@@ -4,12 +4,18 @@
  *
  * The file is a log of lines that is only ever appended to, one line a record:
  *
- *   gapless-log 1                                  the first line
+ *   gapless-log 2                                  the first line
  *   A 7000000001 0                                 account: user id, is it a bot
  *   S 11 12 13 1700000000                          state: pts, qts, seq, date
  *   C 1001 5 1                                     channel: id, pts, unfinished
  *   P 1 42 1 -9 0 0 0 0                            peer: kind, id, has a hash, hash, min, seen in
  *   P 1 43 1 77 0 0 0 0 +4915 @durov               (kind, id, message); with phone and usernames
+ *   I 17 9 1 3 1001 1700000000 =%00%01 =bytes      inbox: number, content, attempts, box, channel,
+ *                                                  when, id, update (none: as it was)
+ *   D 9 3 1001 55 =%00%01                          done: content, box, channel, before, id
+ *   X 17 9 5 3 1001 170 180 -1 =%00%01 =why =bytes dead: as the inbox, when it died, error, reason
+ *   V =key =value                                  value
+ *   B 3 0 =%00%01                                  boot: epoch, clean, secret
  *   -C 1001                                        removed
  *   .                                              so far it is whole
  *
@@ -30,7 +36,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define FIRST_LINE "gapless-log 1\n"
+#define FIRST_LINE "gapless-log 2\n"
 
 struct file_storage {
     gap_storage_t base; /* first */
@@ -75,6 +81,42 @@ static void print_peer(FILE *out, const gap_peer_record_t *p)
     fputc('\n', out);
 }
 
+static void print_done(FILE *out, const gap_done_record_t *d)
+{
+    fprintf(out, "D %" PRIu64 " %d %" PRId64 " %" PRId32, d->content, (int)d->box, d->channel_id,
+            d->before);
+    print_word(out, '=', (gap_bytes_t){d->eid.bytes, sizeof d->eid.bytes});
+    fputc('\n', out);
+}
+
+static void print_inbox(FILE *out, const gap_inbox_record_t *i, bool removed)
+{
+    if (removed) {
+        fprintf(out, "-I %" PRIu64 "\n", i->number);
+        return;
+    }
+    fprintf(out, "I %" PRIu64 " %" PRIu64 " %" PRIu32 " %d %" PRId64 " %" PRId64, i->number,
+            i->content, i->attempts, (int)i->box, i->channel_id, i->created_us);
+    print_word(out, '=', (gap_bytes_t){i->eid.bytes, sizeof i->eid.bytes});
+    if (i->has_update) print_word(out, '=', i->update);
+    fputc('\n', out);
+}
+
+static void print_dead(FILE *out, const gap_dead_record_t *d, bool removed)
+{
+    if (removed) {
+        fprintf(out, "-X %" PRIu64 "\n", d->number);
+        return;
+    }
+    fprintf(out, "X %" PRIu64 " %" PRIu64 " %" PRIu32 " %d %" PRId64 " %" PRId64 " %" PRId64 " %d",
+            d->number, d->content, d->attempts, (int)d->box, d->channel_id, d->created_us,
+            d->died_us, d->error);
+    print_word(out, '=', (gap_bytes_t){d->eid.bytes, sizeof d->eid.bytes});
+    print_word(out, '=', d->reason);
+    print_word(out, '=', d->update);
+    fputc('\n', out);
+}
+
 static void print_record(FILE *out, const gap_record_t *r)
 {
     const char *gone = r->removed ? "-" : "";
@@ -98,11 +140,30 @@ static void print_record(FILE *out, const gap_record_t *r)
             print_peer(out, &r->u.peer);
         break;
     case GAP_RECORD_INBOX:
+        print_inbox(out, &r->u.inbox, r->removed);
+        break;
     case GAP_RECORD_DONE:
+        fputs(gone, out);
+        print_done(out, &r->u.done);
+        break;
     case GAP_RECORD_DEAD:
+        print_dead(out, &r->u.dead, r->removed);
+        break;
     case GAP_RECORD_VALUE:
+        fprintf(out, "%sV", gone);
+        print_word(out, '=', r->u.value.key);
+        print_word(out, '=', r->removed ? (gap_bytes_t){NULL, 0} : r->u.value.value);
+        fputc('\n', out);
+        break;
     case GAP_RECORD_BOOT:
-    case GAP_RECORD_CALL:
+        fprintf(out, "%sB %" PRIu64 " %d", gone, r->u.boot.epoch, r->u.boot.clean);
+        print_word(out, '=', (gap_bytes_t){r->u.boot.secret, sizeof r->u.boot.secret});
+        fputc('\n', out);
+        break;
+    case GAP_RECORD_CALL: /* it has been run: what follows from it */
+        if (*r->u.call.result < 0) break;
+        if (r->u.call.inbox != 0) fprintf(out, "-I %" PRIu64 "\n", r->u.call.inbox);
+        if (r->u.call.has_done) print_done(out, &r->u.call.done);
         break;
     }
 }
@@ -132,15 +193,12 @@ static int file_commit(gap_storage_t *s, const gap_record_t *records, size_t cou
     if (f->broken) return fail(f, fault, GAP_E_SYNC, "a write failed; it has to be opened again");
     FILE *out = open_memstream(&text, &len);
     if (out == NULL) return GAP_E_NOMEM;
-    for (size_t i = 0; i < count; i++) print_record(out, &records[i]);
+    int r = f->held->ops->commit(f->held, records, count, fault); /* all or nothing; runs calls */
+    for (size_t i = 0; r == 0 && i < count; i++) print_record(out, &records[i]);
     fputs(".\n", out);
     bool printed = ferror(out) == 0;
-    if (fclose(out) != 0 || !printed) {
-        free(text);
-        return GAP_E_NOMEM;
-    }
-    int r = f->held->ops->commit(f->held, records, count, fault); /* all or nothing */
-    if (r == 0 && (!write_all(f->fd, text, len, f->size) || fdatasync(f->fd) != 0)) {
+    if (fclose(out) != 0) printed = false;
+    if (r == 0 && (!printed || !write_all(f->fd, text, len, f->size) || fdatasync(f->fd) != 0)) {
         f->broken = true;
         r = fail(f, fault, GAP_E_SYNC, "it could not be written; check the disk");
     }
@@ -237,7 +295,100 @@ static int parse_peer(char *line, gap_peer_record_t *p, gap_bytes_t **names)
     return 0;
 }
 
-static int parse_removed(const char *line, gap_record_t *r)
+/* The words behind the numbers, each with its mark. @return how many there are. */
+static size_t parse_words(char *at, gap_bytes_t *out, size_t room)
+{
+    char *rest = NULL;
+    size_t count = 0;
+
+    for (char *w = strtok_r(at, " ", &rest); w != NULL; w = strtok_r(NULL, " ", &rest)) {
+        if (count < room) out[count] = parse_word(w + 1);
+        count++;
+    }
+    return count;
+}
+
+static int parse_eid(gap_bytes_t word, gap_eid_t *out)
+{
+    if (word.len != sizeof out->bytes) return GAP_E_DAMAGED;
+    memcpy(out->bytes, word.data, sizeof out->bytes);
+    return 0;
+}
+
+static int parse_inbox(char *line, gap_inbox_record_t *i)
+{
+    gap_bytes_t words[2];
+    int box;
+    int end = 0;
+
+    if (sscanf(line, "I %" SCNu64 " %" SCNu64 " %" SCNu32 " %d %" SCNd64 " %" SCNd64 "%n",
+               &i->number, &i->content, &i->attempts, &box, &i->channel_id, &i->created_us,
+               &end) != 6)
+        return GAP_E_DAMAGED;
+    size_t count = parse_words(line + end, words, 2);
+    i->box = (gap_box_t)box;
+    if (count != 1 && count != 2) return GAP_E_DAMAGED;
+    i->has_update = count == 2;
+    if (i->has_update) i->update = words[1];
+    return parse_eid(words[0], &i->eid);
+}
+
+static int parse_done(char *line, gap_done_record_t *d)
+{
+    gap_bytes_t word;
+    int box;
+    int end = 0;
+
+    if (sscanf(line, "D %" SCNu64 " %d %" SCNd64 " %" SCNd32 "%n", &d->content, &box,
+               &d->channel_id, &d->before, &end) != 4)
+        return GAP_E_DAMAGED;
+    d->box = (gap_box_t)box;
+    return parse_words(line + end, &word, 1) == 1 ? parse_eid(word, &d->eid) : GAP_E_DAMAGED;
+}
+
+static int parse_dead(char *line, gap_dead_record_t *d)
+{
+    gap_bytes_t words[3];
+    int box;
+    int end = 0;
+
+    if (sscanf(line,
+               "X %" SCNu64 " %" SCNu64 " %" SCNu32 " %d %" SCNd64 " %" SCNd64 " %" SCNd64 " %d%n",
+               &d->number, &d->content, &d->attempts, &box, &d->channel_id, &d->created_us,
+               &d->died_us, &d->error, &end) != 8)
+        return GAP_E_DAMAGED;
+    d->box = (gap_box_t)box;
+    if (parse_words(line + end, words, 3) != 3) return GAP_E_DAMAGED;
+    d->reason = words[1];
+    d->update = words[2];
+    return parse_eid(words[0], &d->eid);
+}
+
+static int parse_boot(char *line, gap_boot_record_t *b)
+{
+    gap_bytes_t word;
+    int clean;
+    int end = 0;
+
+    if (sscanf(line, "B %" SCNu64 " %d%n", &b->epoch, &clean, &end) != 2) return GAP_E_DAMAGED;
+    b->clean = clean != 0;
+    if (parse_words(line + end, &word, 1) != 1 || word.len != sizeof b->secret)
+        return GAP_E_DAMAGED;
+    memcpy(b->secret, word.data, sizeof b->secret);
+    return 0;
+}
+
+static int parse_value(char *words_at, gap_value_record_t *v)
+{
+    gap_bytes_t words[2];
+
+    if (parse_words(words_at, words, 2) != 2) return GAP_E_DAMAGED;
+    v->key = words[0];
+    v->value = words[1];
+    return 0;
+}
+
+static int parse_removed(char *line, gap_record_t *r)
 {
     int kind;
 
@@ -256,6 +407,21 @@ static int parse_removed(const char *line, gap_record_t *r)
         r->kind = GAP_RECORD_PEER;
         if (sscanf(line, "-P %d %" SCNd64, &kind, &r->u.peer.peer.id) != 2) return GAP_E_DAMAGED;
         r->u.peer.peer.kind = (gap_peer_kind_t)kind;
+        return 0;
+    case 'I':
+        r->kind = GAP_RECORD_INBOX;
+        return sscanf(line, "-I %" SCNu64, &r->u.inbox.number) == 1 ? 0 : GAP_E_DAMAGED;
+    case 'D':
+        r->kind = GAP_RECORD_DONE;
+        return parse_done(line + 1, &r->u.done);
+    case 'X':
+        r->kind = GAP_RECORD_DEAD;
+        return sscanf(line, "-X %" SCNu64, &r->u.dead.number) == 1 ? 0 : GAP_E_DAMAGED;
+    case 'V':
+        r->kind = GAP_RECORD_VALUE;
+        return parse_value(line + 2, &r->u.value);
+    case 'B':
+        r->kind = GAP_RECORD_BOOT;
         return 0;
     default:
         return GAP_E_DAMAGED;
@@ -290,6 +456,21 @@ static int parse_line(char *line, gap_record_t *r, gap_bytes_t **names)
     case 'P':
         r->kind = GAP_RECORD_PEER;
         return parse_peer(line, &r->u.peer, names);
+    case 'I':
+        r->kind = GAP_RECORD_INBOX;
+        return parse_inbox(line, &r->u.inbox);
+    case 'D':
+        r->kind = GAP_RECORD_DONE;
+        return parse_done(line, &r->u.done);
+    case 'X':
+        r->kind = GAP_RECORD_DEAD;
+        return parse_dead(line, &r->u.dead);
+    case 'V':
+        r->kind = GAP_RECORD_VALUE;
+        return parse_value(line + 1, &r->u.value);
+    case 'B':
+        r->kind = GAP_RECORD_BOOT;
+        return parse_boot(line, &r->u.boot);
     case '-':
         return parse_removed(line, r);
     default:

@@ -37,9 +37,24 @@ gap_record_t store_removed(gap_record_t record);
 /** A peer with names: a list of usernames that NULL ends. Kept in static memory, some at a time. */
 gap_record_t store_named(gap_peer_kind_t kind, int64_t id, const char *phone, ...);
 
+/** Records of a journal. Texts are borrowed; ids are made of one byte. */
+gap_record_t store_inbox(uint64_t number, const char *update);
+/** The other fields alone. */
+gap_record_t store_attempts(uint64_t number, uint32_t attempts);
+gap_record_t store_done(uint8_t eid, gap_box_t box, int64_t channel_id, int32_t before);
+gap_record_t store_dead(uint64_t number, int error, const char *reason, const char *update);
+gap_record_t store_value(const char *key, const char *value);
+gap_record_t store_boot(uint64_t epoch, bool clean, uint8_t secret);
+
+/** Add the cases about the journal's records. */
+void store_journal_add(Suite *suite, const struct store_kind *kinds, size_t count);
+
+/** Keys of values that store_dump() shows: "a" to "e". */
+#define STORE_KEYS "abcde"
+
 /**
  * Everything in the storage as text, one record a line, sorted; peers with their names (found by
- * id). @return malloc'ed.
+ * id), the inbox with its updates, dead letters, values of one letter. @return malloc'ed.
  */
 char *store_dump(gap_storage_t *s);
 

@@ -59,6 +59,7 @@ static Suite *make_suite(void)
     TCase *tc = tcase_create("own");
 
     store_suite_add(suite, kinds, kinds_there());
+    store_journal_add(suite, kinds, kinds_there());
     tcase_add_test(tc, test_out_of_turn);
     suite_add_tcase(suite, tc);
     return suite;

@@ -88,12 +88,87 @@ gap_record_t store_named(gap_peer_kind_t kind, int64_t id, const char *phone, ..
     return r;
 }
 
+/* --- the journal ------------------------------------------------------------------------------ */
+
+gap_record_t store_inbox(uint64_t number, const char *update)
+{
+    gap_record_t r = {.kind = GAP_RECORD_INBOX};
+
+    r.u.inbox.number = number;
+    r.u.inbox.eid.bytes[3] = (uint8_t)number;
+    r.u.inbox.content = UINT64_MAX - number;
+    r.u.inbox.box = GAP_BOX_CHANNEL;
+    r.u.inbox.channel_id = 1001;
+    r.u.inbox.created_us = 1700000000000000;
+    r.u.inbox.has_update = true;
+    r.u.inbox.update = text_view(update);
+    return r;
+}
+
+gap_record_t store_attempts(uint64_t number, uint32_t attempts)
+{
+    gap_record_t r = store_inbox(number, "");
+
+    r.u.inbox.attempts = attempts;
+    r.u.inbox.has_update = false;
+    return r;
+}
+
+gap_record_t store_done(uint8_t eid, gap_box_t box, int64_t channel_id, int32_t before)
+{
+    gap_record_t r = {.kind = GAP_RECORD_DONE};
+
+    r.u.done.eid.bytes[0] = eid;
+    r.u.done.content = eid;
+    r.u.done.box = box;
+    r.u.done.channel_id = channel_id;
+    r.u.done.before = before;
+    return r;
+}
+
+gap_record_t store_dead(uint64_t number, int error, const char *reason, const char *update)
+{
+    gap_record_t r = {.kind = GAP_RECORD_DEAD};
+
+    r.u.dead.number = number;
+    r.u.dead.attempts = 5;
+    r.u.dead.error = error;
+    r.u.dead.reason = text_view(reason);
+    r.u.dead.created_us = 1;
+    r.u.dead.died_us = 2;
+    r.u.dead.box = GAP_BOX_QTS;
+    r.u.dead.update = text_view(update);
+    return r;
+}
+
+gap_record_t store_value(const char *key, const char *value)
+{
+    gap_record_t r = {.kind = GAP_RECORD_VALUE};
+
+    r.u.value.key = text_view(key);
+    r.u.value.value = text_view(value);
+    return r;
+}
+
+gap_record_t store_boot(uint64_t epoch, bool clean, uint8_t secret)
+{
+    gap_record_t r = {.kind = GAP_RECORD_BOOT};
+
+    r.u.boot.epoch = epoch;
+    r.u.boot.clean = clean;
+    memset(r.u.boot.secret, secret, sizeof r.u.boot.secret);
+    return r;
+}
+
 /* --- dumps ------------------------------------------------------------------------------------ */
 
 struct dump {
     gap_storage_t *storage;
     char **lines;
     size_t count;
+    uint64_t inbox;     /* the last number that load told */
+    size_t inbox_count; /* how many */
+    uint64_t number;    /* the last one that was read */
 };
 
 static void add_line(struct dump *d, const char *line)
@@ -159,16 +234,98 @@ static int loaded(void *arg, const gap_record_t *record)
         snprintf(line, sizeof line, "PEER %d %lld", (int)record->u.peer.peer.kind,
                  (long long)record->u.peer.peer.id);
         break;
-    case GAP_RECORD_INBOX:
-    case GAP_RECORD_DONE:
+    case GAP_RECORD_INBOX: {
+        const gap_inbox_record_t *i = &record->u.inbox;
+        ck_assert(!i->has_update);
+        ck_assert_uint_gt(i->number, d->inbox); /* ascending */
+        d->inbox = i->number;
+        d->inbox_count++;
+        return 0; /* read below, with its update */
+    }
+    case GAP_RECORD_DONE: {
+        const gap_done_record_t *o = &record->u.done;
+        snprintf(line, sizeof line, "done %02x content %llu box %d of %lld before %d",
+                 o->eid.bytes[0], (unsigned long long)o->content, (int)o->box,
+                 (long long)o->channel_id, o->before);
+        break;
+    }
+    case GAP_RECORD_BOOT:
+        snprintf(line, sizeof line, "boot %llu%s secret %02x%02x",
+                 (unsigned long long)record->u.boot.epoch, record->u.boot.clean ? " clean" : "",
+                 record->u.boot.secret[0], record->u.boot.secret[31]);
+        break;
     case GAP_RECORD_DEAD:
     case GAP_RECORD_VALUE:
-    case GAP_RECORD_BOOT:
     case GAP_RECORD_CALL:
-        break;
+        ck_abort_msg("load told of kind %d", (int)record->kind);
     }
     add_line(d, line);
     return 0;
+}
+
+static int row_read(void *arg, const gap_record_t *record)
+{
+    struct dump *d = arg;
+    const gap_inbox_record_t *i = &record->u.inbox;
+    const gap_dead_record_t *x = &record->u.dead;
+    const gap_value_record_t *v = &record->u.value;
+    char line[512];
+
+    ck_assert(!record->removed);
+    if (record->kind == GAP_RECORD_INBOX) {
+        ck_assert(i->has_update);
+        ck_assert_uint_gt(i->number, d->number);
+        d->number = i->number;
+        snprintf(line, sizeof line,
+                 "inbox %llu eid %02x content -%llu attempts %u box %d of %lld "
+                 "at %lld: %.*s",
+                 (unsigned long long)i->number, i->eid.bytes[3],
+                 (unsigned long long)(UINT64_MAX - i->content), i->attempts, (int)i->box,
+                 (long long)i->channel_id, (long long)i->created_us, (int)i->update.len,
+                 (const char *)i->update.data);
+    } else if (record->kind == GAP_RECORD_DEAD) {
+        ck_assert_uint_gt(x->number, d->number);
+        d->number = x->number;
+        snprintf(line, sizeof line, "dead %llu after %u: %d %.*s, box %d, %lld to %lld: %.*s",
+                 (unsigned long long)x->number, x->attempts, x->error, (int)x->reason.len,
+                 (const char *)x->reason.data, (int)x->box, (long long)x->created_us,
+                 (long long)x->died_us, (int)x->update.len, (const char *)x->update.data);
+    } else {
+        ck_assert_int_eq(record->kind, GAP_RECORD_VALUE);
+        snprintf(line, sizeof line, "value %.*s: %.*s", (int)v->key.len, (const char *)v->key.data,
+                 (int)v->value.len, (const char *)v->value.data);
+    }
+    add_line(d, line);
+    return 0;
+}
+
+/* All rows of a kind, three at a time. @return how many. */
+static size_t read_all(struct dump *d, gap_record_kind_t kind)
+{
+    gap_storage_fault_t fault = {0};
+    size_t before = d->count;
+    size_t count;
+
+    d->number = 0;
+    do {
+        gap_read_t what = {.kind = kind, .after = true, .number = d->number, .limit = 3};
+        count = d->count;
+        int r = d->storage->ops->read(d->storage, &what, row_read, d, &fault);
+        ck_assert_msg(r == 0, "read: %d %s", r, fault.text);
+    } while (d->count > count);
+    return d->count - before;
+}
+
+static void read_journal(struct dump *d)
+{
+    gap_storage_fault_t fault = {0};
+
+    ck_assert_uint_eq(read_all(d, GAP_RECORD_INBOX), d->inbox_count);
+    (void)read_all(d, GAP_RECORD_DEAD);
+    for (const char *key = STORE_KEYS; *key != 0; key++) {
+        gap_read_t what = {.kind = GAP_RECORD_VALUE, .key = {(const uint8_t *)key, 1}};
+        ck_assert_int_eq(d->storage->ops->read(d->storage, &what, row_read, d, &fault), 0);
+    }
 }
 
 static int by_text(const void *a, const void *b)
@@ -202,6 +359,7 @@ char *store_dump(gap_storage_t *s)
 
     ck_assert_msg(r == 0, "load: %d %s", r, fault.text);
     size_t count = d.count;
+    read_journal(&d);
     for (size_t i = 0; i < count; i++) {
         int kind;
         long long id;
