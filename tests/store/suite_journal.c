@@ -369,6 +369,7 @@ void store_journal_add(Suite *suite, const struct store_kind *list, size_t count
     int n = (int)count;
 
     kinds = list;
+    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, inbox, 0, n);
     tcase_add_loop_test(tc, pages, 0, n);
     tcase_add_loop_test(tc, done_is_forgotten_below_a_stored_position, 0, n);
