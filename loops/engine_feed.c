@@ -374,9 +374,34 @@ static bool is_nobodys(gap_engine_t *e, const struct gap_item *item)
     return true;
 }
 
+/* A message that is sent for the second time is answered with the first one, outside the order: its
+ * event has a place of its own, by which it comes, or has come. */
+static bool is_sent_again(const struct intake *in, const struct gap_item *item)
+{
+    bool is_new = item->id == GAP_TL_UPDATE_NEW_MESSAGE ||
+                  item->id == GAP_TL_UPDATE_NEW_CHANNEL_MESSAGE ||
+                  (item->flags & GAP_ITEM_SENT) != 0;
+    return in->via == GAP_VIA_RESULT && is_new && item->pts_count == 0;
+}
+
+static void add_sent_again(gap_engine_t *e, const struct gap_item *item)
+{
+    struct gap_track *track = item->box == GAP_BOX_CHANNEL
+                                  ? gap_engine_track(e, item->channel_id, false)
+                                  : &e->common[GAP_SEQUENCE_COMMON];
+
+    if (track == NULL) return;
+    gap_watch_count(e, track, GAP_WATCH_DUPLICATE);
+    gap_tap_at(e, track, GAP_DECISION_DUPLICATE, item->pts, 0);
+}
+
 static void add_item(struct intake *in, const struct gap_item *item)
 {
     if (is_nobodys(in->e, item)) return;
+    if (is_sent_again(in, item)) {
+        add_sent_again(in->e, item);
+        return;
+    }
     if ((item->flags & (GAP_ITEM_SHORT | GAP_ITEM_SENT)) != 0) {
         add_short(in, item);
     } else if ((item->flags & GAP_ITEM_PTS_CHANGED) != 0) {

@@ -118,8 +118,9 @@ void gap_run_release(gap_update_t *update, int status);
 /** What the event of a run is called, for what is derived from it. @return NULL: it has no name, or
  * there is no journal, or the run does not count any more, or it is no run. */
 const struct gap_identity *gap_run_identity(gap_update_t *update);
-/** A number that grows with each call in a run, from 0: the ordinal of a reply. 0 for what is no
- * run. */
-uint32_t gap_run_ordinal(gap_update_t *update);
+/** The ordinal of a run's next reply, from 0. 0 for what is no run. */
+uint32_t gap_run_ordinal(const gap_update_t *update);
+/** It was sent: the next one has another. */
+void gap_run_ordinal_used(gap_update_t *update);
 
 #endif

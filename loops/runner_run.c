@@ -367,8 +367,14 @@ void gap_run_release(gap_update_t *update, int status)
     gap_run_settle(run);
 }
 
-uint32_t gap_run_ordinal(gap_update_t *update)
+uint32_t gap_run_ordinal(const gap_update_t *update)
+{
+    const struct gap_run *run = gap_run_of(update);
+    return run == NULL ? 0 : run->ordinal;
+}
+
+void gap_run_ordinal_used(gap_update_t *update)
 {
     struct gap_run *run = gap_run_of(update);
-    return run == NULL ? 0 : run->ordinal++;
+    if (run != NULL) run->ordinal++;
 }

@@ -4,18 +4,21 @@
  *     gap_client_open (gapless/uv.h) -> gap_client_on_message ... -> gap_client_start
  *                                    -> a person signs in: GAP_CLIENT_SIGN_IN and answers
  *                                    -> handlers and events run on the host's loop
- *     gap_client_stop                -> no further update reaches a handler
+ *     gap_client_shutdown            -> handlers finish, the rest is kept, a report says so
  *     gap_client_close               -> closed callback, exactly once
  *
  * Everything here is for the thread of the loop that the client was opened on, and asserts it.
  * Callbacks never run from inside the call that asked for them. From inside a callback every
- * function may be called, gap_client_close included.
+ * function may be called, gap_client_close included. What runs on another thread of the library
+ * (gap_update_on_thread, gap_update_in_transaction) may look at its update and call
+ * gap_update_client, gap_update_eid and gap_update_random_id; nothing else here.
  */
 #ifndef GAPLESS_CLIENT_H
 #define GAPLESS_CLIENT_H
 
 #include <gapless/engine.h>
 #include <gapless/message.h>
+#include <gapless/runner.h>
 #include <gapless/store.h>
 #include <gapless/tl_api.h>
 #include <gapless/update.h>
@@ -60,6 +63,9 @@ typedef struct gap_client_config {
     /** Keeps positions and peers, so that the next start goes on where this one was. Taken by
      * gap_client_open if it succeeds. NULL: the next start begins with what is then. */
     gap_storage_t *storage;
+    /** How updates reach handlers: lanes, how many at a time, retries, the journal. Copied. NULL:
+     * all defaults. */
+    const gap_runner_config_t *runner;
     const char *device_model;    /* NULL: "Gapless" */
     const char *system_version;  /* NULL: "1.0" */
     const char *app_version;     /* NULL: the library's version */
@@ -99,7 +105,14 @@ typedef enum gap_event_kind {
     GAP_CLIENT_CHANNEL_LOST,    /* no access to channel_id any more; it stood at `from` */
     GAP_CLIENT_BACKFILLED,      /* a gap_engine_backfill is through, from behind id `from` to `to`:
                                    `count` messages; `error` 0, or why it ended there */
-    GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error` */
+    GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error`, or a reply of it got no
+                                   answer; `attempt` which it was, `us` until the next one */
+    GAP_CLIENT_HANDLER_TIMEOUT, /* a handler took longer than gap_runner_config.timeout_us; the
+                                   same members */
+    GAP_CLIENT_DEAD_LETTER,     /* an update was given up after `attempt` attempts, the last one
+                                   with `error`: see gap_runner_dead_letters */
+    GAP_CLIENT_OVERLOADED,      /* `count` updates wait for handlers: no more are taken (`held`),
+                                   or they are again */
     GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
     GAP_CLIENT_STORE_RECOVERED, /* they are stored again */
     GAP_CLIENT_ERROR,           /* something failed and is tried again, or dropped: `text` */
@@ -162,8 +175,12 @@ typedef struct gap_event {
     int32_t top_id;  /* the same: the newest message that the server names; 0: none */
     uint64_t us;     /* microseconds */
     bool fetched;
-    uint64_t count;               /* BACKFILLED: messages */
+    uint64_t count;               /* BACKFILLED: messages; OVERLOADED: updates */
     const gap_sign_in_t *sign_in; /* SIGN_IN */
+    uint32_t attempt;             /* HANDLER_FAILED, HANDLER_TIMEOUT, DEAD_LETTER; from 1 */
+    bool held;                    /* OVERLOADED: it begins; false: it is over */
+    const gap_update_t *update;   /* HANDLER_FAILED, HANDLER_TIMEOUT, DEAD_LETTER: to be looked at;
+                                     NULL if it can't be */
 } gap_event_t;
 
 /** Event callback. Loop thread. */
@@ -222,14 +239,69 @@ GAP_API void gap_client_on_message(gap_client_t *client, gap_message_cb callback
  */
 GAP_API GAP_NODISCARD int gap_client_start(gap_client_t *client);
 /**
- * Stop handing updates to handlers; requests still work, the connection stays. The way to end in
- * good order: stop, wait for requests, close. Idempotent.
+ * Stop handing updates to handlers; requests still work, the connection stays. Handlers that are at
+ * work may finish; what waits for one is kept in the journal, or comes again with the next start.
+ * Idempotent. gap_client_shutdown is the gentler way.
  */
 GAP_API void gap_client_stop(gap_client_t *client);
+
+/** Default of gap_shutdown_config.deadline_us. */
+#define GAP_SHUTDOWN_DEADLINE_US (UINT64_C(10) * 1000000)
+/** Default of gap_shutdown_config.sends_us. */
+#define GAP_SHUTDOWN_SENDS_US (UINT64_C(5) * 1000000)
+
+/** How long a shutdown may take. Zero-initialise. */
+typedef struct gap_shutdown_config {
+    uint64_t deadline_us; /* for handlers; 0: GAP_SHUTDOWN_DEADLINE_US */
+    uint64_t sends_us;    /* after that, for requests in flight; 0: GAP_SHUTDOWN_SENDS_US */
+} gap_shutdown_config_t;
+
+/** What became of the updates that had come. Borrowed. */
+typedef struct gap_shutdown_report {
+    /** 0: what is handled and what is journalled is on disk (or nothing is kept); GAP_E_CLOSED
+     * gap_client_close came first; otherwise what the last commit failed with: what was handled
+     * since the last good one comes again. */
+    int status;
+    uint64_t drained;    /* handled since the shutdown began */
+    uint64_t journalled; /* not handled, but kept: the next start hands them to handlers first */
+    /** Neither: the storage took them not, or there is none. What a difference can bring comes
+     * again with the next start, the rest is lost. */
+    uint64_t unknown;
+    uint64_t sends_unknown; /* requests without an answer yet */
+} gap_shutdown_report_t;
+
+/** Once. Loop thread, from a tick. */
+typedef void (*gap_shutdown_cb)(gap_client_t *client, const gap_shutdown_report_t *report,
+                                void *data);
+
+/**
+ * End in good order:
+ *   1. no further update is taken, the connection stays;
+ *   2. what was taken is handled, until the deadline; handlers may call, reply, and be run again;
+ *   3. what is left then is written to the journal; a handler that is at work may still finish, as
+ *      long as the client is not closed, and its update counts as handled then;
+ *   4. requests in flight are waited for;
+ *   5. everything is committed, and @p callback gets the report.
+ * Then the client is as after gap_client_stop, and gap_client_close ends it.
+ *
+ * At any time after gap_client_open, also in a handler, before the sign-in, without a connection,
+ * after GAP_CLIENT_FATAL. Called again it goes straight to 3, and does not wait at 4; that call's
+ * other arguments don't count.
+ *
+ * @param config    Copied; NULL: the defaults.
+ * @param callback  May be NULL. With gap_client_close it comes before the closed callback.
+ * @return 0; GAP_E_CLOSED; GAP_E_FORKED; GAP_E_NOMEM.
+ */
+GAP_API GAP_NODISCARD int gap_client_shutdown(gap_client_t *client,
+                                              const gap_shutdown_config_t *config,
+                                              gap_shutdown_cb callback, void *data);
 /**
  * Close. Requests in flight end with GAP_E_CLOSED; then @p callback runs, once, after which the
- * client is gone and none of its handles is left on the loop. Updates kept with GAP_LATER must be
- * finished first: the callback waits for them. Idempotent; the first callback counts.
+ * client is gone and none of its handles is left on the loop. What is handled by then is stored;
+ * what is not is journalled as far as the last commit allows, or comes again. Handlers that are at
+ * work must finish first, the callback waits for them: gap_update_done or gap_update_failed of what
+ * was kept with GAP_LATER, the return of what is on a thread. Idempotent; the first callback
+ * counts.
  * @param callback  May be NULL.
  */
 GAP_API void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *data);
@@ -251,17 +323,73 @@ GAP_API GAP_NODISCARD int gap_client_call(gap_client_t *client, gap_tl_object_t 
                                           gap_call_cb callback, void *data);
 
 /**
- * Send a text to the chat of an update, as an answer to its message.
+ * What an event is known by, whichever way it comes and however often: a key for what handlers do
+ * elsewhere, which can then be done once. Derived from the account, the kind, and the message's id
+ * (of an edit also its content), the place in qts, or the query's id.
  *
- * @param update    One with a message; borrowed.
+ * @param update  Borrowed.
+ * @param out     Set on 0.
+ * @return 0; GAP_E_NOT_FOUND events of this kind have none (reads, pins, deletes, status): they may
+ *         be repeated; GAP_E_STATE the update came to no client; GAP_E_NOMEM, GAP_E_LIBCRYPTO.
+ * Loop thread, and the thread or transaction of a run.
+ */
+GAP_API GAP_NODISCARD int gap_update_eid(const gap_update_t *update, gap_eid_t *out);
+
+/**
+ * A random_id for something that is sent because of an update: always the same for the same event
+ * and key, whatever has happened to this process meanwhile, so that the server drops the second of
+ * two. For others nobody can tell it. (core.telegram.org/api/updates, "updateMessageID")
+ *
+ * The server knows what it was first used for: another text with the same random_id gets the first
+ * message for an answer.
+ *
+ * @param key  Which of the messages that this update causes: one of your own for each.
+ * @param out  Never 0; set on 0.
+ * @return as gap_update_eid.
+ * Loop thread, and the thread or transaction of a run.
+ */
+GAP_API GAP_NODISCARD int gap_update_random_id(const gap_update_t *update, uint32_t key,
+                                               int64_t *out);
+
+/**
+ * Send a text to the chat of an update, as an answer to its message: once, even if the handler runs
+ * again after a failure or a crash. Its random_id is derived from the event and from how many
+ * replies this run has sent before it. A handler whose replies don't always come in the same order
+ * says which is which: gap_reply_with.
+ *
+ * The update counts as handled when its handler is through and the answer has come. Without an
+ * answer (no connection until the request timed out, FLOOD_WAIT, an error of the server's own) the
+ * run has failed: it is tried again with the same random_id.
+ *
+ * @param update    One with a message; borrowed. A run that has timed out is refused.
  * @param text      UTF-8, 1 to 4096 characters; copied.
- * @param callback  As of gap_client_call; may be NULL.
- * @return 0; GAP_E_ARGUMENT the update has no message or the text is empty; GAP_E_NOT_FOUND the
- *         chat's access hash did not come with the update and is not known: gap_client_find_peer
- *         may get it; otherwise as gap_client_call.
+ * @param callback  As of gap_client_call. Sent for the second time it may be told updates with
+ *                  updateMessageID and the first message, instead of updateShortSentMessage. NULL:
+ *                  a refusal of the server is told by GAP_CLIENT_ERROR.
+ * @return 0; GAP_E_ARGUMENT the update has no message or the text is empty; GAP_E_STATE the run has
+ *         timed out; GAP_E_NOT_FOUND the chat's access hash did not come with the update and is not
+ *         known: gap_client_find_peer may get it; otherwise as gap_client_call.
  */
 GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
                                     void *data);
+/** gap_reply() whose random_id is gap_update_random_id() of @p key. */
+GAP_API GAP_NODISCARD int gap_reply_with(gap_update_t *update, uint32_t key, const char *text,
+                                         gap_call_cb callback, void *data);
+/**
+ * Answer a callback query (messages.setBotCallbackAnswer): what was pressed stops spinning. As with
+ * gap_reply the update counts as handled when the server has answered. That the query is too old
+ * (QUERY_ID_INVALID), or was answered before, is no failure: it is told to @p callback and that is
+ * all.
+ *
+ * @param update    updateBotCallbackQuery or updateInlineBotCallbackQuery; borrowed.
+ * @param text      To be shown, up to 200 characters; NULL or "": nothing. Copied.
+ * @param alert     Shown until it is put away; otherwise for a moment.
+ * @param callback  As of gap_reply.
+ * @return 0; GAP_E_ARGUMENT another update, or the text is too long; GAP_E_STATE the run has timed
+ *         out; otherwise as gap_client_call.
+ */
+GAP_API GAP_NODISCARD int gap_answer_callback(gap_update_t *update, const char *text, bool alert,
+                                              gap_call_cb callback, void *data);
 
 /*
  * Signing in as a person: each GAP_CLIENT_SIGN_IN is answered by one of these, from inside the
@@ -385,6 +513,16 @@ GAP_API int64_t gap_client_self(const gap_client_t *client);
  * Loop thread.
  */
 GAP_API gap_engine_t *gap_client_engine(gap_client_t *client);
+/**
+ * What hands the account's updates to handlers, for gapless/runner.h: pause, pace, how much waits,
+ * dead letters.
+ *
+ * @return the runner, borrowed: ask again in each callback. NULL before the account is known (it is
+ *         there with SIGNED_IN at the latest), and after gap_client_stop, gap_client_close, the end
+ *         of a shutdown, or GAP_CLIENT_FATAL.
+ * Loop thread.
+ */
+GAP_API gap_runner_t *gap_client_runner(gap_client_t *client);
 /** Counters now. */
 GAP_API void gap_client_stats(const gap_client_t *client, gap_client_stats_t *out);
 

@@ -87,6 +87,8 @@ void client_call_end(struct client_call *call, const struct gap_call_result *res
     char name[128];
 
     if (result->status == 0) feed_engine(c, call, result);
+    c->calls--;
+    client_shutdown_answered(c);
     if (call->callback != NULL) {
         translate(result, call->id, name, &told);
         call->callback(c, &told, call->data);
@@ -159,7 +161,10 @@ static int take_call(gap_client_t *c, gap_tl_object_t query, const struct client
     call->dc = how->dc;
     call->kind = how->kind;
     r = client_links_send(call);
-    if (r < 0) gap_free(c->alloc, call);
+    if (r < 0)
+        gap_free(c->alloc, call);
+    else
+        c->calls++;
     return r;
 }
 

@@ -5,9 +5,9 @@
  * after that tick the runtime ends -> the environment closes -> the client is freed -> closed
  * callback
  *
- * Closing counts children, engine and link; the actor's `closed` runs in a tick when both are gone.
- * The runtime can't end inside its own tick, so the client stands between it and the environment
- * (struct gap_env_host) and ends it when the tick has returned.
+ * Closing counts children, engine, runner and links; the actor's `closed` runs in a tick when all
+ * are gone. The runtime can't end inside its own tick, so the client stands between it and the
+ * environment (struct gap_env_host) and ends it when the tick has returned.
  *
  * Owns: everything of one account. Never: looks into an update, blocks.
  */
@@ -58,12 +58,12 @@ static void host_leave(void *arg, bool was_turn)
     c->rt.host.leave(c->rt.host.arg, was_turn);
 }
 
-/* ---- the actor: it only counts children ---- */
+/* ---- the actor: it counts children, and takes the steps of a shutdown ---- */
 
 static void actor_run(gap_rt_t *rt, gap_loop_t *self)
 {
     (void)rt;
-    (void)self;
+    client_shutdown_step(GAP_CONTAINER_OF(self, gap_client_t, loop));
 }
 
 static void actor_closed(gap_rt_t *rt, gap_loop_t *self)
@@ -73,8 +73,10 @@ static void actor_closed(gap_rt_t *rt, gap_loop_t *self)
     (void)rt;
     GAP_ASSERT(c->link == NULL);
     GAP_ASSERT(c->engine == NULL);
+    GAP_ASSERT(c->runner == NULL);
     GAP_ASSERT(!c->links.open);
     GAP_ASSERT(c->finder == NULL);
+    client_shutdown_closed(c);
     c->finished = true;
 }
 
@@ -108,6 +110,7 @@ void client_free(gap_client_t *c)
 {
     client_book_fini(&c->book);
     client_sign_in_end(c);
+    client_run_fini(c);
     client_keep_free(c);
     client_settings_free(&c->settings, c->alloc);
     gap_wipe(&c->session, sizeof c->session);
@@ -134,7 +137,8 @@ void client_attach(gap_client_t *c, gap_env_t *env, const struct client_env_ops 
 
 void client_enter(const gap_client_t *c)
 {
-    GAP_ASSERT(c->env->ops->on_loop_thread(c->env));
+    bool on_the_thread_of_its_loop = c->env->ops->on_loop_thread(c->env);
+    GAP_ASSERT(on_the_thread_of_its_loop); /* not from gap_update_on_thread, _in_transaction */
 }
 
 /* ---- closing ---- */
@@ -147,6 +151,7 @@ static void engine_closed(void *arg)
     if (r < 0)
         gap_rt_log(&c->rt, GAP_LOG_WARN, "the last positions are not stored: %s", gap_strerror(r));
     c->engine = NULL;
+    client_run_without_engine(c);
     if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);
 }
@@ -155,10 +160,12 @@ void client_close_engine(gap_client_t *c)
 {
     if (c->stopped) return;
     c->stopped = true;
-    if (c->engine == NULL) return;
-    client_book_use(&c->book, NULL);
-    gap_engine_counters(c->engine, &c->counters);
-    gap_engine_close(c->engine, engine_closed, c);
+    if (c->engine != NULL) {
+        client_book_use(&c->book, NULL);
+        gap_engine_counters(c->engine, &c->counters);
+        gap_engine_close(c->engine, engine_closed, c);
+    }
+    client_run_close(c); /* gives back to the engine what waits */
 }
 
 void gap_client_stop(gap_client_t *client)

@@ -6,19 +6,20 @@
  *                       |         v    |  \--refused--> FATAL | (also from the link, in any state)
  *                       |      [LOOKING_UP], moving           |
  *                       \--a session is stored--> RESUMING ---/
- *   any --close--> closing: engine, finder and links close, then the store, the actor, the runtime,
- *   the environment
+ *   any --close--> closing: engine, runner, finder and links close, then the store, the actor, the
+ *   runtime, the environment
  *
  *   client.c    open, close, accessors        start.c     the order of starting; signed in, out
  *   link.c      the main link                 sign_in.c   the sign-in; its header says the rest
  *   dcs.c       where the data centres are    call.c      requests
  *   events.c    telling the host              settings.c  the configuration
  *   keep.c      session file and storage
- *   links*.c    further links, see links.h
- *   reply.c     addressing peers              people.c    who is known, looking peers up
+ *   links*.c    further links, see links.h    people.c    who is known, looking peers up
+ *   run.c       the runner, handlers          reply.c     addressing peers, answering
+ *   boot.c      the secret, orderly ends      shutdown.c  the way to one
  *
- * The client is an actor of its runtime only to count its children, the engine and the links; all
- * it does happens in their events.
+ * The client is an actor of its runtime to count its children, the engine, the runner and the
+ * links, and to take the steps of a shutdown; all else it does happens in their events.
  */
 #ifndef GAP_CLIENT_CLIENT_H
 #define GAP_CLIENT_CLIENT_H
@@ -26,7 +27,9 @@
 #include "client/links.h"
 #include "client/peer_book.h"
 #include "loops/engine.h"
+#include "loops/journal.h"
 #include "loops/loop.h"
+#include "loops/runner.h"
 #include "loops/session_loop.h"
 #include "loops/store_loop.h"
 #include "store/session_file.h"
@@ -79,6 +82,7 @@ struct client_settings {
     char *system_version;
     char *app_version;
     char *lang_code;
+    gap_runner_config_t runner;
     char *keys; /* all PEM texts, each ended by 0 */
     const char *pems[GAP_CLIENT_KEYS_MAX];
     size_t pem_count;
@@ -93,6 +97,38 @@ struct client_settings {
 
 struct client_sign_in;
 
+/** See boot.c. */
+struct client_boot {
+    gap_boot_record_t record; /* as this process puts it */
+    struct gap_eid_key key;   /* of the secret, once the account is known; for any thread then */
+    enum { BOOT_NONE = 0, BOOT_PUT, BOOT_STORED } state;
+    bool has_secret;
+    bool was_stored; /* and it was loaded */
+    bool unclean;    /* the last client did not end in order */
+};
+
+enum client_shutdown_phase {
+    SHUTDOWN_NONE = 0,
+    SHUTDOWN_DRAINING,
+    SHUTDOWN_SENDING,
+    SHUTDOWN_COMMITTING,
+    SHUTDOWN_DONE
+};
+
+/** See shutdown.c. */
+struct client_shutdown {
+    enum client_shutdown_phase phase;
+    gap_shutdown_cb callback;
+    void *data;
+    uint64_t sends_us;
+    gap_timer_t timer; /* of SENDING; in the heap from the beginning */
+    gap_shutdown_report_t report;
+    bool drained;
+    bool hurried; /* nothing is waited for any more */
+    bool committed;
+    int status; /* of the last commit */
+};
+
 struct gap_client {
     const gap_alloc_t *alloc;
     gap_env_t *env;
@@ -103,6 +139,11 @@ struct gap_client {
     gap_link_t *link; /* the main one */
     struct client_links links;
     gap_engine_t *engine;
+    gap_runner_t *runner;   /* from the engine's opening until its last handler is through */
+    gap_journal_t *journal; /* NULL: nothing is journalled. Until the store has gone */
+    uint32_t calls;         /* requests of the host that have no answer yet */
+    struct client_boot boot;
+    struct client_shutdown shutdown;
     struct client_book book;
     struct client_finder *finder; /* NULL: nobody was looked for yet */
     struct client_settings settings;
@@ -186,7 +227,47 @@ void client_fatal(gap_client_t *c, int error, int32_t rpc_code, const char *form
 void client_fatal_event(gap_client_t *c, gap_event_t event, const char *format, ...)
     GAP_PRINTF(3, 4);
 void client_on_engine_event(void *data, const gap_engine_event_t *event);
-int client_on_engine_update(gap_update_t *update, void *data);
+
+/* ---- run.c ---- */
+
+/** Open journal and runner: before the engine. @param loaded What was stored; NULL: nothing.
+ * @return as gap_eid_key_init, gap_journal_open, gap_runner_open. */
+GAP_NODISCARD int client_run_open(gap_client_t *c, const struct gap_store_loaded *loaded);
+/** The engine is open: what was journalled is handled before it hands out anything. */
+void client_run_begin(gap_client_t *c);
+/** The engine has gone. */
+void client_run_without_engine(gap_client_t *c);
+/** The store has gone: nobody reads or writes the journal any more. */
+void client_run_fini(gap_client_t *c);
+/** Close it. No-op without one. */
+void client_run_close(gap_client_t *c);
+/** gap_engine_config.handler */
+int client_run_take(gap_update_t *update, void *data);
+/** gap_engine_config.press */
+void client_run_press(void *data, gap_update_t *oldest);
+
+/* ---- boot.c ---- */
+
+/** Take the secret over, or draw one. @return 0; as gap_env_random. */
+GAP_NODISCARD int client_boot_loaded(gap_client_t *c, const struct gap_store_loaded *loaded);
+/** This process has begun, and the storage is the account's: draw a secret if there is none, store
+ * that it began. client_booted follows if client_boot_is_stored does not say so already. No-op for
+ * the second time. @return 0; as gap_env_random, gap_store_put, gap_store_flush. */
+GAP_NODISCARD int client_boot(gap_client_t *c);
+bool client_boot_is_stored(const gap_client_t *c);
+/** The last commit is about to be made, in order. */
+void client_boot_end(gap_client_t *c);
+
+/* ---- shutdown.c ---- */
+
+/** The client's actor runs. */
+void client_shutdown_step(gap_client_t *c);
+/** A request was answered. */
+void client_shutdown_answered(gap_client_t *c);
+/** The runner has gone. */
+void client_shutdown_stopped(gap_client_t *c);
+/** The client is closed: if a shutdown is under way that is its end. */
+void client_shutdown_closed(gap_client_t *c);
 
 /* ---- start.c ---- */
 
@@ -196,6 +277,8 @@ void client_connected(gap_client_t *c);
 void client_authorised(gap_client_t *c, gap_bytes_t authorization);
 /** Session and storage are open. @param loaded  Borrowed. */
 void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded);
+/** That this process has begun is stored, or can't be now. */
+void client_booted(gap_client_t *c);
 /** What could not be saved is. */
 void client_kept(gap_client_t *c);
 /** The session is over: everything ends but the storage, the key is forgotten, then it is told.

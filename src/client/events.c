@@ -1,6 +1,5 @@
 /*
- * client/events.c - telling the host: what the engine tells, in the host's words; and the way of an
- * update to the host's handlers.
+ * client/events.c - telling the host: what the engine tells, in the host's words.
  *
  * Owns nothing. After any call into the host the client may be closing, never gone: it is freed
  * from a later turn.
@@ -8,8 +7,6 @@
 #include "client/client.h"
 
 #include "base/bytes.h"
-#include "sequence/update.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -23,6 +20,9 @@ static gap_log_level_t level_of(gap_event_kind_t kind)
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
+    case GAP_CLIENT_HANDLER_TIMEOUT:
+    case GAP_CLIENT_DEAD_LETTER:
+    case GAP_CLIENT_OVERLOADED:
     case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_ERROR:
     case GAP_CLIENT_DISCONNECTED:
@@ -191,10 +191,6 @@ static void tell_trouble(gap_client_t *c, const gap_engine_event_t *e, const cha
         client_emit(c, event_of(GAP_CLIENT_ERROR, e), "an update was dropped for good: %s",
                     gap_strerror(e->error));
         break;
-    case GAP_EVENT_HANDLER_FAILED:
-        client_emit(c, event_of(GAP_CLIENT_HANDLER_FAILED, e), "a handler failed (%d): %s",
-                    e->error, e->update == NULL ? "?" : gap_tl_name(gap_update_id(e->update)));
-        break;
     case GAP_EVENT_UNAUTHORIZED:
         client_signed_out(c, e->error_code, gap_str("AUTH_KEY_UNREGISTERED"));
         break;
@@ -229,23 +225,4 @@ void client_on_engine_event(void *data, const gap_engine_event_t *event)
     default:
         tell_trouble(c, event, sequence);
     }
-}
-
-/* The raw handler first; message handlers see what it leaves alone. */
-int client_on_engine_update(gap_update_t *update, void *data)
-{
-    gap_client_t *c = data;
-    gap_message_t message;
-
-    update->account = c;
-    if (gap_update_id(update) == GAP_TL_UPDATE_DC_OPTIONS) client_links_ask_config(c);
-    client_people_update(c, update);
-    if (c->on_update != NULL) {
-        int r = c->on_update(update, c->update_data);
-        if (r != 0) return r;
-    }
-    if (c->on_message == NULL || c->stopped) return 0;
-    int r = gap_message_read(update, &message);
-    if (r == GAP_NO_MESSAGE) return 0;
-    return r < 0 ? r : c->on_message(update, &message, c->message_data);
 }

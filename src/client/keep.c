@@ -6,7 +6,7 @@
  *   engine: changed -> touch -> collect -> put        c->session changed -> client_keep_session
  *
  * Owns c->store, and c->storage until the store loop takes it. A child of the client: it closes
- * when engine, finder and links are gone, so that the last positions are stored.
+ * when engine, runner, finder and links are gone, so that the last positions are stored.
  */
 #include "client/client.h"
 
@@ -181,6 +181,7 @@ static void on_closed(void *arg, int last_status)
     gap_client_t *c = arg;
 
     c->store = NULL;
+    client_run_fini(c);
     if (last_status < 0)
         gap_rt_log(&c->rt, GAP_LOG_ERROR,
                    "the last changes could not be stored (%s); the next start asks for them again",
@@ -191,8 +192,10 @@ static void on_closed(void *arg, int last_status)
 void client_keep_close(gap_client_t *c)
 {
     if (c->store == NULL || c->store_closing) return;
-    if (c->engine != NULL || c->link != NULL || c->finder != NULL || c->links.open)
+    if (c->engine != NULL || c->runner != NULL || c->link != NULL || c->finder != NULL ||
+        c->links.open)
         return; /* they come first */
+    client_boot_end(c);
     c->store_closing = true;
     gap_store_close(c->store, on_closed, c);
 }

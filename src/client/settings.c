@@ -180,6 +180,7 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
     s->no_own_updates = config->no_own_updates;
     s->tap = config->tap;
     s->tap_data = config->tap_data;
+    if (config->runner != NULL) s->runner = *config->runner;
     const struct {
         const char *from;
         char **to;

@@ -54,7 +54,8 @@ int gap_client_start(gap_client_t *client)
 
 /* ---- the engine ---- */
 
-static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
+static int open_engine(gap_client_t *c, const gap_engine_state_t *state,
+                       const struct gap_store_loaded *loaded)
 {
     uint64_t seed = 0;
     gap_engine_config_t config = {
@@ -70,7 +71,7 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
         .tail_sweep = c->settings.tail_sweep,
         .invoke = client_invoke,
         .invoke_arg = c,
-        .handler = client_on_engine_update,
+        .handler = client_run_take,
         .handler_data = c,
         .event = client_on_engine_event,
         .event_data = c,
@@ -84,9 +85,15 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state)
     int r = gap_env_random(c->env, &seed, sizeof seed);
     if (r < 0) return r;
     config.jitter_seed = seed;
-    r = gap_engine_open_on(&c->rt, &config, &c->engine);
+    r = client_run_open(c, loaded);
     if (r < 0) return r;
+    r = gap_engine_open_on(&c->rt, &config, &c->engine);
+    if (r < 0) {
+        client_run_close(c);
+        return r;
+    }
     gap_loop_hold(&c->loop);
+    client_run_begin(c);
     client_people_begin(c, c->has_storage ? c->store : NULL);
     return 0;
 }
@@ -107,7 +114,7 @@ static int open_with_channels(gap_client_t *c, const struct gap_store_loaded *lo
         channels[i] = (gap_engine_channel_t){.id = loaded->channels[i].id,
                                              .pts = loaded->channels[i].pts,
                                              .unfinished = loaded->channels[i].unfinished};
-    return open_engine(c, loaded->has_state ? &state : NULL);
+    return open_engine(c, loaded->has_state ? &state : NULL, loaded);
 }
 
 /* An engine that goes on where the stored one was, with the peers it knew. */
@@ -208,14 +215,16 @@ void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
 
     if (loaded->has_account) c->stored_id = loaded->account.user_id;
     c->state_stored = loaded->has_state;
+    r = client_boot_loaded(c, loaded);
     if (!session_fits(c, d) || !storage_fits(c, user_id)) return;
     take_session(c, d);
     bool resumes = c->session.user_id != 0;
+    if (r == 0 && resumes) r = client_boot(c);
     if (loaded->has_account && !resumes) { /* whose engine it will be, if that one signs in */
         c->session.user_id = loaded->account.user_id;
         c->session.bot = loaded->account.bot;
     }
-    if (c->session.user_id != 0 && !c->stopped) r = restore_engine(c, loaded);
+    if (r == 0 && c->session.user_id != 0 && !c->stopped) r = restore_engine(c, loaded);
     if (!resumes) c->session.user_id = 0;
     if (r == 0 && !resumes && !may_sign_in(c)) return;
     if (r == 0) r = begin(c, resumes ? CLIENT_RESUMING : CLIENT_SIGNING_IN);
@@ -226,9 +235,11 @@ void client_restored(gap_client_t *c, const struct gap_store_loaded *loaded)
 
 static void go_on(gap_client_t *c)
 {
-    int r = client_keep_account(c);
+    int r = client_boot(c);
 
-    if (r == 0 && c->engine == NULL && !c->stopped) r = open_engine(c, NULL);
+    if (r == 0 && !client_boot_is_stored(c)) return; /* client_booted */
+    if (r == 0) r = client_keep_account(c);
+    if (r == 0 && c->engine == NULL && !c->stopped) r = open_engine(c, NULL, NULL);
     if (r == 0) r = client_links_open(c);
     if (r < 0) {
         client_fatal(c, r, 0, "updates can't be started: %s", gap_strerror(r));
@@ -251,6 +262,12 @@ void client_connected(gap_client_t *c)
 void client_kept(gap_client_t *c)
 {
     if (c->state == CLIENT_SAVING) go_on(c);
+}
+
+void client_booted(gap_client_t *c)
+{
+    bool resumes = c->state == CLIENT_RESUMING && c->was_ready;
+    if (resumes || c->state == CLIENT_SAVING) go_on(c);
 }
 
 /* If it could not be saved that has been told, and client_kept comes when it is. */

@@ -6,6 +6,7 @@
 #define GAP_USERBOT_APP_H
 
 #include "userbot/child.h"
+#include "userbot/handle.h"
 #include "userbot/options.h"
 #include "userbot/terminal.h"
 #include "userbot/verdict.h"
@@ -72,6 +73,8 @@ struct app {
     struct terminal asks;
     struct sign_in sign_in;
     struct account account;
+    struct handle handle;
+    unsigned signals;   /* that asked to end */
     bool flowing;       /* updates do */
     bool connected;     /* it has been, at least once */
     uint64_t delivered; /* updates */

@@ -9,26 +9,16 @@
 #include "userbot/app.h"
 
 #include "base/bytes.h"
-#include "userbot/output.h"
-
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEY_FILE_MAX 65536
-
-static int64_t wall_us(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 uint64_t app_elapsed_ms(const struct app *app)
 {
@@ -60,6 +50,7 @@ static void on_client_closed(void *data)
 
     app->client = NULL;
     if (app->ending) {
+        handle_close(app);
         child_stop(&app->child);
     } else {
         app->reopen(app);
@@ -81,64 +72,15 @@ void app_end(struct app *app, int status)
     uv_close((uv_handle_t *)&app->tick, NULL);
     uv_close((uv_handle_t *)&app->interrupted, NULL);
     uv_close((uv_handle_t *)&app->terminated, NULL);
+    if (status != APP_DONE) handle_give_up(app);
     if (app->client != NULL) {
         gap_client_stats(app->client, &app->stats);
         gap_client_stop(app->client);
         gap_client_close(app->client, on_client_closed, app);
     } else {
+        handle_close(app);
         child_stop(&app->child);
     }
-}
-
-/* The line of an update, in memory first: a line is written whole or not at all. */
-static int make_line(struct app *app, gap_update_t *update, int64_t now_us)
-{
-    rewind(app->line_stream);
-    int r = output_update(app->line_stream, update, gap_client_self(app->client), now_us);
-    if (r < 0) return r;
-    return fflush(app->line_stream) == 0 ? 0 : -errno;
-}
-
-static int on_update(gap_update_t *update, void *data)
-{
-    struct app *app = data;
-    int64_t now_us = wall_us();
-    int r = make_line(app, update, now_us);
-
-    if (r < 0) return r;
-    if (app->out != NULL &&
-        (fwrite(app->line, 1, app->line_len, app->out) != app->line_len || fflush(app->out) != 0)) {
-        int error = -errno;
-        app_complain(app, "can't write to %s: %s; make room, or name another file with --out",
-                     app->options.out, gap_strerror(error));
-        app_end(app, APP_FAILED);
-        return error;
-    }
-    app->delivered++;
-    app->last_news_ms = app_elapsed_ms(app);
-    if (app->verdict != NULL) {
-        r = embedded_delivered(app, app->line, app->line_len - 1, now_us);
-        if (r < 0) return r;
-    }
-    if (app->options.expect != 0 && app->delivered == app->options.expect) app_end(app, APP_DONE);
-    return 0;
-}
-
-static void on_pong(gap_client_t *client, const gap_result_t *result, void *data)
-{
-    (void)client;
-    if (result->status < 0 && result->status != GAP_E_CLOSED) {
-        app_complain(data, "a pong was not sent: %s%s%s", gap_strerror(result->status),
-                     result->rpc_name[0] != '\0' ? ": " : "", result->rpc_name);
-    }
-}
-
-static int on_message(gap_update_t *update, const gap_message_t *message, void *data)
-{
-    if (message->out || message->edit || message->service ||
-        !gap_bytes_equal(message->text, gap_str("/ping")))
-        return 0;
-    return gap_reply(update, "pong", on_pong, data);
 }
 
 static void on_disconnected(struct app *app, const gap_event_t *event)
@@ -212,6 +154,9 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     case GAP_CLIENT_RESYNCHRONISED:
     case GAP_CLIENT_CHANNEL_LOST:
     case GAP_CLIENT_HANDLER_FAILED:
+    case GAP_CLIENT_HANDLER_TIMEOUT:
+    case GAP_CLIENT_DEAD_LETTER:
+    case GAP_CLIENT_OVERLOADED:
     case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_STORE_RECOVERED:
     case GAP_CLIENT_ERROR:
@@ -271,6 +216,10 @@ static void on_log(void *data, gap_log_level_t level, const char *text)
 static int open_client(struct app *app, gap_storage_t *storage)
 {
     const struct options *o = &app->options;
+    const gap_runner_config_t runner = {
+        .concurrency = o->concurrency,
+        .journal = (gap_journal_mode_t)o->journal,
+    };
     gap_client_config_t config;
 
     memset(&config, 0, sizeof config);
@@ -284,6 +233,7 @@ static int open_client(struct app *app, gap_storage_t *storage)
     config.bot_token = o->secrets[SECRET_BOT_TOKEN];
     config.phone = config.bot_token == NULL ? o->secrets[SECRET_PHONE] : NULL;
     config.session = o->session;
+    config.runner = &runner;
     config.storage = storage;
     config.device_model = "gapless-userbot";
     config.log = on_log;
@@ -298,10 +248,7 @@ static int open_client(struct app *app, gap_storage_t *storage)
         return r;
     }
     gap_client_on_event(app->client, on_event, app);
-    if (o->job == JOB_RUN) {
-        gap_client_on_update(app->client, on_update, app);
-        gap_client_on_message(app->client, on_message, app);
-    }
+    if (o->job == JOB_RUN) gap_client_on_update(app->client, handle_update, app);
     return gap_client_start(app->client);
 }
 
@@ -359,21 +306,66 @@ static void on_tick(uv_timer_t *timer)
     app_end(app, APP_NOT_MET);
 }
 
+/* ---- ending by a signal ---- */
+
+static void on_shut_down(gap_client_t *client, const gap_shutdown_report_t *report, void *data)
+{
+    struct app *app = data;
+    bool unmet = app->options.expect != 0 || app->verdict != NULL;
+
+    (void)client;
+    if (app->ending) return; /* it ended another way meanwhile */
+    app_complain(app, "drained %" PRIu64 ", journalled %" PRIu64 ", unknown %" PRIu64,
+                 report->drained, report->journalled, report->unknown);
+    if (report->sends_unknown > 0)
+        app_complain(app, "%" PRIu64 " requests were not answered", report->sends_unknown);
+    if (report->status < 0)
+        app_complain(app, "the last changes could not be stored: %s; the next start repeats them",
+                     gap_strerror(report->status));
+    handle_give_up(app);
+    app_end(app, report->status < 0 ? APP_FAILED : unmet ? APP_NOT_MET : APP_DONE);
+}
+
+/* The first signal lets handlers finish, the second one does not, the third one kills. */
+static void shut_down(struct app *app, int number)
+{
+    const gap_shutdown_config_t config = {
+        .deadline_us = (uint64_t)app->options.drain_s * 1000000,
+    };
+    bool at_once = app->signals > 1 || app->options.drain_s == 0;
+
+    if (app->signals > 2) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+        return;
+    }
+    if (app->signals == 1)
+        app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
+    int r = gap_client_shutdown(app->client, &config, on_shut_down, app);
+    if (r == 0 && at_once) r = gap_client_shutdown(app->client, NULL, NULL, NULL);
+    if (r < 0) {
+        app_complain(app, "can't end in good order: %s", gap_strerror(r));
+        app_end(app, APP_FAILED);
+    }
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct app *app = handle->data;
     bool unmet = app->options.expect != 0 || app->verdict != NULL;
 
-    (void)number;
+    app->signals++;
     if (app->options.job != JOB_RUN) {
         app_complain(app, "interrupted");
         app_end(app, APP_FAILED);
     } else if (app->asks.asking) {
         app_complain(app, "interrupted: not signed in");
         app_end(app, APP_FAILED);
-    } else {
-        app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
+    } else if (app->client == NULL) {
+        app_complain(app, "interrupted");
         app_end(app, unmet ? APP_NOT_MET : APP_DONE);
+    } else {
+        shut_down(app, number);
     }
 }
 
@@ -465,6 +457,7 @@ static int setup(struct app *app)
     app->started_ms = uv_hrtime() / 1000000;
     app->terminal = isatty(STDERR_FILENO) != 0 && !app->options.json;
     app->tick.data = app->interrupted.data = app->terminated.data = app;
+    if ((r = handle_open(app)) < 0) return r;
     if ((r = uv_timer_init(&app->loop, &app->tick)) < 0) return r;
     if ((r = uv_signal_init(&app->loop, &app->interrupted)) < 0) return r;
     if ((r = uv_signal_init(&app->loop, &app->terminated)) < 0) return r;

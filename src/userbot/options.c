@@ -6,6 +6,7 @@
 #include "userbot/options.h"
 
 #include <errno.h>
+#include <gapless/runner.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,12 @@ enum {
     OPT_SESSION,
     OPT_EXPECT,
     OPT_TIMEOUT,
+    OPT_JOURNAL,
+    OPT_CONCURRENCY,
+    OPT_HANDLER_MS,
+    OPT_DRAIN,
+    OPT_COUNT,
+    OPT_REPLY,
     OPT_JSON,
     OPT_HELP,
     OPT_SECRET /* and those after it: + enum secret */
@@ -56,6 +63,12 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, OPT_OUT},
     {"expect", required_argument, NULL, OPT_EXPECT},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"journal", required_argument, NULL, OPT_JOURNAL},
+    {"concurrency", required_argument, NULL, OPT_CONCURRENCY},
+    {"handler-ms", required_argument, NULL, OPT_HANDLER_MS},
+    {"drain", required_argument, NULL, OPT_DRAIN},
+    {"count", no_argument, NULL, OPT_COUNT},
+    {"reply", no_argument, NULL, OPT_REPLY},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -174,6 +187,7 @@ struct parse {
     bool simulation_option; /* --seed and its like */
     bool timeout_given;
     const char *session;
+    const char *handling; /* the last option about how updates are handled; NULL: none */
 };
 
 static bool set_number(struct parse *p, int opt, const char *text)
@@ -206,6 +220,18 @@ static bool set_number(struct parse *p, int opt, const char *text)
     case OPT_API_ID:
         ok = number("api-id", text, 1, INT32_MAX, &v);
         p->o.api_id = (int32_t)v;
+        break;
+    case OPT_CONCURRENCY:
+        ok = number("concurrency", text, 1, 1000000, &v);
+        p->o.concurrency = (uint32_t)v;
+        break;
+    case OPT_HANDLER_MS:
+        ok = number("handler-ms", text, 0, 3600000, &v);
+        p->o.handler_ms = (uint32_t)v;
+        break;
+    case OPT_DRAIN:
+        ok = number("drain", text, 0, 3600, &v);
+        p->o.drain_s = (uint32_t)v;
         break;
     default:
         ok = number("timeout", text, 1, 1000000, &v);
@@ -244,6 +270,44 @@ static bool set_text(struct parse *p, int opt, const char *text)
     return true;
 }
 
+static bool set_journal(struct parse *p, const char *text)
+{
+    static const struct {
+        const char *word;
+        gap_journal_mode_t mode;
+    } modes[] = {
+        {"light", GAP_JOURNAL_LIGHT}, {"lazy", GAP_JOURNAL_LAZY}, {"full", GAP_JOURNAL_FULL}};
+
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(text, modes[i].word) != 0) continue;
+        p->o.journal = (int)modes[i].mode;
+        return true;
+    }
+    complain("--journal takes light, lazy or full, not '%s'", text);
+    return false;
+}
+
+/* How updates are handled: for the job that handles some. */
+static bool set_handling(struct parse *p, int opt, const char *text)
+{
+    static const char *const names[] = {"--journal", "--concurrency", "--handler-ms",
+                                        "--drain",   "--count",       "--reply"};
+
+    p->handling = names[opt - OPT_JOURNAL];
+    switch (opt) {
+    case OPT_JOURNAL:
+        return set_journal(p, text);
+    case OPT_COUNT:
+        p->o.count = true;
+        return true;
+    case OPT_REPLY:
+        p->o.reply = true;
+        return true;
+    default:
+        return set_number(p, opt, text);
+    }
+}
+
 static bool set_option(struct parse *p, int opt, char *text)
 {
     if (opt >= OPT_SECRET) return set_secret(p, (enum secret)(opt - OPT_SECRET), text);
@@ -271,6 +335,13 @@ static bool set_option(struct parse *p, int opt, char *text)
     case OPT_DELAY_MS:
         p->simulation_option = true;
         return set_number(p, opt, text);
+    case OPT_JOURNAL:
+    case OPT_CONCURRENCY:
+    case OPT_HANDLER_MS:
+    case OPT_DRAIN:
+    case OPT_COUNT:
+    case OPT_REPLY:
+        return set_handling(p, opt, text);
     default:
         return set_number(p, opt, text);
     }
@@ -370,6 +441,14 @@ static bool check(struct parse *p)
         complain("choose one of --embedded, --server and --telegram");
         return false;
     }
+    if (o->job != JOB_RUN && p->handling != NULL) {
+        complain("%s is for receiving updates: leave out the first word", p->handling);
+        return false;
+    }
+    if (o->count && o->state == NULL) {
+        complain("--count needs --state FILE.db: that is where it counts");
+        return false;
+    }
     o->mode = p->server ? MODE_SERVER : p->telegram ? MODE_TELEGRAM : MODE_EMBEDDED;
     if (o->mode != MODE_EMBEDDED && p->simulation_option) {
         complain("--seed, --events, --channels and --delay-ms are for the embedded simulation");
@@ -417,6 +496,8 @@ static void set_defaults(struct options *o)
     o->events = 23000;
     o->channels = 200;
     o->dc = 2;
+    o->drain_s = OPTIONS_DRAIN_S;
+    o->journal = (int)GAP_JOURNAL_LAZY;
 }
 
 static enum options_result parse_all(struct parse *p, int argc, char **argv)

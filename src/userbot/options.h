@@ -6,6 +6,9 @@
 
 #include <gapless/base.h>
 
+/** Default of --drain. */
+#define OPTIONS_DRAIN_S 10
+
 enum userbot_mode { MODE_EMBEDDED, MODE_SERVER, MODE_TELEGRAM };
 
 /** What to do; the first word of the command line. */
@@ -42,6 +45,12 @@ struct options {
     uint32_t timeout_s;     /* 0 = no limit */
     int delay_ms;           /* embedded: the data centre's delay of every push */
     bool json;
+    int journal;          /* gap_journal_mode_t */
+    uint32_t concurrency; /* handlers at a time; 0: the library's default */
+    uint32_t handler_ms;  /* a handler takes so long; 0: it is through at once */
+    uint32_t drain_s;     /* how long handlers may still take after a signal */
+    bool count;           /* count every event in a table of the state file */
+    bool reply;           /* answer every message */
 };
 
 /** What parsing ended with. */

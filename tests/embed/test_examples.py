@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """The programs that show where a client fits in, against gapless-dc.
 
-Usage: test_examples.py SOURCE_ROOT BUILD_ROOT. Each is compiled as a user would, against an
+Usage: test_examples.py SOURCE_ROOT BUILD_ROOT [no-sqlite]. Each is compiled as a user would, against an
 installed copy, and runs while the data centre loses and reorders pushes; its ledger says what had
 to come. Prints "skipped: ..." for what can't be built here, and ends with "N passed, N failed".
 """
+import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -272,6 +275,49 @@ def http_beside(folder, found):
         check(len(last["messages"]) == 32 and not wrong, "http_beside: messages %s" % wrong[:2])
 
 
+# --- counting once ---------------------------------------------------------------------------
+
+KILLS = 6
+
+
+def counted(state):
+    """{(chat, id): times} of the example's own table."""
+    kinds = {1: "user", 2: "chat", 3: "channel"}
+    with contextlib.closing(sqlite3.connect(state, timeout=10)) as db:
+        return {("%s:%d" % (kinds[kind], chat), number): times for kind, chat, number, times in
+                db.execute("select kind, chat, id, times from my_messages")}
+
+
+def count_once(folder, found):
+    """Killed again and again, it has counted every message exactly once."""
+    if not user.HAS_SQLITE:
+        print("skipped: count_once: built without SQLite")
+        return
+    program = compile_example(folder, "count_once", found, ["-luv", "-lsqlite3"])
+    if program is None:
+        return
+    state = os.path.join(folder, "count_once.db")
+    rng = random.Random(7)
+    with Server(folder, "count_once", TRAFFIC) as server:
+        env = dict(server.env, STATE=state)
+        for _ in range(KILLS):
+            with Program(program, env) as p:
+                p.until(lambda: p.lines)
+                time.sleep(rng.uniform(0, 0.4))  # and out of it, it is killed
+        with Program(program, env) as p:
+            p.until(lambda: len(counted(state)) >= EVENTS)
+            time.sleep(QUIET_S)
+            p.end()
+            last = p.lines[-1] if p.lines else ""
+            check(re.fullmatch(r"end drained=\d+ journalled=0 unknown=0", last), "report: " + last)
+        times = counted(state)
+        written = set(server.messages())
+        check(set(times) == written and len(written) == EVENTS,
+              "count_once: %d of %d messages" % (len(times), len(written)))
+        doubled = {key: n for key, n in times.items() if n != 1}
+        check(not doubled, "count_once: counted more than once: %s" % list(doubled.items())[:3])
+
+
 # --- the engine alone ------------------------------------------------------------------------
 
 def engine_epoll(folder, found):
@@ -295,12 +341,15 @@ def engine_epoll(folder, found):
 def readme():
     """README shows pieces of these programs, as they are."""
     with open(os.path.join(user.ROOT, "README.md"), encoding="utf-8") as file:
-        section = re.search(r"^## Your event loop\n(.*?)^## ", file.read(), re.M | re.S)
-    if not check(section is not None, "README.md has no section 'Your event loop'"):
-        return
-    shown = re.findall(r"`(tests/embed/\w+\.c)`.*?```c\n(.*?)```", section[1], re.S)
+        text = file.read()
+    shown = []
+    for title in ("Nothing lost, nothing doubled", "Your event loop"):
+        section = re.search(r"^## %s\n(.*?)^## " % title, text, re.M | re.S)
+        if check(section is not None, "README.md has no section '%s'" % title):
+            shown += re.findall(r"`(tests/embed/\w+\.c)`.*?```c\n(.*?)```", section[1], re.S)
     check([os.path.basename(path) for path, _ in shown] ==
-          ["glib_loop.c", "http_beside.c", "engine_epoll.c"], "README shows %d programs" % len(shown))
+          ["count_once.c", "glib_loop.c", "http_beside.c", "engine_epoll.c"],
+          "README shows %d programs" % len(shown))
     for path, piece in shown:
         with open(os.path.join(user.ROOT, path), encoding="utf-8") as file:
             check(piece in file.read(), "README shows what is not in " + path)
@@ -313,6 +362,7 @@ def main():
         found = user.install(os.path.join(folder, "stage"))
         glib_loop(folder, found)
         http_beside(folder, found)
+        count_once(folder, found)
         engine_epoll(folder, found)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

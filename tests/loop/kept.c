@@ -27,6 +27,7 @@ static int kept_commit(gap_storage_t *s, const gap_record_t *records, size_t cou
 
     if (k->commit_status < 0) return k->commit_status;
     for (size_t i = 0; i < count; i++) {
+        if (records[i].kind == GAP_RECORD_BOOT) k->boot = records[i].u.boot;
         if (records[i].kind != GAP_RECORD_ACCOUNT) continue;
         k->has_account = true;
         k->account = records[i].u.account;

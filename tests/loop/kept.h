@@ -14,6 +14,7 @@ struct kept {
     int commit_status; /* not 0: what commit fails with */
     bool has_account;
     gap_account_record_t account;
+    gap_boot_record_t boot; /* the last one that was committed */
 };
 
 void kept_init(struct kept *k);

@@ -369,6 +369,41 @@ START_TEST(s24_containers_of_unordered_updates)
 }
 END_TEST
 
+/* ---- results ---- */
+
+static void answer_with_updates(void)
+{
+    gap_packet_t *p = pack_updates(&w.p, 0);
+    const gap_bytes_t query = {NULL, 0};
+
+    ck_assert_int_eq(gap_engine_result(w.engine, query, gap_bytes(p->data, p->len), p), 0);
+    gap_packet_unref(p);
+}
+
+/* The same random_id once more: updateMessageID and the first message, pts_count 0, whatever the
+ * server's pts is by then. The message has a place of its own, in which it is delivered. */
+START_TEST(a_message_sent_again)
+{
+    begin_channel(_i);
+    pack_message(&w.p, 11, 1, 11, PACK_USER); /* the first answer */
+    answer_with_updates();
+    world_run(&w, 10);
+    pack_message(&w.p, 11, 0, 11, PACK_USER); /* at once */
+    answer_with_updates();
+    pack_message(&w.p, 40, 0, 11, PACK_USER); /* much later */
+    answer_with_updates();
+    pack_channel_message(&w.p, 7, 51, 0, 51); /* of one that did not come yet */
+    answer_with_updates();
+    world_run(&w, 100);
+    pack_channel_message(&w.p, 7, 51, 1, 51);
+    pack_message(&w.p, 12, 1, 12, PACK_USER);
+    feed();
+    world_run(&w, 10000);
+    world_expect(&w, "[   0] apply 11\n[ 100] apply 7:51\n[ 100] apply 12\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("scenarios_order");
@@ -387,6 +422,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s19_m22_fall_of_a_position, 0, SEEDS);
     tcase_add_loop_test(t, s21_m06_what_a_late_container_holds, 0, SEEDS);
     tcase_add_loop_test(t, s24_containers_of_unordered_updates, 0, SEEDS);
+    tcase_add_loop_test(t, a_message_sent_again, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }
