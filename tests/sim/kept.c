@@ -148,6 +148,15 @@ int kept_collect(struct kept *k)
     return gap_engine_collect(k->w->engine, &to);
 }
 
+void kept_close(struct kept *k)
+{
+    size_t later = k->w->later_count;
+
+    k->w->later_count = 0; /* the world would finish them */
+    world_close(k->w);
+    k->w->later_count = later;
+}
+
 void kept_crash(struct kept *k)
 {
     struct world *w = k->w;

@@ -40,6 +40,8 @@ int kept_collect(struct kept *k);
 /** The handler of the update with that label is through. @param status KEPT_RETURN: not at all, it
  * is given back (gap_engine_return). */
 void kept_finish(struct kept *k, const char *label, int status);
+/** Close the engine, with handlers at work. */
+void kept_close(struct kept *k);
 /** The process dies: nothing but what was stored is left. */
 void kept_crash(struct kept *k);
 
