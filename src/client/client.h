@@ -97,6 +97,13 @@ struct client_settings {
 
 struct client_sign_in;
 
+/** Who holds the engine back. */
+enum client_held {
+    HELD_BY_RUNNER = 1U << 0,   /* too much waits */
+    HELD_BY_REPLAY = 1U << 1,   /* what was journalled comes first */
+    HELD_BY_SHUTDOWN = 1U << 2, /* for good */
+};
+
 /** See boot.c. */
 struct client_boot {
     gap_boot_record_t record; /* as this process puts it */
@@ -141,6 +148,7 @@ struct gap_client {
     gap_engine_t *engine;
     gap_runner_t *runner;   /* from the engine's opening until its last handler is through */
     gap_journal_t *journal; /* NULL: nothing is journalled. Until the store has gone */
+    unsigned held;          /* enum client_held */
     uint32_t calls;         /* requests of the host that have no answer yet */
     struct client_boot boot;
     struct client_shutdown shutdown;
@@ -233,8 +241,13 @@ void client_on_engine_event(void *data, const gap_engine_event_t *event);
 /** Open journal and runner: before the engine. @param loaded What was stored; NULL: nothing.
  * @return as gap_eid_key_init, gap_journal_open, gap_runner_open. */
 GAP_NODISCARD int client_run_open(gap_client_t *c, const struct gap_store_loaded *loaded);
-/** The engine is open: what was journalled is handled before it hands out anything. */
+/** The engine is open: the journal is told. */
 void client_run_begin(gap_client_t *c);
+/** The engine is about to start: what was journalled is put into the lanes before it hands out
+ * anything. @return 0; as gap_runner_replay. */
+GAP_NODISCARD int client_run_replay(gap_client_t *c);
+/** Hold the engine for a reason, or no more for that one. */
+void client_run_hold(gap_client_t *c, unsigned why, bool on);
 /** The engine has gone. */
 void client_run_without_engine(gap_client_t *c);
 /** The store has gone: nobody reads or writes the journal any more. */

@@ -56,7 +56,8 @@ int client_keep_collect(gap_client_t *c)
     };
 
     if (c->store == NULL || c->engine == NULL || !c->has_storage) return 0;
-    return gap_engine_collect(c->engine, &to);
+    int r = c->runner == NULL ? 0 : gap_runner_collect(c->runner);
+    return r < 0 ? r : gap_engine_collect(c->engine, &to);
 }
 
 void client_keep_changed(void *data)

@@ -117,13 +117,26 @@ static void on_event(void *arg, const struct gap_runner_event *e)
     }
 }
 
-/* gap_runner_hooks.hold. A shutdown holds it for good. */
+void client_run_hold(gap_client_t *c, unsigned why, bool on)
+{
+    bool was_held = c->held != 0;
+
+    c->held = on ? c->held | why : c->held & ~why;
+    if (c->engine == NULL || c->stopped || was_held == (c->held != 0)) return;
+    gap_engine_hold(c->engine, c->held != 0);
+}
+
+/* gap_runner_hooks.hold */
 static void hold(void *arg, bool on)
 {
-    gap_client_t *c = arg;
+    client_run_hold(arg, HELD_BY_RUNNER, on);
+}
 
-    if (c->engine == NULL || c->stopped || c->shutdown.phase != SHUTDOWN_NONE) return;
-    gap_engine_hold(c->engine, on);
+/* gap_engine_config.press */
+void client_run_press(void *data, gap_update_t *oldest)
+{
+    gap_client_t *c = data;
+    gap_runner_press(c->runner, oldest);
 }
 
 /* ---- life ---- */
@@ -135,6 +148,31 @@ static int call_in_commit(void *store, const gap_call_record_t *call,
     return gap_store_call(store, call, done, arg);
 }
 
+static int open_journal(gap_client_t *c, const struct gap_store_loaded *loaded)
+{
+    struct gap_journal_config config = {
+        .store = c->store,
+        .account = c->session.user_id,
+        .epoch = c->boot.record.epoch,
+        .unclean = c->boot.unclean,
+        .mode = c->settings.runner.journal,
+        .after_us = c->settings.runner.journal_after_us,
+        .attempts_max = c->settings.runner.attempts_max,
+    };
+
+    if (!c->has_storage) return 0;
+    if (loaded != NULL) {
+        config.dones = loaded->dones;
+        config.done_count = loaded->done_count;
+        config.inbox = loaded->inbox;
+        config.inbox_count = loaded->inbox_count;
+    }
+    memcpy(config.secret, c->boot.record.secret, sizeof config.secret);
+    int r = gap_journal_open(&c->rt, &config, &c->journal);
+    gap_wipe(config.secret, sizeof config.secret);
+    return r;
+}
+
 static int open_runner(gap_client_t *c)
 {
     struct gap_runner_hooks hooks = {
@@ -143,6 +181,7 @@ static int open_runner(gap_client_t *c)
         .event = on_event,
         .hold = hold,
         .arg = c,
+        .journal = c->journal,
         .call = c->has_storage ? call_in_commit : NULL,
         .call_arg = c->store,
         .client = c,
@@ -159,23 +198,37 @@ int client_run_open(gap_client_t *c, const struct gap_store_loaded *loaded)
 {
     int r = gap_eid_key_init(&c->boot.key, c->boot.record.secret, c->session.user_id);
 
-    (void)loaded;
+    if (r == 0) r = open_journal(c, loaded);
     return r < 0 ? r : open_runner(c);
 }
 
 void client_run_begin(gap_client_t *c)
 {
-    (void)c;
+    if (c->journal != NULL) gap_journal_engine(c->journal, c->engine);
+}
+
+static void on_replayed(void *arg, int status)
+{
+    gap_client_t *c = arg;
+    if (status == 0) client_run_hold(c, HELD_BY_REPLAY, false);
+}
+
+int client_run_replay(gap_client_t *c)
+{
+    if (c->journal == NULL) return 0;
+    client_run_hold(c, HELD_BY_REPLAY, true);
+    return gap_runner_replay(c->runner, on_replayed, c);
 }
 
 void client_run_without_engine(gap_client_t *c)
 {
-    (void)c;
+    if (c->journal != NULL) gap_journal_engine(c->journal, NULL);
 }
 
 void client_run_fini(gap_client_t *c)
 {
-    (void)c;
+    if (c->journal != NULL) gap_journal_close(c->journal);
+    c->journal = NULL;
 }
 
 static void on_closed(void *arg)

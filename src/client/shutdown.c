@@ -117,14 +117,13 @@ static void on_drained(void *arg, const struct gap_runner_report *report)
 
 static void drain(gap_client_t *c, uint64_t deadline_us)
 {
-    GAP_FAILPOINT("shutdown.drain");
     c->shutdown.phase = SHUTDOWN_DRAINING;
     if (c->runner == NULL || c->stopped) {
         c->shutdown.drained = true;
         wake(c);
         return;
     }
-    if (c->engine != NULL) gap_engine_hold(c->engine, true);
+    client_run_hold(c, HELD_BY_SHUTDOWN, true);
     gap_runner_drain(c->runner, deadline_us, on_drained, c);
 }
 

@@ -73,6 +73,8 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state,
         .invoke_arg = c,
         .handler = client_run_take,
         .handler_data = c,
+        .press = client_run_press,
+        .press_data = c,
         .event = client_on_engine_event,
         .event_data = c,
         .state = state,
@@ -240,6 +242,7 @@ static void go_on(gap_client_t *c)
     if (r == 0 && !client_boot_is_stored(c)) return; /* client_booted */
     if (r == 0) r = client_keep_account(c);
     if (r == 0 && c->engine == NULL && !c->stopped) r = open_engine(c, NULL, NULL);
+    if (r == 0 && c->engine != NULL && !c->stopped) r = client_run_replay(c);
     if (r == 0) r = client_links_open(c);
     if (r < 0) {
         client_fatal(c, r, 0, "updates can't be started: %s", gap_strerror(r));

@@ -254,7 +254,7 @@ START_TEST(test_the_next_process_sends_the_same)
     ck_assert_int_eq(gap_client_shutdown(b.a.client, NULL, NULL, NULL), 0);
     await_count(&b, &b.reports, 1);
     ck_assert_int_eq(b.report.status, 0);
-    ck_assert_uint_ge(b.report.journalled + b.report.unknown, begun);
+    ck_assert_uint_ge(_i == 0 ? b.report.journalled : b.report.unknown, begun);
     while (b.later_count > 0) gap_update_failed(b.later[--b.later_count], GAP_E_LIMIT);
     account_close(&b.a);
     b.answers = 0;

@@ -219,10 +219,12 @@ static void watched_init(struct watched *w)
 
 START_TEST(test_what_is_stored_waits_for_the_handlers)
 {
+    static const gap_runner_config_t no_journal = {.journal = GAP_JOURNAL_LIGHT};
     struct bench b;
     struct watched w;
 
     bench_init(&b, 300);
+    b.config.runner = &no_journal;
     watched_init(&w);
     b.config.storage = &w.base;
     b.tally.keep = true;
