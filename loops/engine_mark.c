@@ -145,8 +145,9 @@ int32_t gap_mark_delivered(const struct gap_track *track)
         const struct gap_node *first = gap_held_first(&f->held);
         if (f->updater->state == UPDATER_DELIVERING && f->updater->before < position)
             position = f->updater->before;
-        /* The first update of a channel will be its base. */
-        if (position == 0 && first != NULL && !track->lost && !f->updater->probe)
+        /* The first update of a channel will be its base, unless a lower one waits behind it. */
+        if (position == 0 && first != NULL && !track->lost && !f->updater->probe &&
+            track->queued == f->held.count)
             position = first->update.pts - first->update.pts_count;
     }
     return position;

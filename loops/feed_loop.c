@@ -360,6 +360,8 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
     gap_tap_judged(n, v, before);
     if (track->goes_on && v == GAP_VERDICT_APPLY) gap_meanwhile_applied(track->feed, n);
     take_judged(e, track, n, v, before);
+    if (track->core.position == 0 && track->core.mode == GAP_MODE_REPLAYING && !e->closing)
+        gap_loop_signal(e->rt, &track->feed->loop); /* all that it begins with may be there now */
     if (track->behind) look_behind(e, track);
 }
 
@@ -622,6 +624,13 @@ void gap_feed_settle(gap_engine_t *e, struct gap_track *track)
     if (track->feed != NULL && !e->closing) run_replay(track->feed);
 }
 
+/* Of what a channel begins with some has not been looked at: it may be lower. */
+static bool begins_later(const struct gap_track *track)
+{
+    return track->core.position == 0 && track->channel_id != 0 &&
+           track->queued > track->feed->held.count;
+}
+
 static void feed_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     struct gap_feed *f = GAP_CONTAINER_OF(loop, struct gap_feed, loop);
@@ -634,7 +643,7 @@ static void feed_run(gap_rt_t *rt, gap_loop_t *loop)
     }
     if (f->updater->feed == f && f->updater->state == UPDATER_DELIVERING) {
         if (deliver_difference(f)) gap_updater_delivered(f->updater);
-    } else if (f->track->core.mode == GAP_MODE_REPLAYING) {
+    } else if (f->track->core.mode == GAP_MODE_REPLAYING && !begins_later(f->track)) {
         run_replay(f);
     }
     if (e->closing) return;

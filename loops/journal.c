@@ -651,9 +651,38 @@ int gap_journal_open(gap_rt_t *rt, const struct gap_journal_config *c, gap_journ
     return 0;
 }
 
+static void nobody_ready(void *arg, struct gap_journal_entry *entry)
+{
+    (void)arg;
+    (void)entry;
+}
+static int nobody_replay(void *arg, const struct gap_journal_row *row)
+{
+    (void)arg;
+    (void)row;
+    return 1; /* no room: the rows stay */
+}
+static void nobody_replayed(void *arg, int status)
+{
+    (void)arg;
+    (void)status;
+}
+static void nobody_lost(void *arg, const struct gap_journal_loss *loss)
+{
+    (void)arg;
+    (void)loss;
+}
+
 void gap_journal_serve(gap_journal_t *j, const struct gap_journal_user *user, void *arg)
 {
-    j->user = user;
+    static const struct gap_journal_user nobody = {
+        .ready = nobody_ready,
+        .replay = nobody_replay,
+        .replayed = nobody_replayed,
+        .lost = nobody_lost,
+    };
+
+    j->user = user == NULL ? &nobody : user;
     j->user_arg = arg;
 }
 

@@ -144,7 +144,7 @@ struct gap_journal_counters {
 /** @return 0; GAP_E_NOMEM; GAP_E_LIBCRYPTO. */
 GAP_NODISCARD int gap_journal_open(gap_rt_t *rt, const struct gap_journal_config *config,
                                    gap_journal_t **out);
-/** Whom it serves; before anything else. Pinned. */
+/** Whom it serves; before anything else. Pinned. NULL: nobody any more, whatever was asked for. */
 void gap_journal_serve(gap_journal_t *j, const struct gap_journal_user *user, void *arg);
 /** Whose positions count: NULL before the engine is open and after it has closed. */
 void gap_journal_engine(gap_journal_t *j, gap_engine_t *engine);

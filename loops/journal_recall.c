@@ -105,15 +105,16 @@ bool gap_recall_had(gap_journal_t *j, gap_update_t *u)
     bool same = known->content == name.content;
     gap_recall_forget(j, known);
     if (!same && name.is_message && !name.is_edit) {
-        /* Its edit to what it is now may have been handled, too. */
+        /* Its edit to what it is now may have been handled, too. That one may come by itself with
+         * a later part of the answer, so its name is kept. */
         if (!gap_eid_as_edit(u, &j->key, &name, &as_edit)) return true;
         known = gap_recall_find(j, &as_edit);
         if (known == NULL) {
+            (void)!add(j, &as_edit, name.content, true); /* without memory it comes twice */
             make_edit(u);
             j->count.edits++;
             return false;
         }
-        gap_recall_forget(j, known);
     }
     j->count.skipped++;
     return true;

@@ -389,6 +389,7 @@ static void on_closed(gap_rt_t *rt, gap_loop_t *loop)
     void *arg = r->close_arg;
 
     (void)rt;
+    if (r->journal != NULL) gap_journal_serve(r->journal, NULL, NULL);
     gap_dead_fini(r);
     gap_lanes_fini(&r->lanes);
     gap_chats_fini(&r->chats);

@@ -6,7 +6,7 @@
  *
  * Owns: the world. Never: judges.
  */
-#include "globe_int.h"
+#include "globe_keep.h"
 
 #include <gapless/tl_api.h>
 #include <stdarg.h>
@@ -14,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANNEL_BYTES  1536   /* of a channel that has something to ask */
-#define READ_MAX       32     /* things read in one turn of the host */
-#define SOCKET_TURN_US 5000   /* turns of a host whose socket is not read */
-#define BUSY_TURNS     2000   /* in a row, without anything to do */
-#define HOLE_MS        100000 /* until a hole that is never filled is given up, at most */
-#define HOLES_MAX      64     /* one after the other */
+#define CHANNEL_BYTES 1536 /* of a channel that has something to ask */
+/* Of store, journal and runner, and for each update that is with them. */
+#define KEEPER_BYTES        (256U << 10)
+#define KEEPER_UPDATE_BYTES 4096
+#define READ_MAX            32     /* things read in one turn of the host */
+#define SOCKET_TURN_US      5000   /* turns of a host whose socket is not read */
+#define BUSY_TURNS          2000   /* in a row, without anything to do */
+#define HOLE_MS             100000 /* until a hole that is never filled is given up, at most */
+#define HOLES_MAX           64     /* one after the other */
 
 /* ---- small things ---- */
 
@@ -189,6 +192,8 @@ static void do_own_things(struct globe *g)
             globe_finish(g, t);
         } else if (t->kind == THING_COLLECT) {
             globe_collect(g);
+        } else if (t->kind == THING_WORK) {
+            keep_work(g);
         }
         globe_thing_free(t);
     }
@@ -203,6 +208,7 @@ static void judge_memory(struct globe *g)
     uint64_t bound =
         (256U << 10) + (most + g->later_count) * 1024 + g->o.dc.channels * CHANNEL_BYTES;
 
+    if (g->keeper != NULL) bound += KEEPER_BYTES + most * KEEPER_UPDATE_BYTES;
     if (g->memory.bytes > g->count.peak_bytes) g->count.peak_bytes = g->memory.bytes;
     if (g->memory.bytes > bound)
         judge_say(g, "memory", "%llu bytes, %llu expected at most",
@@ -340,6 +346,7 @@ void globe_settle(struct globe *g)
     globe_run(g, globe_now_ms(g) + rest + 300000 + 2 * idle_ms(g));
     see_holes_out(g);
     judge_end(g);
+    if (g->keeper != NULL) runs_end(g);
     uint64_t asked = g->count.questions;
     globe_run(g, globe_now_ms(g) + idle_ms(g) * 9 / 10);
     if (g->count.questions - asked > 1)
@@ -373,6 +380,7 @@ int globe_open(const struct globe_options *o, struct globe **out)
     struct globe *g;
 
     if (o->dc.channels > GLOBE_CHANNELS) return GAP_E_ARGUMENT;
+    if (o->runner && !o->stored) return GAP_E_ARGUMENT;
     g = calloc(1, sizeof *g);
     if (g == NULL) return GAP_E_NOMEM;
     g->o = *o;
@@ -392,6 +400,7 @@ int globe_open(const struct globe_options *o, struct globe **out)
     g->staged.channels = globe_must(calloc(o->dc.channels + 1U, sizeof *g->staged.channels));
     int r = dc_model_new(gap_alloc_default(), &g->o.dc, &g->model);
     if (r == 0) r = dc_model_account(g->model, o->account, o->bot, globe_wall_us(g));
+    if (o->runner) keep_open(g);
     if (r == 0) {
         *out = g;
         return 0;
@@ -419,6 +428,7 @@ bool globe_close(struct globe *g, char *verdict)
     free(g->kept.channels);
     free(g->staged.channels);
     dc_model_free(g->model);
+    keep_fini(g);
     free(g);
     return held;
 }

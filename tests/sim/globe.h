@@ -33,6 +33,7 @@
 #include "dc/model.h"
 
 #include <gapless/engine.h>
+#include <gapless/runner.h>
 
 struct globe;
 
@@ -79,6 +80,13 @@ struct globe_options {
     double failing;      /* a handler fails */
     double stuck;        /* a handler never ends */
     uint32_t later_ms;
+
+    /** A store, a journal and a runner between engine and handlers, with what the options above say
+     * of disk and handlers. Needs `stored`. */
+    bool runner;
+    gap_runner_config_t run; /* only limits, times and the mode: what is no callback */
+    double poison;           /* every handler of an event fails */
+    double transaction;      /* a handler goes on in a transaction */
 
     /** Takes the lines of the trace, each without its newline. NULL: no trace. */
     void (*line)(void *data, const char *text);
@@ -345,6 +353,8 @@ bool globe_is_quiet(const struct globe *g);
 struct globe_counts {
     uint64_t events; /* that the account should get */
     uint64_t deliveries;
+    uint64_t runs;        /* of a runner */
+    uint64_t dead;        /* events that it gave up */
     uint64_t repeated;    /* of these, marked as such */
     uint64_t superseded;  /* events that a difference folded */
     uint64_t excused;     /* events that the engine said could not be had */

@@ -135,6 +135,30 @@ static void draw_host(gap_prng_t *r, struct globe_options *o)
     o->later_ms = between(r, 1, 5000);
 }
 
+/* A generator of its own: worlds without a runner are drawn as they always were. */
+static void draw_runner(uint64_t seed, struct globe_options *o)
+{
+    static const gap_journal_mode_t modes[] = {GAP_JOURNAL_LAZY, GAP_JOURNAL_LAZY, GAP_JOURNAL_LAZY,
+                                               GAP_JOURNAL_FULL, GAP_JOURNAL_LIGHT};
+    gap_prng_t own = {gap_hash64(seed ^ 0x72756e6e657200U)};
+    gap_prng_t *r = &own;
+
+    if (!o->stored || !chance(r, 0.5)) return;
+    o->runner = true;
+    o->run.journal = modes[below(r, GAP_ARRAY_LEN(modes))];
+    o->run.timeout_us = (uint64_t)between(r, 200, 10000) * 1000;
+    o->run.attempts_max = between(r, 1, 5);
+    o->run.retry_min_us = (uint64_t)between(r, 1, 1000) * 1000;
+    o->run.retry_max_us = (uint64_t)between(r, 1000, 5000) * 1000;
+    if (chance(r, 0.5)) o->run.concurrency = between(r, 1, 20);
+    if (chance(r, 0.3)) o->run.waiting_max = between(r, 4, 40);
+    if (chance(r, 0.3)) o->run.journal_after_us = (uint64_t)between(r, 1, 2000) * 1000;
+    if (chance(r, 0.2)) o->run.unordered_retry = true;
+    if (chance(r, 0.1)) o->run.pace_per_s = between(r, 5, 100);
+    o->poison = rate(r, 0.3, 0.1);
+    o->transaction = rate(r, 0.4, 1);
+}
+
 static void draw_options(uint64_t seed, gap_prng_t *r, struct globe_options *o)
 {
     globe_options(o);
@@ -144,6 +168,7 @@ static void draw_options(uint64_t seed, gap_prng_t *r, struct globe_options *o)
     draw_engine(r, &o->engine);
     draw_network(r, o);
     draw_host(r, o);
+    draw_runner(seed, o);
 }
 
 static void add_chat(struct story *s, dc_peer_type_t type, int64_t id)

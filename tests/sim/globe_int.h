@@ -4,6 +4,8 @@
  *
  *   globe.c        open, the host's turns, the end
  *   globe_life.c   the process: handlers, what is stored, birth and death
+ *   globe_keep.c   the process with a store, a journal and a runner: its disk and its threads
+ *   globe_runs.c   the judge of what a runner gives to handlers
  *   globe_net.c    time: things under way, pushes, the connection, stalls
  *   globe_serve.c  questions and answers, rules
  *   globe_call.c   what happens at the server: events, the account's own calls
@@ -55,6 +57,7 @@ enum thing_kind {
     THING_COLLECT, /* in the host: it is time to collect what changed */
     THING_WRITTEN, /* in the host: what was collected is on the disk */
     THING_MISSED,  /* in the host: it thinks that updates were missed */
+    THING_WORK,    /* in the host: a thread is through with a job */
     THING_START,   /* the next process begins */
 };
 
@@ -144,6 +147,16 @@ struct seen {
     bool finished;  /* its handler has ended */
     bool excused;   /* the engine said that it can't be had; or it lies before the beginning */
     bool settled;   /* scratch of the last judgement */
+    /* with a runner */
+    uint8_t run;       /* of this process: what became of the last one */
+    bool journalled;   /* a row of it was on the disk */
+    bool dead;         /* it was given up */
+    bool counted;      /* a transaction of it was committed */
+    bool anew;         /* it was lost with its channel, and may come again */
+    uint32_t run_life; /* process in which it was run last */
+    uint32_t attempts; /* number of the last run */
+    uint32_t begun;    /* runs in all */
+    uint32_t recorded; /* process that recorded it as done; 0: none */
 };
 
 /** One box, as the judge keeps it. */
@@ -162,6 +175,7 @@ struct judged_box {
     bool soft;           /* nothing has been delivered from it: it may still begin earlier */
     bool cause;          /* the server has given a reason to give events up */
     bool too_long;       /* answered as too long in this process */
+    bool was_too_long;   /* in any */
     bool unheard;        /* the server counts anew, and nobody has told the engine */
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */
@@ -294,6 +308,7 @@ struct globe {
     struct kept_state staged;
     struct kept_state kept;
 
+    struct keeper *keeper; /* NULL: the engine calls handlers, and what it hands over is kept */
     /** Stands between the engine and globe_update: how tests show that the judge condemns. */
     gap_update_cb handler;
     void *handler_note;
@@ -333,6 +348,10 @@ dc_view_t globe_view(const struct globe *g);
 uint64_t globe_tick_clock(struct globe *g);
 
 /* globe_life.c */
+/** What the handler of event @p n is to do: as ordered, or drawn. */
+enum globe_handling globe_order(struct globe *g, uint32_t n, uint32_t *ms);
+/** The engine of a new process starts, and it connects. */
+void globe_begin(struct globe *g);
 /** The handler of every engine; @p data is the world. */
 int globe_update(gap_update_t *update, void *data);
 void globe_bury(struct globe *g);

@@ -200,6 +200,9 @@ void judge_anew(struct globe *g, int box)
     for (uint32_t i = 0; i < b->count; i++) {
         struct seen *s = &g->j.seen[b->ns[i]];
         s->life = s->content_life = s->touched = 0;
+        s->run = 0;
+        s->anew = true;
+        s->recorded = s->run_life = 0;
     }
     for (uint32_t i = 0; i < g->j.top_count; i++) {
         struct chat_top *t = &g->j.tops[i];

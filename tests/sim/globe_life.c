@@ -8,7 +8,7 @@
  *
  * Owns: the engine, what is stored. Never: judges, lets time go by.
  */
-#include "globe_int.h"
+#include "globe_keep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +50,15 @@ static struct order draw_order(struct globe *g)
         o.how = GLOBE_HANDLER_FAILS;
     }
     return o;
+}
+
+enum globe_handling globe_order(struct globe *g, uint32_t n, uint32_t *ms)
+{
+    struct order o = {0, GLOBE_DONE, 0};
+
+    if (!find_order(g, n, &o)) o = draw_order(g);
+    *ms = o.ms;
+    return o.how;
 }
 
 static int go_on_later(struct globe *g, gap_update_t *update, uint32_t n, const struct order *o)
@@ -127,6 +136,10 @@ static void end_handler(struct globe *g, uint32_t i, int status)
     g->later_count--;
     g->later[i] = g->later[g->later_count];
     g->later_n[i] = g->later_n[g->later_count];
+    if (g->keeper != NULL) {
+        runs_finish(g, update, n, status);
+        return;
+    }
     judge_finished(g, n);
     if (g->o.watch.finished != NULL) g->o.watch.finished(g->o.watch.data, update, status);
     if (status == 0)
@@ -194,6 +207,10 @@ static void on_changed(void *data)
     struct globe *g = data;
 
     if (!g->o.stored || g->dying || g->closing) return;
+    if (g->keeper != NULL) {
+        keep_changed(g);
+        return;
+    }
     g->changed = true;
     if (!g->collecting) plan_collect(g);
 }
@@ -362,7 +379,11 @@ void globe_birth(struct globe *g)
     c.bot = g->o.bot;
     c.jitter_seed = g->o.seed;
     c.invoke = globe_invoke;
-    c.handler = g->handler != NULL ? g->handler : globe_update;
+    c.handler = g->handler != NULL ? g->handler : g->keeper != NULL ? keep_take : globe_update;
+    if (g->keeper != NULL) {
+        c.press = keep_press;
+        c.press_data = g;
+    }
     c.event = on_event;
     if (g->o.decisions && g->o.line != NULL) {
         c.tap = say_decision;
@@ -378,25 +399,37 @@ void globe_birth(struct globe *g)
     g->alive = true;
     g->dying = g->closing = g->closed = g->collecting = g->changed = false;
     g->idle_turns = 0;
-    gap_rt_init(&g->rt, &g->memory.alloc, NULL);
+    gap_rt_init(&g->rt, &g->memory.alloc, keep_env(g));
     if (g->o.seed != 0) {
         g->rt.choose = choose;
         g->rt.choose_arg = g;
     }
     judge_process(g, !stored);
+    if (g->keeper != NULL) {
+        runs_process(g);
+        if (!keep_birth(g)) return;
+    }
     if (gap_engine_open_on(&g->rt, &c, &g->engine) < 0) {
         judge_say(g, "open", "the engine does not take the state that it handed over");
         g->alive = false;
         gap_rt_fini(&g->rt);
         return;
     }
+    globe_trace(g, "process %u begins%s", (unsigned)g->process,
+                stored ? " with what is stored" : "");
+    if (g->keeper != NULL)
+        keep_opened(g);
+    else
+        globe_begin(g);
+}
+
+void globe_begin(struct globe *g)
+{
     g->connected = true;
     g->connection++;
     if (globe_draws(g) && globe_chance(g, 0.5))
         globe_put(g, globe_thing(g, THING_SESSION), g->now_us + g->o.push_ms * MS);
     g->j.reasons++;
-    globe_trace(g, "process %u begins%s", (unsigned)g->process,
-                stored ? " with what is stored" : "");
     gap_engine_start(g->engine);
 }
 
@@ -405,7 +438,7 @@ static void on_closed(void *arg)
     struct globe *g = arg;
 
     g->closed = true;
-    if (g->dying || !g->o.stored) return;
+    if (g->dying || !g->o.stored || g->keeper != NULL) return;
     g->fail_commits = 0;
     collect(g);
     written(g);
@@ -416,8 +449,10 @@ static void on_closed(void *arg)
 static void close_engine(struct globe *g)
 {
     g->closing = true;
+    if (g->keeper != NULL) keep_close(g);
     gap_engine_close(g->engine, on_closed, g);
     globe_drop_calls(g);
+    if (g->keeper != NULL) keep_end(g);
     while (g->later_count > 0) {
         uint32_t i = (uint32_t)globe_below(g, g->later_count);
         if (!g->dying) {

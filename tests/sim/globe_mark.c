@@ -222,7 +222,7 @@ static void judge_covered(struct globe *g, const struct call *c, const struct co
     struct judged_box *b = &j->boxes[k->box];
     if (too_long || c->question == GLOBE_FULL_CHANNEL) {
         judge_cause(g, k->box);
-        b->too_long = true;
+        b->too_long = b->was_too_long = true;
         /* Nothing was known of it: it begins where the server says. */
         if (b->soft || !b->known) begin_at(b, k->to, true);
         return;
@@ -403,7 +403,7 @@ void judge_finished(struct globe *g, uint32_t n)
 static bool matters(const struct globe *g, const struct seen *s)
 {
     if (!s->received || s->excused || s->kind == DC_STATUS) return false;
-    if (s->box == BOX_NONE) return s->arrived && !g->has_raw;
+    if (s->box == BOX_NONE) return (s->arrived || s->journalled) && !g->has_raw;
     const struct judged_box *b = &g->j.boxes[s->box];
     if (b->unheard || b->untrusted) return false;
     if (!b->known) return !b->lost && g->j.caught_up && s->made_us > g->j.started_us + 1000000;
@@ -424,7 +424,7 @@ static void store_box(struct globe *g, int box, int32_t pts)
         /* Where an account that begins finds a channel may be stored before what was pushed up to
          * there has come. */
         if (s->era < b->era || s->pts <= b->named || !matters(g, s)) continue;
-        if (!s->finished && !s->folded && !s->silent)
+        if (!s->finished && !s->folded && !s->silent && !s->journalled)
             judge_say(g, "stored", "%d, but %s has not been handled", pts,
                       say_event(g, b->ns[b->checked], text));
     }
@@ -493,7 +493,7 @@ void judge_end(struct globe *g)
     if (!j->started) judge_say(g, "start", "no sign of it");
     for (uint32_t n = j->count; n > 0; n--) {
         struct seen *s = &j->seen[n];
-        bool came = s->finished || s->silent || s->life == g->process;
+        bool came = s->finished || s->silent || (g->keeper == NULL && s->life == g->process);
         s->settled = came || s->excused || !s->received;
         if (!s->settled && is_superseded(g, n)) {
             s->settled = true;

@@ -201,6 +201,46 @@ START_TEST(s79_s72_killed_while_the_count_begins_anew)
 }
 END_TEST
 
+/* ---- what is stored while the engine is held ---- */
+
+static void hold_after_11(struct world *world, gap_update_t *update)
+{
+    char label[64];
+
+    world_label(update, label);
+    if (strcmp(label, "apply 11") == 0) gap_engine_hold(world->engine, true);
+}
+
+/* S83: A channel's first updates are not all looked at: its beginning is not stored yet, but that
+ * there is one. */
+START_TEST(s83_held_while_a_channel_begins)
+{
+    struct kept k;
+
+    world_begin(&w, (uint64_t)_i);
+    kept_init(&k, &w);
+    kept_open(&k, NULL);
+    gap_engine_start(w.engine);
+    world_answer(&w, 0, pack_empty(1));
+    world_run(&w, 0);
+    world_forget(&w);
+    w.handled = hold_after_11;
+    pack_channel_message(&w.p, 8, 3, 1, 3);
+    pack_message(&w.p, 11, 1, 11, PACK_USER);
+    pack_channel_message(&w.p, 8, 2, 1, 2);
+    feed();
+    world_run(&w, 10);
+    world_expect(&w, "[   0] apply 11\n");
+    ck_assert_int_eq(kept_collect(&k), 0);
+    world_expect(&w, "[  10] keep 8:0 unfinished\n[  10] keep 11 5 1 +0\n");
+    gap_engine_hold(w.engine, false);
+    world_run(&w, 20);
+    ck_assert_int_eq(kept_collect(&k), 0);
+    world_expect(&w, "[  10] apply 8:2\n[  10] apply 8:3\n[  20] keep 8:3\n");
+    world_fini(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("scenarios_crash");
@@ -214,6 +254,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s79_channel_newer_than_the_servers, 0, SEEDS);
     tcase_add_loop_test(t, s79_channel_differences_stand_lower, 0, SEEDS);
     tcase_add_loop_test(t, s79_s72_killed_while_the_count_begins_anew, 0, SEEDS);
+    tcase_add_loop_test(t, s83_held_while_a_channel_begins, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
 }
