@@ -170,6 +170,13 @@ static void put_details(dc_ledger_t *l, const dc_event_t *e)
     case DC_EDIT_MESSAGE:
         put(l, ",\"text\":");
         put_string(l, e->text);
+        if (e->media != DC_MEDIA_NONE)
+            put_field(l,
+                      e->media == DC_MEDIA_PHOTO ? ",\"media\":\"photo:" : ",\"media\":\"document:",
+                      e->media_id);
+        if (e->media != DC_MEDIA_NONE) put(l, "\"");
+        if (e->entities > 0) put_field(l, ",\"entities\":", e->entities);
+        if (e->fwd_n != 0) put_field(l, ",\"forward_of\":", e->fwd_n);
         if (e->out) put(l, ",\"out\":true");
         break;
     case DC_PIN:

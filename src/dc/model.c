@@ -116,6 +116,8 @@ int dc_model_new(const gap_alloc_t *alloc, const dc_options_t *o, dc_model_t **o
     gap_map_init(&m->private_by_key, alloc);
     gap_map_init(&m->sent_by_key, alloc);
     gap_map_init(&m->bucket_by_key, alloc);
+    gap_map_init(&m->reaction_by_key, alloc);
+    gap_buf_init(&m->entities, alloc);
     m->user_marks = gap_calloc(alloc, o->users, sizeof *m->user_marks);
     m->chat_cap = o->channels + 16;
     m->chats = gap_calloc(alloc, m->chat_cap, sizeof *m->chats);
@@ -172,6 +174,8 @@ void dc_model_free(dc_model_t *m)
     gap_map_fini(&m->private_by_key);
     gap_map_fini(&m->sent_by_key);
     gap_map_fini(&m->bucket_by_key);
+    gap_map_fini(&m->reaction_by_key);
+    gap_buf_fini(&m->entities);
     gap_free(m->alloc, m->user_marks);
     gap_free(m->alloc, m->seen_users);
     gap_free(m->alloc, m->seen_chats);

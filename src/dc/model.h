@@ -40,6 +40,10 @@
 #define DC_TEXT_MAX 16384
 /** Longest text in characters. */
 #define DC_TEXT_CHARS_MAX 4096
+/** Longest caption in characters. */
+#define DC_CAPTION_CHARS_MAX 1024
+/** Most entities of one message. */
+#define DC_ENTITIES_MAX 100
 /** Most ids that one call may name. */
 #define DC_IDS_MAX 200
 /** How long a person may edit a message, as far as is known. */
@@ -80,6 +84,9 @@ typedef enum dc_qts {
     DC_QTS_MESSAGE_REACTIONS,
     DC_QTS_TYPES
 } dc_qts_t;
+
+/** Media is known by its id; what is behind it is nobody's business here. */
+typedef enum dc_media { DC_MEDIA_NONE, DC_MEDIA_PHOTO, DC_MEDIA_DOCUMENT } dc_media_t;
 
 typedef struct dc_peer {
     dc_peer_type_t type;
@@ -246,6 +253,10 @@ typedef struct dc_event {
     int64_t query_id;   /* callback_query; below 2^53 */
     const char *qts;    /* name of the constructor */
     gap_bytes_t text;   /* new and edit: as it was then */
+    dc_media_t media;   /* likewise, */
+    int64_t media_id;   /* and which one */
+    uint32_t entities;  /* how many */
+    uint32_t fwd_n;     /* new_message: the event that created what was forwarded; 0 none */
     bool out;           /* new_message: sent by an account here */
     bool outbox;        /* read */
     bool pinned;        /* pin */
@@ -351,9 +362,9 @@ void dc_answer_fini(dc_answer_t *a);
 /**
  * Answer one API method, already taken out of invokeWithLayer and its kind. The account is signed
  * in: whether it is, is the server's business. Methods known: updates.getState, getDifference,
- * getChannelDifference; messages.sendMessage, editMessage, deleteMessages, readHistory,
- * getHistory, getMessages, getDialogs, getChats, setTyping, updatePinnedMessage,
- * setBotCallbackAnswer; channels.deleteMessages, readHistory,
+ * getChannelDifference; messages.sendMessage, sendMedia, forwardMessages, editMessage,
+ * deleteMessages, readHistory, sendReaction, getHistory, getMessages, getDialogs, getChats,
+ * setTyping, updatePinnedMessage, setBotCallbackAnswer; channels.deleteMessages, readHistory,
  * getMessages, getChannels; users.getUsers; contacts.resolveUsername, resolvePhone.
  *
  * @param method  One boxed method; borrowed.

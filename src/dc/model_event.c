@@ -246,6 +246,33 @@ static struct dc_log *box_of(dc_model_t *m, const struct dc_draft *d, dc_box_t *
     return &m->accounts[d->account].common;
 }
 
+static int make_text(dc_model_t *m, const struct dc_draft *d, const void **out)
+{
+    static const struct dc_content nothing;
+    const struct dc_content *c = d->content != NULL ? d->content : &nothing;
+    size_t at = (d->text.len + 3) & ~(size_t)3;
+    size_t len = c->entities.len + c->markup.len;
+    struct dc_text *text = dc_arena(m, sizeof *text + (len > 0 ? at + len : d->text.len));
+
+    if (text == NULL) return GAP_E_NOMEM;
+    memset(text, 0, sizeof *text);
+    text->random_id = d->random_id;
+    text->len = (uint32_t)d->text.len;
+    text->entities_at = (uint32_t)at;
+    text->entities_len = (uint32_t)c->entities.len;
+    text->entity_count = c->entity_count;
+    text->markup_len = (uint32_t)c->markup.len;
+    text->fwd_n = c->fwd_n;
+    text->media = (uint8_t)c->media;
+    text->media_id = c->media_id;
+    text->media_hash = c->media_hash;
+    if (d->text.len > 0) memcpy(text->data, d->text.data, d->text.len);
+    if (c->entities.len > 0) memcpy(text->data + at, c->entities.data, c->entities.len);
+    if (c->markup.len > 0) memcpy(text->data + at + c->entities.len, c->markup.data, c->markup.len);
+    *out = text;
+    return 0;
+}
+
 /** The blob of an event: a client's text, or the ids. */
 static int make_blob(dc_model_t *m, const struct dc_draft *d, const void **out)
 {
@@ -256,12 +283,7 @@ static int make_blob(dc_model_t *m, const struct dc_draft *d, const void **out)
         memcpy(ids, d->ids, d->ids_count * sizeof *ids);
         *out = ids;
     } else if (d->text.data != NULL) {
-        struct dc_text *text = dc_arena(m, sizeof *text + d->text.len);
-        if (text == NULL) return GAP_E_NOMEM;
-        text->random_id = d->random_id;
-        text->len = (uint32_t)d->text.len;
-        if (d->text.len > 0) memcpy(text->data, d->text.data, d->text.len);
-        *out = text;
+        return make_text(m, d, out);
     }
     return 0;
 }
@@ -474,8 +496,15 @@ static int check_draft(dc_model_t *m, const struct dc_draft *d)
 
 int dc_model_add(dc_model_t *m, const dc_spec_t *s, int64_t now_us, uint32_t *out_n)
 {
-    struct dc_draft d = {s->kind,      DC_NONE, DC_NONE, DC_NONE, s->id, s->ids,
-                         s->ids_count, s->text, 0,       0,       s->qts};
+    struct dc_draft d = {.kind = s->kind,
+                         .account = DC_NONE,
+                         .chat = DC_NONE,
+                         .from = DC_NONE,
+                         .id = s->id,
+                         .ids = s->ids,
+                         .ids_count = s->ids_count,
+                         .text = s->text,
+                         .qts = s->qts};
 
     if (s->kind >= DC_KINDS) return GAP_E_ARGUMENT;
     int r = check_account(s);
@@ -528,6 +557,18 @@ static void fill_ids(dc_model_t *m, const struct dc_rec *rec, dc_event_t *out)
     }
 }
 
+static void fill_content(const dc_model_t *m, const struct dc_rec *rec, uint32_t n, dc_event_t *out)
+{
+    struct dc_content content;
+
+    dc_content_of(m, n, &content);
+    out->random_id = ((const struct dc_text *)rec->blob)->random_id;
+    out->media = content.media;
+    out->media_id = content.media_id;
+    out->entities = content.entity_count;
+    if (rec->kind == DC_NEW_MESSAGE) out->fwd_n = content.fwd_n;
+}
+
 void dc_model_event(dc_model_t *m, uint32_t n, dc_event_t *out)
 {
     const struct dc_rec *rec = dc_rec_at(m, n);
@@ -554,8 +595,7 @@ void dc_model_event(dc_model_t *m, uint32_t n, dc_event_t *out)
     fill_ids(m, rec, out);
     if (rec->kind == DC_NEW_MESSAGE || rec->kind == DC_EDIT_MESSAGE) {
         out->text = dc_text_of(m, n);
-        if ((rec->flags & DC_R_STORED) != 0)
-            out->random_id = ((const struct dc_text *)rec->blob)->random_id;
+        if ((rec->flags & DC_R_STORED) != 0) fill_content(m, rec, n, out);
     }
     if (rec->kind == DC_CALLBACK_QUERY) out->query_id = dc_query_id(m, n);
     if (rec->kind == DC_QTS) out->qts = dc_qts_name((dc_qts_t)rec->qts);

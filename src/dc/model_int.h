@@ -31,11 +31,30 @@
 /** That constructor; it is in no layer. */
 #define DC_UNKNOWN_ID 0x0bad0bad
 
-/** Text that a client sent, and the random_id it came with. In the arena. */
+/** What a client sent, and the random_id it came with. In the arena. */
 struct dc_text {
     int64_t random_id;
-    uint32_t len;
+    int64_t media_id;
+    int64_t media_hash;
+    uint32_t len;          /* of the text, which stands first in data */
+    uint32_t entities_at;  /* then MessageEntity objects, aligned, */
+    uint32_t entities_len; /* and right behind them a ReplyMarkup */
+    uint32_t entity_count;
+    uint32_t markup_len;
+    uint32_t fwd_n; /* the new message that this one was forwarded from, 0 none */
+    uint8_t media;  /* dc_media_t */
     uint8_t data[];
+};
+
+/** What a message holds beside its text. Views. */
+struct dc_content {
+    gap_bytes_t entities; /* MessageEntity objects, one after the other */
+    uint32_t entity_count;
+    uint32_t fwd_n;
+    gap_bytes_t markup; /* a ReplyMarkup */
+    dc_media_t media;
+    int64_t media_id;
+    int64_t media_hash;
 };
 
 /** One event. */
@@ -167,7 +186,9 @@ struct dc_model {
     gap_map_t bucket_by_key; /* model_flood.c */
     dc_flood_rule_t floods[DC_FLOOD_RULES_MAX];
     uint32_t flood_count;
-    char error[40]; /* of the last call, where it has a number */
+    gap_map_t reaction_by_key;
+    gap_buf_t entities; /* of the call being answered */
+    char error[40];     /* of the last call, where it has a number */
     struct dc_block *arena;
     uint32_t epoch;
     uint32_t *seen_users; /* named by the object being built */
@@ -219,6 +240,7 @@ struct dc_draft {
     const int32_t *ids;
     uint32_t ids_count;
     gap_bytes_t text;
+    const struct dc_content *content; /* with a text; NULL: nothing but that */
     int64_t random_id;
     uint8_t flags;
     dc_qts_t qts;
@@ -290,6 +312,12 @@ static inline void dc_put64(dc_writer_t *w, uint64_t v)
     w->buf->len += sizeof v;
 }
 void dc_put_string(dc_writer_t *w, gap_bytes_t s);
+/** Bytes that are TL already. */
+void dc_put_bytes(dc_writer_t *w, gap_bytes_t b);
+/** How many of the entities the writer's layer has. */
+uint32_t dc_count_entities(const dc_writer_t *w, const struct dc_content *content);
+/** Vector<MessageEntity> of them. @param count As counted. */
+void dc_put_entities(dc_writer_t *w, const struct dc_content *content, uint32_t count);
 /** Vector id and a count to be patched by dc_vector_end. @return where the count is. */
 size_t dc_vector_begin(dc_writer_t *w);
 void dc_vector_end(dc_writer_t *w, size_t at, uint32_t count);
@@ -336,6 +364,30 @@ int dc_fail(dc_call_t *c, int32_t code, const char *error);
 /** The result of a gap_tl_read as an rpc_error. @return DC_RPC_ERROR. */
 int dc_fail_read(dc_call_t *c);
 
+/* --- model_text.c: what a message holds --- */
+
+/** Is it UTF-8 and of a length that may be? Each returns 0; DC_RPC_ERROR, set; GAP_E_NOMEM. */
+GAP_NODISCARD int dc_check_text(dc_call_t *c, gap_bytes_t text, bool is_caption);
+/** The entities of a request; the views last until the next call. */
+GAP_NODISCARD int dc_take_entities(dc_call_t *c, gap_tl_vector_t vector, gap_bytes_t text,
+                                   struct dc_content *content);
+GAP_NODISCARD int dc_take_media(dc_call_t *c, gap_tl_object_t media, struct dc_content *content);
+/** What a message holds after this event, a new message or an edit. Views into the arena. */
+void dc_content_of(const dc_model_t *m, uint32_t n, struct dc_content *out);
+/** Would a client show them alike? */
+bool dc_same_content(const struct dc_content *a, const struct dc_content *b);
+
+/* --- model_send.c: what the calls that change something share --- */
+
+/** A draft of something that the caller does. */
+struct dc_draft dc_own_draft(const dc_call_t *c, dc_kind_t kind, uint32_t chat);
+/** dc_commit, noted in the answer. */
+GAP_NODISCARD int dc_commit_own(dc_call_t *c, const struct dc_draft *d, uint32_t *n);
+/** `updates` with one event. @return 0; GAP_E_NOMEM; so do the next two. */
+GAP_NODISCARD int dc_answer_event(dc_call_t *c, uint32_t n);
+GAP_NODISCARD int dc_answer_affected(dc_call_t *c, int32_t pts, int32_t count);
+GAP_NODISCARD int dc_answer_true(dc_call_t *c);
+
 /* --- model_rights.c, model_flood.c: what may be done --- */
 
 /** Carry out what the options say. @return 0; GAP_E_ARGUMENT; GAP_E_NOMEM. */
@@ -368,6 +420,9 @@ GAP_NODISCARD int dc_get_difference(dc_call_t *c);
 GAP_NODISCARD int dc_get_channel_difference(dc_call_t *c);
 
 GAP_NODISCARD int dc_send_message(dc_call_t *c);
+GAP_NODISCARD int dc_send_media(dc_call_t *c);
+GAP_NODISCARD int dc_forward_messages(dc_call_t *c);
+GAP_NODISCARD int dc_send_reaction(dc_call_t *c);
 GAP_NODISCARD int dc_edit_message(dc_call_t *c);
 GAP_NODISCARD int dc_delete_messages(dc_call_t *c);
 GAP_NODISCARD int dc_channel_delete_messages(dc_call_t *c);

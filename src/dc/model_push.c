@@ -16,6 +16,11 @@ static bool wants_short(dc_model_t *m, const struct dc_rec *rec, uint32_t n)
     if (m->options.short_percent == 0 || (rec->flags & DC_R_POISON) != 0) return false;
     const struct dc_store *store = dc_store_of(m, &m->chats[rec->chat]);
     const struct dc_msg *msg = dc_msg_at(store, rec->id);
+    struct dc_content content;
+    dc_content_of(m, n, &content);
+    if (content.media != DC_MEDIA_NONE || content.fwd_n != 0 || content.entity_count > 0 ||
+        content.markup.len > 0)
+        return false;
     if (msg->prev == 0) return false;
     const struct dc_rec *before = dc_rec_at(m, dc_msg_at(store, msg->prev)->new_n);
     if (m->chats[rec->chat].type == DC_CHAT && before->from != rec->from) return false;

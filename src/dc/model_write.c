@@ -23,6 +23,7 @@
 #define NO_FLAGS2   false
 #define HAS_FLAGS2  true
 #define INSTANCE_ID 0x696e7374616e6365U
+#define MEDIA_DC    2
 
 struct dc_layer {
     int32_t from; /* first layer that this row is used for */
@@ -34,6 +35,8 @@ struct dc_layer {
     uint32_t messages;
     uint32_t channel_messages;
     uint32_t read_inbox;
+    uint32_t fwd_header;
+    bool media; /* photos, documents and markup as in the schema; else messageMediaUnsupported */
     bool peers_flags2;
     bool message_flags2;
     bool dialog_votes;   /* dialog has unread_poll_votes_count */
@@ -45,17 +48,18 @@ struct dc_layer {
 /* The newest row whose layer is not above the client's is used. */
 static const struct dc_layer layers[] = {
     {0, 0x3ff6ecb0, 0x8261ac61, 0x38116ee0, 0xa8edd0f5, 0xa83b0426, 0x8c718e87, 0x64479808,
-     0x9c974fdf, NO_FLAGS2, NO_FLAGS2, false, false, false, false},
+     0x9c974fdf, 0x5f777dce, false, NO_FLAGS2, NO_FLAGS2, false, false, false, false},
     {158, 0x8f97c628, 0x83259464, 0x38116ee0, 0xd58a08c6, 0xa83b0426, 0x8c718e87, 0xc776ba4e,
-     0x9c974fdf, HAS_FLAGS2, NO_FLAGS2, false, false, true, false},
+     0x9c974fdf, 0x5f777dce, false, HAS_FLAGS2, NO_FLAGS2, false, false, true, false},
     {198, 0x4b46c37e, 0xe00998b7, 0x96fdbbe9, 0xd58a08c6, 0x99622c0c, 0x8c718e87, 0xc776ba4e,
-     0x9c974fdf, HAS_FLAGS2, HAS_FLAGS2, false, false, true, true},
+     0x9c974fdf, GAP_TL_MESSAGE_FWD_HEADER, false, HAS_FLAGS2, HAS_FLAGS2, false, false, true,
+     true},
     {227, GAP_TL_USER, GAP_TL_CHANNEL, GAP_TL_MESSAGE, GAP_TL_DIALOG, GAP_TL_PEER_NOTIFY_SETTINGS,
      GAP_TL_MESSAGES_MESSAGES, GAP_TL_MESSAGES_CHANNEL_MESSAGES, GAP_TL_UPDATE_READ_HISTORY_INBOX,
-     HAS_FLAGS2, HAS_FLAGS2, true, true, true, true},
+     GAP_TL_MESSAGE_FWD_HEADER, true, HAS_FLAGS2, HAS_FLAGS2, true, true, true, true},
     {228, 0xb1b8cc83, 0xd49f34c6, GAP_TL_MESSAGE, GAP_TL_DIALOG, GAP_TL_PEER_NOTIFY_SETTINGS,
      GAP_TL_MESSAGES_MESSAGES, GAP_TL_MESSAGES_CHANNEL_MESSAGES, GAP_TL_UPDATE_READ_HISTORY_INBOX,
-     HAS_FLAGS2, HAS_FLAGS2, true, true, true, true},
+     GAP_TL_MESSAGE_FWD_HEADER, true, HAS_FLAGS2, HAS_FLAGS2, true, true, true, true},
 };
 
 static const struct dc_layer *layer_of(int32_t layer)
@@ -104,6 +108,13 @@ void dc_put_string(dc_writer_t *w, gap_bytes_t s)
         gap_store32(out, 254U | (uint32_t)s.len << 8);
     if (s.len > 0) memcpy(out + head, s.data, s.len);
     w->buf->len += padded;
+}
+
+void dc_put_bytes(dc_writer_t *w, gap_bytes_t b)
+{
+    if (b.len == 0 || !dc_room(w, b.len)) return;
+    memcpy(w->buf->data + w->buf->len, b.data, b.len);
+    w->buf->len += b.len;
 }
 
 /** A name like "Channel 17". */
@@ -337,29 +348,134 @@ static void put_unknown(dc_writer_t *w, uint32_t n)
     dc_put32(w, n);
 }
 
+/** Entities that every layer has in the schema's form. */
+static bool is_old_entity(uint32_t id)
+{
+    static const uint32_t ids[] = {
+        GAP_TL_MESSAGE_ENTITY_BOLD,        GAP_TL_MESSAGE_ENTITY_ITALIC,
+        GAP_TL_MESSAGE_ENTITY_CODE,        GAP_TL_MESSAGE_ENTITY_PRE,
+        GAP_TL_MESSAGE_ENTITY_TEXT_URL,    GAP_TL_MESSAGE_ENTITY_URL,
+        GAP_TL_MESSAGE_ENTITY_MENTION,     GAP_TL_MESSAGE_ENTITY_MENTION_NAME,
+        GAP_TL_MESSAGE_ENTITY_HASHTAG,     GAP_TL_MESSAGE_ENTITY_CASHTAG,
+        GAP_TL_MESSAGE_ENTITY_BOT_COMMAND, GAP_TL_MESSAGE_ENTITY_EMAIL,
+        GAP_TL_MESSAGE_ENTITY_PHONE,       GAP_TL_MESSAGE_ENTITY_UNDERLINE,
+        GAP_TL_MESSAGE_ENTITY_STRIKE,      GAP_TL_MESSAGE_ENTITY_SPOILER,
+        GAP_TL_MESSAGE_ENTITY_BANK_CARD,   GAP_TL_MESSAGE_ENTITY_CUSTOM_EMOJI,
+    };
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(ids); i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
+/** The next entity of the layer. @return its bytes; empty at the end. */
+static gap_bytes_t next_entity(const dc_writer_t *w, gap_bytes_t *rest)
+{
+    while (rest->len > 0) {
+        gap_bytes_t entity = gap_bytes(rest->data, (size_t)gap_tl_skip(*rest));
+        *rest = gap_bytes(rest->data + entity.len, rest->len - entity.len);
+        if (w->layer->media || is_old_entity(gap_load32(entity.data))) return entity;
+    }
+    return *rest;
+}
+
+uint32_t dc_count_entities(const dc_writer_t *w, const struct dc_content *content)
+{
+    gap_bytes_t rest = content->entities;
+    uint32_t count = 0;
+
+    while (next_entity(w, &rest).len > 0) count++;
+    return count;
+}
+
+void dc_put_entities(dc_writer_t *w, const struct dc_content *content, uint32_t count)
+{
+    gap_bytes_t rest = content->entities;
+
+    dc_put32(w, GAP_TL_VECTOR);
+    dc_put32(w, count);
+    for (uint32_t i = 0; i < count; i++) dc_put_bytes(w, next_entity(w, &rest));
+}
+
+static void put_fwd_header(dc_writer_t *w, uint32_t n)
+{
+    const struct dc_rec *rec = dc_rec_at(w->m, n);
+    bool post = w->m->chats[rec->chat].broadcast;
+
+    dc_put32(w, w->layer->fwd_header);
+    dc_put32(w, GAP_TL_MESSAGE_FWD_HEADER_F_FROM_ID |
+                    (post ? GAP_TL_MESSAGE_FWD_HEADER_F_CHANNEL_POST : 0));
+    if (post)
+        dc_put_peer(w, rec->chat);
+    else
+        put_peer_user(w, rec->from);
+    dc_put32(w, (uint32_t)rec->date);
+    if (post) dc_put32(w, (uint32_t)rec->id);
+}
+
+static void put_media(dc_writer_t *w, const struct dc_content *content, int32_t date)
+{
+    bool photo = content->media == DC_MEDIA_PHOTO;
+    gap_bytes_t none = {NULL, 0};
+
+    if (!w->layer->media) {
+        dc_put32(w, GAP_TL_MESSAGE_MEDIA_UNSUPPORTED);
+        return;
+    }
+    dc_put32(w, photo ? GAP_TL_MESSAGE_MEDIA_PHOTO : GAP_TL_MESSAGE_MEDIA_DOCUMENT);
+    dc_put32(w,
+             photo ? GAP_TL_MESSAGE_MEDIA_PHOTO_F_PHOTO : GAP_TL_MESSAGE_MEDIA_DOCUMENT_F_DOCUMENT);
+    dc_put32(w, photo ? GAP_TL_PHOTO : GAP_TL_DOCUMENT);
+    dc_put32(w, 0);
+    dc_put64(w, (uint64_t)content->media_id);
+    dc_put64(w, (uint64_t)content->media_hash);
+    dc_put_string(w, none); /* file_reference */
+    dc_put32(w, (uint32_t)date);
+    if (!photo) {
+        dc_put_string(w, gap_str("application/octet-stream"));
+        dc_put64(w, 0); /* size */
+        dc_put32(w, MEDIA_DC);
+    }
+    dc_put32(w, GAP_TL_VECTOR); /* sizes, or attributes */
+    dc_put32(w, 0);
+    if (photo) dc_put32(w, MEDIA_DC);
+}
+
 void dc_put_message(dc_writer_t *w, uint32_t new_n, uint32_t text_n, uint32_t pin_n)
 {
     const struct dc_rec *rec = dc_rec_at(w->m, new_n);
     bool post = w->m->chats[rec->chat].broadcast;
     bool out = (rec->flags & DC_R_OUT) != 0 && rec->from == w->m->options.users + w->account;
     bool pinned = pin_n != 0 && (dc_rec_at(w->m, pin_n)->flags & DC_R_PINNED) != 0;
-    uint32_t flags = (out ? GAP_TL_MESSAGE_F_OUT : 0) |
-                     (post ? GAP_TL_MESSAGE_F_POST : GAP_TL_MESSAGE_F_FROM_ID) |
-                     (pinned ? GAP_TL_MESSAGE_F_PINNED : 0) |
-                     (text_n != new_n ? GAP_TL_MESSAGE_F_EDIT_DATE : 0);
+    struct dc_content content;
 
     if (((rec->flags | dc_rec_at(w->m, text_n)->flags) & DC_R_POISON) != 0) {
         put_unknown(w, new_n);
         return;
     }
+    dc_content_of(w->m, text_n, &content);
+    uint32_t entities = dc_count_entities(w, &content);
+    bool markup = content.markup.len > 0 && w->layer->media;
+    uint32_t flags = (out ? GAP_TL_MESSAGE_F_OUT : 0) |
+                     (post ? GAP_TL_MESSAGE_F_POST : GAP_TL_MESSAGE_F_FROM_ID) |
+                     (pinned ? GAP_TL_MESSAGE_F_PINNED : 0) |
+                     (content.fwd_n != 0 ? GAP_TL_MESSAGE_F_FWD_FROM : 0) |
+                     (content.media != DC_MEDIA_NONE ? GAP_TL_MESSAGE_F_MEDIA : 0) |
+                     (markup ? GAP_TL_MESSAGE_F_REPLY_MARKUP : 0) |
+                     (entities > 0 ? GAP_TL_MESSAGE_F_ENTITIES : 0) |
+                     (text_n != new_n ? GAP_TL_MESSAGE_F_EDIT_DATE : 0);
     dc_put32(w, w->layer->message);
     dc_put32(w, flags);
     if (w->layer->message_flags2) dc_put32(w, 0);
     dc_put32(w, (uint32_t)rec->id);
     if (!post) put_peer_user(w, rec->from);
     dc_put_peer(w, rec->chat);
+    if (content.fwd_n != 0) put_fwd_header(w, content.fwd_n);
     dc_put32(w, (uint32_t)rec->date);
     dc_put_string(w, dc_text_of(w->m, text_n));
+    if (content.media != DC_MEDIA_NONE) put_media(w, &content, rec->date);
+    if (markup) dc_put_bytes(w, content.markup);
+    if (entities > 0) dc_put_entities(w, &content, entities);
     if (text_n != new_n) dc_put32(w, (uint32_t)dc_rec_at(w->m, text_n)->date);
 }
 
