@@ -56,5 +56,6 @@ void bench_scale(struct bench *b);
 void bench_wire(struct bench *b);
 void bench_store(struct bench *b);
 void bench_isolation(struct bench *b);
+void bench_routes(struct bench *b);
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {"recover", bench_recover, "gap recovery under reordering and loss, by waiting policy"},
     {"wire", bench_wire, "encrypted packets through session and engine to a handler"},
     {"store", bench_store, "what storing an account's state costs beside that"},
+    {"routes", bench_routes, "finding the handler of an update among a thousand routes"},
     {"isolation", bench_isolation, "another channel's updates during a slow difference"},
 };
 

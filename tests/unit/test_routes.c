@@ -251,7 +251,7 @@ START_TEST(test_patterns)
             for (size_t k = 0; k < facts.match.capture_count; k++) {
                 gap_bytes_t c = facts.match.captures[k];
                 if (k > 0) strcat(text, "|");
-                strncat(text, (const char *)c.data, c.len);
+                if (c.len > 0) strncat(text, (const char *)c.data, c.len);
             }
             ck_assert_msg(strcmp(text, patterns[i].captures) == 0, "%s on %s: %s: '%s'",
                           patterns[i].pattern, patterns[i].text, patterns[i].why, text);
