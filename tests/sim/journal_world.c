@@ -3,6 +3,7 @@
  */
 #include "tests/sim/journal_world.h"
 
+#include "runner/packed.h"
 #include "world.h"
 
 #include <stdlib.h>
@@ -67,10 +68,16 @@ static void free_task(struct clerk_task *t)
     t->used = false;
 }
 
+static void tell_through(const char *label)
+{
+    if (clerk.through != NULL && !clerk.silent) clerk.through(label);
+}
+
 static void through(struct clerk_task *t)
 {
     gap_update_t *node = t->node;
 
+    tell_through(t->label);
     gap_journal_done(clerk.journal, &t->entry);
     t->entry.node = NULL;
     if (node != NULL) gap_update_done(node);
@@ -101,6 +108,7 @@ static int take(gap_update_t *u, void *data)
     if (r == GAP_JOURNAL_SKIP) return 0;
     if (r == 0 && !goes_on(label) && !clerk.keep_waiting) {
         write_down(label, u);
+        tell_through(label);
         gap_journal_at_once(clerk.journal, u);
         return 0;
     }
@@ -114,6 +122,7 @@ static int take(gap_update_t *u, void *data)
     write_down(t->label, u);
     if (clerk.handled != NULL) clerk.handled(t);
     if (goes_on(label)) return GAP_LATER;
+    tell_through(label);
     gap_journal_done(clerk.journal, &t->entry);
     free_task(t);
     return 0;
@@ -191,22 +200,48 @@ static int invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answ
     (void)arg;
     ck_assert_uint_lt(clerk.call_count, GAP_ARRAY_LEN(clerk.calls));
     int64_t channel_id = 0;
+    int32_t pts = 0;
     if (query.id == GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE) {
         const gap_tl_updates_get_channel_difference_t *d = query.value;
         const gap_tl_input_channel_t *c = d->channel.value;
         channel_id = c->channel_id;
+        pts = d->pts;
     } else {
+        const gap_tl_updates_get_difference_t *d = query.value;
         ck_assert_uint_eq(query.id, GAP_TL_UPDATES_GET_DIFFERENCE);
+        pts = d->pts;
     }
     clerk.questions++;
     clerk.calls[clerk.call_count].cb = cb;
     clerk.calls[clerk.call_count].arg = answer_arg;
+    clerk.calls[clerk.call_count].pts = pts;
     clerk.calls[clerk.call_count++].channel = channel_id;
     return 0;
 }
 
-static gap_packet_t *answer_for(int64_t channel_id)
+#define SLICE 7
+
+/* What the server knows, some messages at a time. */
+static gap_packet_t *tell(int64_t channel_id, int32_t from)
 {
+    int32_t last = channel_id == 0 ? clerk.pts : clerk.channel_pts;
+    int32_t to = last > from + SLICE ? from + SLICE : last;
+
+    if (last <= from) return channel_id == 0 ? pack_empty(1) : pack_channel_empty(last);
+    for (int32_t id = from + 1; id <= to; id++) {
+        if (channel_id == 0)
+            pack_new(&packed, id);
+        else
+            pack_channel_new(&packed, channel_id, id);
+    }
+    if (channel_id != 0) return pack_channel_difference(&packed, to, to == last);
+    return to < last ? pack_slice(&packed, to, 5, 1) : pack_difference(&packed, to, 5, 1);
+}
+
+static gap_packet_t *answer_for(int64_t channel_id, int32_t pts)
+{
+    if (clerk.pts > 0) return tell(channel_id, pts);
+
     for (size_t i = 0; i < clerk.answer_count; i++) {
         if (clerk.answers[i].channel != channel_id) continue;
         gap_packet_t *p = clerk.answers[i].packet;
@@ -220,7 +255,7 @@ static gap_packet_t *answer_for(int64_t channel_id)
 static void serve(bool close)
 {
     for (size_t i = 0; i < clerk.call_count;) {
-        gap_packet_t *p = close ? NULL : answer_for(clerk.calls[i].channel);
+        gap_packet_t *p = close ? NULL : answer_for(clerk.calls[i].channel, clerk.calls[i].pts);
         gap_answer_t a = {.status = GAP_E_CLOSED};
         if (p == NULL && !close) {
             i++;
@@ -436,7 +471,7 @@ int clerk_try_open(void)
     int r = gap_store_open(&rt, &config, &events, NULL, &store);
     if (r < 0) return r;
     for (int i = 0; i < 100 && opening > 0; i++) clerk_run(1);
-    if (opening < 0) return opening;
+    if (opening != 0) return opening < 0 ? opening : GAP_E_TIMEOUT;
     for (int i = 0; i < 2000 && clerk.replayed == 0; i++) {
         clerk_run(1);
         gap_journal_replay_on(clerk.journal);
@@ -563,14 +598,10 @@ void clerk_close(void)
 {
     gap_record_t boot = {.kind = GAP_RECORD_BOOT};
 
-    struct answer done = {0};
-
     boot.u.boot.epoch = epoch;
     boot.u.boot.clean = true;
     ck_assert_int_eq(gap_store_put(store, &boot), 0);
-    ck_assert_int_eq(gap_store_flush(store, on_done, &done), 0);
-    clerk_run(20);
-    ck_assert_int_eq(done.count, 1);
+    ck_assert(clerk_flush());
     finish_life();
     clerk.diary[0] = clerk.later[0] = 0;
 }
@@ -619,4 +650,40 @@ struct clerk_disk clerk_disk(void)
     ck_assert_int_eq(disk->ops->read(disk, &dead, look, &d, &why), 0);
     if (!door.open) disk->ops->close(disk);
     return d;
+}
+
+static void (*each_row)(const char *label);
+
+static int on_row(void *arg, const gap_record_t *r)
+{
+    gap_update_t u;
+    char label[64];
+
+    (void)arg;
+    ck_assert_int_eq(gap_packed_read(r->u.inbox.update, &u), GAP_PACKED_GOOD);
+    label_of(&u, label);
+    each_row(label);
+    return 0;
+}
+
+void clerk_rows(void (*each)(const char *label))
+{
+    const gap_read_t what = {
+        .kind = GAP_RECORD_INBOX, .after = true, .limit = 100000, .bytes_max = SIZE_MAX};
+    gap_storage_fault_t why;
+
+    each_row = each;
+    if (!door.open) ck_assert_int_eq(disk->ops->open(disk, &why), 0);
+    ck_assert_int_eq(disk->ops->read(disk, &what, on_row, NULL, &why), 0);
+    if (!door.open) disk->ops->close(disk);
+}
+
+bool clerk_flush(void)
+{
+    struct answer done = {0};
+
+    if (gap_store_flush(store, on_done, &done) < 0) return false;
+    for (int i = 0; i < 1000 && done.count == 0; i++) clerk_run(1);
+    ck_assert_int_eq(done.count, 1);
+    return done.status == 0;
 }

@@ -49,6 +49,8 @@ struct clerk {
     bool keep_waiting; /* attempts are not begun: tasks wait in a lane */
     /** Called in each handler; may be NULL. */
     void (*handled)(struct clerk_task *task);
+    /** Called when an update has been handled; may be NULL. */
+    void (*through)(const char *label);
     /* the server */
     struct {
         int64_t channel; /* 0: common */
@@ -59,9 +61,13 @@ struct clerk {
         gap_answer_cb cb;
         void *arg;
         int64_t channel;
+        int32_t pts; /* asked from */
     } calls[32];
     size_t call_count;
     uint32_t questions;
+    /** Where the server stands: it tells every message since. 0: it answers as it was told. */
+    int32_t pts;
+    int32_t channel_pts;
 };
 
 extern struct clerk clerk;
@@ -110,6 +116,10 @@ struct clerk_disk {
     uint64_t dead_number;
 };
 struct clerk_disk clerk_disk(void);
+/** Call @p each with the label of every row on the disk. */
+void clerk_rows(void (*each)(const char *label));
+/** @return true: everything that has been put is on the disk. */
+bool clerk_flush(void);
 /** Change the bytes of every row on the disk; while nothing is open. */
 void clerk_spoil(void (*change)(uint8_t *data, size_t *len));
 

@@ -89,15 +89,25 @@ START_TEST(every_kind_comes_back)
 }
 END_TEST
 
+/* Built bytes at a place of their own. */
+static gap_bytes_t at(uint8_t *place, gap_bytes_t built)
+{
+    memcpy(place, built.data, built.len);
+    build_free(built);
+    return gap_bytes(place, built.len);
+}
+
 /* A message in a channel with the one who wrote it and where, as a difference brings it. */
 static gap_update_t fetched(bool bare)
 {
     const gap_peer_t channel = {500, GAP_PEER_CHANNEL};
-    gap_bytes_t user = build_user(78, 1, 0, NULL);
-    gap_bytes_t chat = build_channel(500, 2, 0);
+    static uint8_t places[3][256];
+    gap_bytes_t user = at(places[0], build_user(78, 1, 0, NULL));
+    gap_bytes_t chat = at(places[1], build_channel(500, 2, 0));
+    gap_bytes_t message = at(places[2], build_new_message(channel, 78, 5, "hello", 20));
     gap_tl_vector_t users = {user.data, user.len, NULL, 1};
     gap_tl_vector_t chats = {chat.data, chat.len, NULL, 1};
-    gap_update_t u = update_of(build_new_message(channel, 78, 5, "hello", 20), users, chats);
+    gap_update_t u = update_of(message, users, chats);
 
     if (!bare) return u;
     u.bytes = gap_bytes(u.bytes.data + 4, u.bytes.len - 12);
