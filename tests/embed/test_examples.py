@@ -318,6 +318,75 @@ def count_once(folder, found):
         check(not doubled, "count_once: counted more than once: %s" % list(doubled.items())[:3])
 
 
+# --- routes that remember, a sink -----------------------------------------------------------
+
+def killed_lives(program, env, done):
+    """Kill the program again and again, then let one life end in good order. All that it said."""
+    rng = random.Random(11)
+    lines = []
+    for _ in range(KILLS):
+        with Program(program, env) as p:
+            p.until(lambda: p.lines)
+            time.sleep(rng.uniform(0, 0.4))  # and out of it, it is killed
+        lines += p.lines
+    with Program(program, env) as p:
+        p.until(lambda: done(lines + list(p.lines)))
+        time.sleep(QUIET_S)
+        p.end()
+        last = p.lines[-1] if p.lines else ""
+        check(last.startswith("end ") and last.endswith("unknown=0"), p.name + ": " + last)
+    return lines + p.lines
+
+
+def remember(folder, found):
+    """Killed again and again, every chat's count is right: data and message are one commit."""
+    if not user.HAS_SQLITE:
+        print("skipped: remember: built without SQLite")
+        return
+    program = compile_example(folder, "remember", found, ["-luv"])
+    if program is None:
+        return
+
+    def counts(lines):
+        """{chat: the last number said}; a line that was cut by the kill is none."""
+        split = [line.split() for line in lines if re.fullmatch(r"count \S+ \d+", line)]
+        return {chat: int(number) for _, chat, number in split}
+
+    with Server(folder, "remember", TRAFFIC) as server:
+        env = dict(server.env, STATE=os.path.join(folder, "remember.db"))
+        lines = killed_lives(program, env, lambda said: sum(counts(said).values()) >= EVENTS)
+        wanted = {}
+        for chat, _ in server.messages():
+            wanted[chat] = wanted.get(chat, 0) + 1
+        got = counts(lines)
+        check(sum(wanted.values()) == EVENTS and got == wanted,
+              "remember: %s" % [(c, got.get(c), n) for c, n in wanted.items() if got.get(c) != n][:5])
+
+
+def archive(folder, found):
+    """Killed again and again, the sink's database has every message."""
+    if not user.HAS_SQLITE:
+        print("skipped: archive: built without SQLite")
+        return
+    program = compile_example(folder, "archive", found, ["-luv", "-lsqlite3"])
+    if program is None:
+        return
+    state = os.path.join(folder, "archive.db")
+
+    def rows():
+        kinds = {1: "user", 2: "chat", 3: "channel"}
+        with contextlib.closing(sqlite3.connect(state + ".archive", timeout=10)) as db:
+            return {("%s:%d" % (kinds[kind], chat), number): text for kind, chat, number, text in
+                    db.execute("select kind, chat, id, text from messages")}
+
+    with Server(folder, "archive", TRAFFIC) as server:
+        killed_lives(program, dict(server.env, STATE=state), lambda _: len(rows()) >= EVENTS)
+        wanted = server.messages()
+        got = rows()
+        check(len(wanted) == EVENTS and got == wanted, "archive: %d of %d messages, %d others" % (
+            len(set(got) & set(wanted)), len(wanted), len(set(got) - set(wanted))))
+
+
 # --- the engine alone ------------------------------------------------------------------------
 
 def engine_epoll(folder, found):
@@ -363,6 +432,8 @@ def main():
         glib_loop(folder, found)
         http_beside(folder, found)
         count_once(folder, found)
+        remember(folder, found)
+        archive(folder, found)
         engine_epoll(folder, found)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
