@@ -466,6 +466,21 @@ static const struct {
      "0161"
      "0000",
      0, "resolveUsername"},
+    {144,
+     "0b2930cc"
+     "20000080"
+     "c97ea07d"
+     "15c4b51c00000000"
+     "15c4b51c00000000"
+     "c97ea07d",
+     "7c4a7013"
+     "20000000"
+     "c97ea07d"
+     "15c4b51c00000000"
+     "15c4b51c00000000"
+     "c97ea07d",
+     0, "forwardMessages, with a flag that its layer does not know"},
+    {227, "0b2930cc00000000", NULL, GAP_DC_NO_METHOD, "forwardMessages of another layer"},
     {144, "10419198",
      "54f8e361"
      "00000000",
@@ -495,8 +510,8 @@ END_TEST
 
 START_TEST(test_garbage_in_methods)
 {
-    static const uint32_t ids[] = {0x25939651, 0x0d9d75a4, 0x1cc20387, 0x983f9745,
-                                   0x48f71778, 0xdfd14005, 0xf93ccba3, 0x98914110};
+    static const uint32_t ids[] = {0x25939651, 0x0d9d75a4, 0x1cc20387, 0x983f9745, 0x48f71778,
+                                   0xdfd14005, 0xf93ccba3, 0x98914110, 0xcc30290b, 0xc661bbc4};
     static const int32_t layers[] = {1, 144, 158, 198, 227, 229};
     gap_prng_t prng = {(uint64_t)_i + 1};
     uint8_t in[CALL_MAX];
