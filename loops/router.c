@@ -409,6 +409,10 @@ static void on_finished(struct gap_relay *relay, gap_update_t *update, int statu
         run->status = status;
         return;
     }
+    if (run->state == RUN_ENDING) { /* a handler behind the router went on later */
+        gap_update_tell_owner(update, status);
+        return;
+    }
     GAP_ASSERT(run->state == RUN_LATER && run->update == update);
     /* What is over ends as its owner says; nobody is told. */
     if (!run->over) status = unwind(run, status);

@@ -27,6 +27,8 @@ static int32_t position; /* all up to it are through */
 static unsigned handled; /* calls of the handler */
 static unsigned stale;   /* handlers that ended after their time-out */
 static unsigned ends;
+static unsigned dead;
+static bool refused;   /* what the handler does next */
 static unsigned hangs; /* handlers that take too long */
 static bool dying;     /* what comes back was not handled */
 static char said[512];
@@ -119,6 +121,7 @@ static int count(gap_update_t *update, const gap_match_t *match, void *data)
     handled++;
     snprintf(text, sizeof text, "%d", (int)number_in(gap_update_session(update)) + 1);
     ck_assert_int_eq(gap_update_session_set(update, gap_str(text)), 0);
+    if (refused) return GAP_E_LIMIT;
     if (hangs > 0) {
         hangs--;
         return end_later(update, 2 * S, 0); /* its time is over by then */
@@ -247,7 +250,10 @@ static int call(void *arg, const gap_call_record_t *what,
 static void on_event(void *arg, const struct gap_runner_event *event)
 {
     (void)arg;
-    ck_assert_int_ne(event->kind, GAP_RUNNER_DEAD);
+    if (event->kind != GAP_RUNNER_DEAD) return;
+    ck_assert_int_eq(event->error, GAP_E_BUSY);
+    ck_assert_uint_eq(event->attempt, 1);
+    dead++;
 }
 
 static void open_all(void)
@@ -326,7 +332,8 @@ static void start(uint64_t seed, bool is_rough, uint32_t route_flags)
 {
     rough = is_rough;
     flags = route_flags;
-    handled = stale = ends = hangs = 0;
+    handled = stale = ends = hangs = dead = 0;
+    refused = false;
     position = 0;
     dice.rng = (gap_prng_t){seed};
     memset(nodes, 0, sizeof nodes);
@@ -362,6 +369,51 @@ START_TEST(test_data_is_there_after_a_restart)
     ck_assert_uint_eq(handled, 4);
     ck_assert_uint_eq(ends, 4);
     finish();
+}
+END_TEST
+
+START_TEST(test_data_on_a_thread)
+{
+    start(1, false, GAP_ROUTE_ON_THREAD);
+    open_all();
+    for (int32_t i = 1; i <= 3; i++) feed(i);
+    sim_run_for(sim, S);
+    ck_assert_uint_eq(handled, 3);
+    ck_assert_int_eq(counted_on_disk(), 3);
+    check_disk();
+    finish();
+}
+END_TEST
+
+static int refuse(gap_update_t *update, const gap_match_t *match, int error, void *data)
+{
+    (void)match;
+    (void)data;
+    ck_assert_int_eq(error, GAP_E_LIMIT);
+    gap_update_give_up(update);
+    return GAP_E_BUSY;
+}
+
+/* An error handler may say that trying again is no use. */
+START_TEST(test_given_up_at_once)
+{
+    start(1, false, 0);
+    open_all();
+    gap_router_on_error(router, refuse, NULL);
+    refused = true;
+    feed(1);
+    sim_run_for(sim, 50 * MS);
+    refused = false;
+    feed(2);
+    sim_run_for(sim, S);
+    ck_assert_uint_eq(dead, 1);
+    ck_assert_uint_eq(handled, 2);
+    ck_assert_int_eq(position, 2);
+    ck_assert_int_eq(counted_on_disk(), 1);
+    dying = true;
+    close_all();
+    end();
+    for (int i = 1; i <= 2; i++) made_free(&nodes[i].made);
 }
 END_TEST
 
@@ -445,6 +497,7 @@ START_TEST(test_never_half)
         fed = position;
     }
     sim_run_for(sim, 200 * S);
+    ck_assert_uint_eq(dead, 0);
     ck_assert_int_eq(counted_on_disk(), UPDATES);
     finish();
 }
@@ -457,6 +510,8 @@ static Suite *make_suite(void)
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_data_is_there_after_a_restart);
+    tcase_add_test(t, test_data_on_a_thread);
+    tcase_add_test(t, test_given_up_at_once);
     tcase_add_test(t, test_data_of_a_transaction);
     tcase_add_test(t, test_data_that_can_not_be_read);
     tcase_add_test(t, test_data_of_a_handler_that_hangs);

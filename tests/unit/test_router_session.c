@@ -342,6 +342,27 @@ START_TEST(test_session_is_written_when_the_update_is_handled)
 }
 END_TEST
 
+/* Its owner may have called somebody else after the router, who went on later. */
+START_TEST(test_a_handler_behind_the_router)
+{
+    struct act a = {"", 0};
+    gap_session_config_t config = on_disk();
+    struct token t;
+
+    begin_session(&config, &a);
+    token_text(&t, "one");
+    t.made.update.owner = &slow;
+    ck_assert_int_eq(handle(&t), 0);
+    gap_update_done(&t.made.update);
+    ck_assert_int_eq(t.ended, 1);
+    ck_assert_uint_eq(disk.saves, 0);
+    ck_assert_int_eq(gap_update_end(&t.made.update, 0), 0);
+    ck_assert_uint_eq(disk.saves, 1);
+    token_end(&t, 0);
+    end();
+}
+END_TEST
+
 /* A run that has timed out lets go of its key; what it looks at stays until it is through. */
 START_TEST(test_a_run_that_is_over)
 {
@@ -483,6 +504,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_one_key_one_at_a_time);
     tcase_add_test(t, test_a_row_of_waiting_ones);
     tcase_add_test(t, test_session_is_written_when_the_update_is_handled);
+    tcase_add_test(t, test_a_handler_behind_the_router);
     tcase_add_test(t, test_a_run_that_is_over);
     tcase_add_test(t, test_over_while_its_data_is_loaded);
     tcase_add_test(t, test_session_without_memory);
