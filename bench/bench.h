@@ -57,5 +57,6 @@ void bench_wire(struct bench *b);
 void bench_store(struct bench *b);
 void bench_isolation(struct bench *b);
 void bench_routes(struct bench *b);
+void bench_runner(struct bench *b);
 
 #endif

@@ -25,6 +25,7 @@ static const struct {
     {"wire", bench_wire, "encrypted packets through session and engine to a handler"},
     {"store", bench_store, "what storing an account's state costs beside that"},
     {"routes", bench_routes, "finding the handler of an update among a thousand routes"},
+    {"runner", bench_runner, "updates through lanes to handlers; how soon beside a full lane"},
     {"isolation", bench_isolation, "another channel's updates during a slow difference"},
 };
 

@@ -58,6 +58,7 @@ static void set_alarm(gap_runner_t *r)
     if (r->paced_us != 0) gap_runner_alarm(r, r->paced_us);
     if (r->again_us != GAP_ENV_NEVER) gap_runner_alarm(r, r->again_us);
     if (r->drain.begun && !r->drain.told) gap_runner_alarm(r, r->drain.deadline_us);
+    if (r->trim_us != 0) gap_runner_alarm(r, r->trim_us);
 }
 
 /* ---- memory ---- */
@@ -70,6 +71,33 @@ int gap_runner_reserve(gap_runner_t *r)
     /* A run that fails is parked. */
     int status = gap_heap_reserve(&r->due, r->due.count + r->lanes.running + r->aside + 1);
     return status < 0 ? status : gap_lanes_reserve(&r->lanes);
+}
+
+static void trim(gap_runner_t *r)
+{
+    if (r->spare_task != NULL) gap_pool_put(&r->tasks, r->spare_task);
+    if (r->spare_run != NULL) gap_pool_put(&r->runs, r->spare_run);
+    r->spare_task = NULL;
+    r->spare_run = NULL;
+    r->most = 0;
+    r->trim_us = 0;
+    gap_pool_trim(&r->tasks);
+    gap_pool_trim(&r->runs);
+    gap_pool_trim(&r->stored);
+    gap_lanes_trim(&r->lanes);
+    if (r->due.count == 0) gap_heap_fini(&r->due);
+}
+
+/* After a rush, and a while in which nothing waited, its memory goes back. */
+static void check_trim(gap_runner_t *r, uint64_t now_us)
+{
+    if (r->most <= GAP_RUNNER_KEPT) return;
+    if (!TAILQ_EMPTY(&r->by_age) || !TAILQ_EMPTY(&r->gone))
+        r->trim_us = 0;
+    else if (r->trim_us == 0)
+        r->trim_us = now_us + GAP_RUNNER_TRIM_US;
+    else if (r->trim_us <= now_us)
+        trim(r);
 }
 
 static enum gap_job_class class_of(const gap_update_t *u)
@@ -99,6 +127,7 @@ struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node)
     task->aside = task->reading = task->counted = task->burying = false;
     task->bytes = bytes_of(node);
     r->pinned += task->bytes;
+    if (r->tasks.in_use > r->most) r->most = r->tasks.in_use;
     TAILQ_INSERT_TAIL(&r->by_age, task, age);
     node->keeper = task;
     return task;
@@ -317,13 +346,31 @@ gap_job_t *gap_runner_next_job(gap_runner_t *r, uint64_t now_us)
     return gap_lanes_next_of(&r->lanes, GAP_JOB_URGENT);
 }
 
+static void on_post(gap_post_t *post)
+{
+    gap_runner_t *r = GAP_CONTAINER_OF(post, gap_runner_t, post);
+
+    r->yielding = false;
+    gap_runner_wake(r);
+    gap_loop_drop(r->rt, &r->loop);
+}
+
+/* Handlers have taken so long that the host comes first, whatever is left of the tick. */
+static void yield_to_host(gap_runner_t *r)
+{
+    r->yielding = true;
+    r->post.fn = on_post;
+    gap_loop_hold(&r->loop);
+    r->rt->env->ops->post(r->rt->env, &r->post);
+}
+
 /* @return true if there may be more to do now. */
 static bool dispatch(gap_runner_t *r)
 {
     uint64_t now_us = gap_rt_now_us(r->rt);
 
     for (unsigned n = 0; n < GAP_RUNNER_BATCH_MAX; n++) {
-        if (r->closing) return false;
+        if (r->closing || r->yielding) return false;
         if (r->lanes.ready_count == 0) return false;
         if (gap_runner_reserve(r) < 0) {
             gap_runner_again(r);
@@ -334,7 +381,8 @@ static bool dispatch(gap_runner_t *r)
         struct gap_task *task = gap_task_of_job(job);
         if (!gap_rows_prepare(r, task)) continue;
         gap_run_begin(r, task);
-        if (r->rt->env != NULL && gap_env_now_us(r->rt->env) - now_us >= GAP_RUNNER_BATCH_US) break;
+        if (r->rt->env != NULL && gap_env_now_us(r->rt->env) - now_us >= GAP_RUNNER_BATCH_US)
+            yield_to_host(r);
     }
     return true;
 }
@@ -428,6 +476,7 @@ static void run_batch(gap_rt_t *rt, gap_loop_t *loop)
     gap_dead_answer(r);
     if (r->closing) return;
     gap_runner_check_drained(r, now_us);
+    check_trim(r, now_us);
     if (more) gap_loop_signal(rt, loop);
     set_alarm(r);
 }

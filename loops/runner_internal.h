@@ -40,6 +40,9 @@ _Static_assert(GAP_RUNNER_ACCOUNT_KEY == GAP_CHATS_ACCOUNT, "as the public heade
 #define GAP_RUNNER_AGAIN_US UINT64_C(100000)
 /** Nodes of one slab. */
 #define GAP_RUNNER_SLAB 64
+/** Memory of more than so many updates goes back when there has been none for so long. */
+#define GAP_RUNNER_KEPT    256
+#define GAP_RUNNER_TRIM_US UINT64_C(10000000)
 /** Bytes of dead letters that are kept where there is no storage. */
 #define GAP_RUNNER_DEAD_BYTES ((size_t)1 << 20)
 
@@ -187,6 +190,8 @@ struct gap_runner {
     uint64_t kept_count;
     uint64_t pinned; /* bytes that tasks show */
     bool held;       /* the engine is */
+    bool yielding;   /* the host has its turn, then `post` comes */
+    gap_post_t post;
     bool told_ready; /* with pull */
     /* threads */
     struct gap_threads threads;
@@ -198,6 +203,8 @@ struct gap_runner {
     /* the timer */
     gap_timer_t timer;
     uint64_t timer_us; /* when it is due; GAP_ENV_NEVER: off */
+    uint64_t trim_us;  /* when memory goes back; 0: none is to */
+    size_t most;       /* tasks at a time since it last did */
     uint64_t again_us; /* something failed for lack of memory; GAP_ENV_NEVER: nothing */
     /* the journal */
     gap_journal_t *journal;
@@ -287,9 +294,8 @@ struct gap_run *gap_run_new(gap_runner_t *r, struct gap_task *task);
 /** It shows what the engine's update shows. */
 static inline void gap_run_show(struct gap_run *run, const gap_update_t *node)
 {
-    run->update = *node;
+    gap_update_show(&run->update, node);
     run->update.owner = gap_run_owner;
-    run->update.relay = NULL;
     run->update.account = run->runner->hooks.client;
 }
 /** It will time out. */

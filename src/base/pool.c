@@ -25,6 +25,7 @@ void gap_pool_init(gap_pool_t *p, const gap_alloc_t *alloc, size_t node_size, si
     p->node_size = (node_size + 15) & ~(size_t)15;
     p->per_slab = per_slab;
     p->in_use = 0;
+    p->at_hand = 0;
 }
 
 static void free_slabs(gap_pool_t *p)
@@ -38,6 +39,7 @@ static void free_slabs(gap_pool_t *p)
     }
     p->slabs = NULL;
     p->free_list = NULL;
+    p->at_hand = 0;
 }
 
 void gap_pool_fini(gap_pool_t *p)
@@ -52,6 +54,7 @@ static int grow(gap_pool_t *p)
     if (slab == NULL) return GAP_E_NOMEM;
     slab->next = p->slabs;
     p->slabs = slab;
+    p->at_hand += p->per_slab;
     size_t i = p->per_slab; /* never 0 */
     do {
         struct free_node *node = (void *)(slab->nodes + --i * p->node_size);
@@ -67,17 +70,14 @@ void *gap_pool_get(gap_pool_t *p)
     struct free_node *node = p->free_list;
     p->free_list = node->next;
     p->in_use++;
+    p->at_hand--;
     return node;
 }
 
 int gap_pool_reserve(gap_pool_t *p, size_t count)
 {
     GAP_ASSERT(count <= p->per_slab);
-    const struct free_node *node = p->free_list;
-    for (size_t n = 0; n < count; n++, node = node->next) {
-        if (node == NULL) return grow(p);
-    }
-    return 0;
+    return p->at_hand >= count ? 0 : grow(p);
 }
 
 void gap_pool_put(gap_pool_t *p, void *node)
@@ -88,6 +88,7 @@ void gap_pool_put(gap_pool_t *p, void *node)
     f->next = p->free_list;
     p->free_list = f;
     p->in_use--;
+    p->at_hand++;
 }
 
 void gap_pool_trim(gap_pool_t *p)

@@ -16,6 +16,7 @@ typedef struct gap_pool {
     size_t node_size; /* bytes, a multiple of 16 */
     size_t per_slab;  /* nodes */
     size_t in_use;    /* nodes handed out */
+    size_t at_hand;   /* nodes in the free list */
 } gap_pool_t;
 
 /** @param node_size Bytes, > 0; rounded up to a multiple of 16. @param per_slab Nodes, > 0. */
@@ -24,8 +25,8 @@ void gap_pool_init(gap_pool_t *p, const gap_alloc_t *alloc, size_t node_size, si
 void gap_pool_fini(gap_pool_t *p);
 /** @return an uninitialised node, or NULL when out of memory. */
 GAP_NODISCARD void *gap_pool_get(gap_pool_t *p);
-/** Nodes at hand, so that the next @p count gets can't fail. Counts up to @p count: for small ones.
- * @return 0 or GAP_E_NOMEM. */
+/** See to it that the next @p count gets can't fail. @param count At most per_slab. @return 0 or
+ * GAP_E_NOMEM. */
 GAP_NODISCARD int gap_pool_reserve(gap_pool_t *p, size_t count);
 /** @param node From this pool, not NULL. */
 void gap_pool_put(gap_pool_t *p, void *node);

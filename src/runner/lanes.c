@@ -40,6 +40,14 @@ void gap_lanes_fini(gap_lanes_t *l)
     l->spare = NULL;
 }
 
+void gap_lanes_trim(gap_lanes_t *l)
+{
+    if (l->jobs > 0) return;
+    gap_map_fini(&l->map);
+    gap_map_init(&l->map, l->alloc);
+    gap_pool_trim(&l->pool);
+}
+
 void gap_job_init(gap_job_t *job, enum gap_job_class class)
 {
     memset(job, 0, sizeof *job);
@@ -174,8 +182,21 @@ void gap_lanes_release(gap_lanes_t *l, gap_job_t *job)
 
 /* ---- turns ---- */
 
+/* What will be touched soon: the one after the next, and who stands behind the next one. */
+static void prefetch(const gap_job_t *job)
+{
+    const gap_job_t *next = TAILQ_NEXT(job, turn);
+
+    if (next == NULL) return;
+    const struct gap_lane_place *heir = TAILQ_NEXT(&next->place, next);
+    if (heir != NULL && next->place.lane != NULL) __builtin_prefetch(heir);
+    __builtin_prefetch(next->place.lane);
+    __builtin_prefetch(TAILQ_NEXT(next, turn));
+}
+
 static gap_job_t *run(gap_lanes_t *l, gap_job_t *job)
 {
+    prefetch(job);
     leave_ready(l, job);
     job->state = GAP_JOB_RUNNING;
     l->running++;

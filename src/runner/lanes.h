@@ -84,6 +84,9 @@ void gap_lanes_init(gap_lanes_t *l, const gap_alloc_t *alloc, uint32_t slots, ui
 /** Jobs that are in it are forgotten. Safe twice. */
 void gap_lanes_fini(gap_lanes_t *l);
 
+/** Give memory back if no job is in. */
+void gap_lanes_trim(gap_lanes_t *l);
+
 void gap_job_init(gap_job_t *job, enum gap_job_class class);
 
 /**
