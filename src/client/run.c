@@ -84,6 +84,7 @@ static void on_event(void *arg, const struct gap_runner_event *e)
 
     switch (e->kind) {
     case GAP_RUNNER_FAILED:
+        if (c->stopped && e->error == GAP_E_CLOSED) break; /* the host has given it up at the end */
         client_emit(c, event_of(GAP_CLIENT_HANDLER_FAILED, e),
                     "a handler failed at attempt %u (%s, %d): %s; again in %.1f s", e->attempt,
                     gap_strerror(e->error), e->error, name_of(e), seconds);

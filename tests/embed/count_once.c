@@ -94,6 +94,7 @@ static int make_table(const char *path)
     sqlite3 *db = NULL;
     int r = sqlite3_open(path, &db);
 
+    if (r == SQLITE_OK) r = sqlite3_busy_timeout(db, 5000);
     if (r == SQLITE_OK) r = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_exec(db,
