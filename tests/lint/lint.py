@@ -206,18 +206,17 @@ def lint_tests(paths):
 
 
 # Every scenario that the engine is held to, alone or with a journal and lanes of handlers.
-SCENARIOS = ([f"S{n:02}" for n in [*range(1, 74), 76, *range(79, 85)]]
-             + [f"M{n}" for n in [*range(1, 20), *range(21, 26)]])
+SCENARIOS = [f"S{n:02}" for n in range(1, 85)] + [f"M{n}" for n in range(1, 26)]
+# What delivery to handlers is held to besides.
+DELIVERY = [f"D-{c}" for c in "abcdefghijklm"] + [f"E-{c}" for c in "abc"]
 
 
-def lint_scenarios(paths):
-    """tests/sim/scenarios.txt names a test for every scenario; the test carries the scenario's id,
-    in its name or in the comment right above it, and is there."""
-    catalogue = "tests/sim/scenarios.txt"
+def named_tests(paths, catalogue, ids):
+    """A line for every id. @return [(where, id, path of a test program, test, comment above it)]."""
+    tests, listed = [], set()
     if catalogue not in paths:
         check(False, f"{catalogue}: is missing")
-        return
-    listed = set()
+        return tests
     for number, line in enumerate(read(catalogue).split("\n"), 1):
         if not line or line.startswith("#"):
             continue
@@ -226,10 +225,8 @@ def lint_scenarios(paths):
         check(len(parts) == 3 and all(parts), f"{where}: not 'id | what | program test, ...'")
         if len(parts) != 3:
             continue
-        scenario = parts[0]
-        check(scenario not in listed, f"{where}: {scenario} a second time")
-        listed.add(scenario)
-        token = f"{scenario[0].lower()}{int(scenario[1:]):02}"
+        check(parts[0] not in listed, f"{where}: {parts[0]} a second time")
+        listed.add(parts[0])
         for program, test in (named.split() for named in parts[2].split(",")):
             folder, _, stem = ("sim/" + program if "/" not in program else program).rpartition("/")
             path = f"tests/{folder}/test_{stem}.c"
@@ -237,11 +234,21 @@ def lint_scenarios(paths):
                 r"((?:/\*(?:(?!\*/).)*\*/\n)?)START_TEST\(" + re.escape(test) + r"\)",
                 read(path), re.S)
             check(bool(found), f"{where}: {path} has no test {test}")
-            check(not found or token in test.split("_")
-                  or re.search(rf"\b{scenario}\b", found.group(1)) is not None,
-                  f"{path}: {test} does not carry {scenario}, which it shows")
-    check(listed == set(SCENARIOS),
-          f"{catalogue}: not exactly the scenarios: {sorted(listed ^ set(SCENARIOS))}")
+            if found:
+                tests.append((parts[0], path, test, found.group(1)))
+    check(listed == set(ids), f"{catalogue}: not exactly these: {sorted(listed ^ set(ids))}")
+    return tests
+
+
+def lint_scenarios(paths):
+    """tests/sim/scenarios.txt names a test for every scenario; the test carries the scenario's id,
+    in its name or in the comment right above it, and is there. So does delivery.txt, but for the
+    ids."""
+    for scenario, path, test, comment in named_tests(paths, "tests/sim/scenarios.txt", SCENARIOS):
+        token = f"{scenario[0].lower()}{int(scenario[1:]):02}"
+        check(token in test.split("_") or re.search(rf"\b{scenario}\b", comment) is not None,
+              f"{path}: {test} does not carry {scenario}, which it shows")
+    named_tests(paths, "tests/sim/delivery.txt", DELIVERY)
 
 
 def lint_symbols(paths):

@@ -432,6 +432,7 @@ static int open_journal(struct globe *g, const struct gap_store_loaded *l)
     boot.u.boot.epoch++;
     boot.u.boot.clean = false;
     k->boot = boot.u.boot;
+    k->was_clean = l->has_boot && l->boot.clean;
     c.epoch = boot.u.boot.epoch;
     c.unclean = l->has_boot && !l->boot.clean;
     memcpy(c.secret, boot.u.boot.secret, sizeof c.secret);

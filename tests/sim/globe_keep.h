@@ -26,6 +26,8 @@ struct keeper {
     gap_journal_t *journal;
     gap_runner_t *runner;
     gap_boot_record_t boot;
+    bool was_clean; /* the process before ended in order */
+    uint64_t epoch; /* on the disk */
     bool dead;      /* the process is: nothing reaches the disk any more */
     bool opened;    /* the store is */
     bool ready;     /* and all rows have been handed out */

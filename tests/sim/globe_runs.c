@@ -7,7 +7,7 @@
  *   attempts  not counted one by one, or more than there may be
  *   chat      a message before an earlier one of its chat was ever handled
  *   letter    a dead letter of what did not fail so often; or run again after it
- *   row       the journal forgets what was not handled
+ *   row       the journal forgets what was not handled, or an epoch comes twice
  *   twice     a transaction was committed twice
  *   behind    a channel's stored position lags by choice more than half of a difference
  *
@@ -253,12 +253,12 @@ int globe_run_handler(gap_update_t *u, void *data)
     uint32_t n = event_of(g, u);
     if (n != 0) judge_run(g, n, u);
     g->count.runs++;
+    if (g->o.watch.handle != NULL) watched = g->o.watch.handle(g->o.watch.data, u, &ms);
     if (g->die_in > 0 && --g->die_in == 0) {
         globe_trace(g, "the process dies in this handler");
         g->dying = true;
         return 0;
     }
-    if (g->o.watch.handle != NULL) watched = g->o.watch.handle(g->o.watch.data, u, &ms);
     if (watched >= 0)
         how = (enum globe_handling)watched;
     else
@@ -436,6 +436,12 @@ void runs_kept(struct globe *g, const gap_record_t *r)
         return;
     case GAP_RECORD_DEAD:
         if (!r->removed) letter_written(g, &r->u.dead);
+        return;
+    case GAP_RECORD_BOOT:
+        if (r->u.boot.epoch < g->keeper->epoch ||
+            (r->u.boot.epoch == g->keeper->epoch && !r->u.boot.clean))
+            judge_say(g, "row", "epoch %llu is used again", (unsigned long long)r->u.boot.epoch);
+        g->keeper->epoch = r->u.boot.epoch;
         return;
     case GAP_RECORD_CALL:
         if (*r->u.call.result >= 0 && r->u.call.inbox != 0) row_removed(g, r->u.call.inbox);

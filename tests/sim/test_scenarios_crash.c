@@ -201,6 +201,41 @@ START_TEST(s79_s72_killed_while_the_count_begins_anew)
 }
 END_TEST
 
+/* ---- a send that is repeated ---- */
+
+/* D-i: The result of a send was lost; the same send again is answered with that message at the
+ * place where the box is now, counting nothing. If a difference has brought it meanwhile, no gap
+ * opens, nothing is asked, and it is not delivered twice. If not, it comes once the next update
+ * shows that it is missing: what counts nothing shows nothing, as with messages.affected* (S62). */
+START_TEST(d_i_result_of_a_repeated_send)
+{
+    begin(_i);
+    w.via = true;
+    feed_message(12);
+    world_answer(&w, 20, difference(11, 12));
+    world_run(&w, 1000);
+    world_expect(&w, "[ 500] difference from 10\n[ 520] apply 11 via difference\n"
+                     "[ 520] apply 12 via difference\n");
+    pack_message_id(&w.p, 11);
+    pack_message(&w.p, 12, 0, 11, PACK_USER);
+    result(pack_send_message(PACK_USER, 5), pack_updates(&w.p, 0), 0);
+    world_run(&w, 2000);
+    feed_message(13);
+    world_run(&w, 5000);
+    world_expect(&w, "[1000] apply random 11 via result\n[2000] apply 13\n");
+    pack_message_id(&w.p, 14);
+    pack_message(&w.p, 14, 0, 14, PACK_USER);
+    result(pack_send_message(PACK_USER, 6), pack_updates(&w.p, 0), 0);
+    world_answer(&w, 20, difference(14, 14));
+    world_run(&w, 5600);
+    feed_message(15);
+    world_run(&w, 60000);
+    world_expect(&w, "[5000] apply random 14 via result\n[6100] difference from 13\n"
+                     "[6120] apply 14 via difference\n[6120] apply 15\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* ---- what is stored while the engine is held ---- */
 
 static void hold_after_11(struct world *world, gap_update_t *update)
@@ -254,6 +289,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s79_channel_newer_than_the_servers, 0, SEEDS);
     tcase_add_loop_test(t, s79_channel_differences_stand_lower, 0, SEEDS);
     tcase_add_loop_test(t, s79_s72_killed_while_the_count_begins_anew, 0, SEEDS);
+    tcase_add_loop_test(t, d_i_result_of_a_repeated_send, 0, SEEDS);
     tcase_add_loop_test(t, s83_held_while_a_channel_begins, 0, SEEDS);
     suite_add_tcase(s, t);
     return s;
