@@ -5,7 +5,8 @@
  *
  *     STATE=FILE.db BOT_TOKEN=... SERVER_PORT=... SERVER_KEY=... ./remember
  *
- * Prints "count CHAT N" for each message. SIGTERM ends it in good order.
+ * Prints "count CHAT N" for each message. WHERE=thread counts on a thread, WHERE=transaction inside
+ * the commit. SIGTERM ends it in good order.
  */
 #include <gapless/gapless.h>
 #include <gapless/uv.h>
@@ -20,6 +21,7 @@ typedef struct app {
     uv_signal_t terminated;
     gap_client_t *client;
     gap_router_t *router;
+    uint32_t where; /* GAP_ROUTE_..., of the handler that counts */
 } app_t;
 
 /* ---- routes ---- */
@@ -76,7 +78,8 @@ static int make_routes(app_t *app)
     const gap_session_config_t sessions = {.key = gap_session_chat,
                                            .values = gap_client_values(app->client)};
     const gap_route_t add = {.filter.pattern = "add #", .handler = on_add};
-    const gap_route_t message = {.filter.kinds = GAP_KIND_MESSAGE, .handler = on_message};
+    const gap_route_t message = {
+        .filter.kinds = GAP_KIND_MESSAGE, .handler = on_message, .flags = app->where};
     int r = gap_router_new(NULL, &app->router);
 
     if (r == 0) r = gap_router_session(app->router, &sessions);
@@ -151,13 +154,15 @@ static int open_client(app_t *app, const char *state, const char *session)
 
 int main(void)
 {
-    const char *state = getenv("STATE");
+    const char *state = getenv("STATE"), *where = getenv("WHERE");
     char session[4096];
     app_t app;
 
     if (state == NULL) state = "remember.db";
     snprintf(session, sizeof session, "%s.session", state);
     memset(&app, 0, sizeof app);
+    if (where != NULL && strcmp(where, "thread") == 0) app.where = GAP_ROUTE_ON_THREAD;
+    if (where != NULL && strcmp(where, "transaction") == 0) app.where = GAP_ROUTE_TRANSACTION;
     if (uv_loop_init(&app.loop) != 0) return 1;
     app.terminated.data = &app;
     if (uv_signal_init(&app.loop, &app.terminated) != 0) return 1;

@@ -352,15 +352,17 @@ def remember(folder, found):
         split = [line.split() for line in lines if re.fullmatch(r"count \S+ \d+", line)]
         return {chat: int(number) for _, chat, number in split}
 
-    with Server(folder, "remember", TRAFFIC) as server:
-        env = dict(server.env, STATE=os.path.join(folder, "remember.db"))
-        lines = killed_lives(program, env, lambda said: sum(counts(said).values()) >= EVENTS)
-        wanted = {}
-        for chat, _ in server.messages():
-            wanted[chat] = wanted.get(chat, 0) + 1
-        got = counts(lines)
-        check(sum(wanted.values()) == EVENTS and got == wanted,
-              "remember: %s" % [(c, got.get(c), n) for c, n in wanted.items() if got.get(c) != n][:5])
+    for where in ("loop", "thread", "transaction"):
+        name = "remember_" + where
+        with Server(folder, name, TRAFFIC) as server:
+            env = dict(server.env, STATE=os.path.join(folder, name + ".db"), WHERE=where)
+            lines = killed_lives(program, env, lambda said: sum(counts(said).values()) >= EVENTS)
+            wanted = {}
+            for chat, _ in server.messages():
+                wanted[chat] = wanted.get(chat, 0) + 1
+            got = counts(lines)
+            wrong = [(c, got.get(c), n) for c, n in wanted.items() if got.get(c) != n]
+            check(sum(wanted.values()) == EVENTS and got == wanted, "%s: %s" % (name, wrong[:5]))
 
 
 def archive(folder, found):
