@@ -19,7 +19,7 @@
 #include "sim_env.h"
 
 #define RW_PLANS   4
-#define RW_UPDATES 256
+#define RW_UPDATES 512
 #define RW_NO_KEY  (-2) /* rw_update.key_count: it stands in no lane */
 #define RW_MS      UINT64_C(1000)
 #define RW_S       UINT64_C(1000000)
