@@ -96,7 +96,7 @@ class Tree:
         status, output = run(["meson", "setup", "build", "-Dwerror=false"], 300, self.root)
         if status == 0:
             listed = run(["ninja", "-C", "build", "-t", "targets", "all"], 60, self.root)[1]
-            names = re.findall(r"^(tests/sim/sim_(?:engine|scenarios)_\w+): ", listed, re.M)
+            names = re.findall(r"^(tests/sim/sim_(?:engine_\w+|scenarios_\w+|journal\w*)): ", listed, re.M)
             self.suites = sorted(set(names), key=lambda n: ("golden" not in n, "trials" in n, n))
             self.targets = self.suites + ["gapless-sim"]
             status, output = self.build()
