@@ -419,6 +419,36 @@ START_TEST(a_full_disk_after_a_crash)
 }
 END_TEST
 
+/* Rows of a full disk wait in memory, so many bytes of them; what finds no room there is not
+ * passed, and nor is what came behind it. */
+START_TEST(rows_without_room_are_not_passed)
+{
+    static char text[65536];
+    struct gap_journal_counters n;
+
+    memset(text, 'x', sizeof text - 1);
+    world(0, "*");
+    fail_commits(GAP_E_STORAGE, 16);
+    packed.text = text;
+    messages(11, 150);
+    packed.text = NULL;
+    clerk_run(1000);
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_gt(n.refused, 0);
+    ck_assert_uint_gt(n.written, 100);
+    ck_assert_uint_lt(n.written, 140);
+    ck_assert_uint_eq(n.written + n.listed, 140);
+    ck_assert_int_eq(gap_engine_mark(clerk.engine, GAP_BOX_COMMON, 0), 10 + (int32_t)n.written);
+    door.commit_count = 0; /* there is room again */
+    clerk_run(5000);
+    gap_journal_count(clerk.journal, &n);
+    ck_assert_uint_eq(n.listed, 0);
+    ck_assert_int_eq(clerk_disk().pts, 150);
+    ck_assert_uint_eq(clerk_disk().rows, 140);
+    clerk_end();
+}
+END_TEST
+
 static void flip(uint8_t *data, size_t *len)
 {
     data[*len / 2] ^= 0x40;
@@ -765,6 +795,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, light_mode_writes_nothing, 0, 4);
     tcase_add_loop_test(t, a_full_disk_stops_nobody, 0, 4);
     tcase_add_loop_test(t, a_full_disk_after_a_crash, 0, 4);
+    tcase_add_test(t, rows_without_room_are_not_passed);
     tcase_add_loop_test(t, damaged_rows_stop_nothing, 0, 3);
     tcase_add_loop_test(t, what_is_in_a_transaction_holds_up_what_is_behind_it, 0, 4);
     tcase_add_loop_test(t, rows_come_in_pages, 0, 3);
