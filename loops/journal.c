@@ -33,6 +33,7 @@ static struct gap_journal_list *list_of(gap_journal_t *j, uint8_t where)
 {
     return where == JOURNAL_LISTED    ? &j->listed
            : where == JOURNAL_WAITING ? &j->waiting
+           : where == JOURNAL_QUEUED  ? &j->queued
                                       : &j->ready;
 }
 
@@ -66,6 +67,8 @@ static uint64_t due_us(const gap_journal_t *j)
     if (j->owed_count > 0 && j->retry_us < due) due = j->retry_us;
     if (!TAILQ_EMPTY(&j->waiting) && j->flushing == 0 && j->flush_us < due) due = j->flush_us;
     if (j->replay == REPLAY_DUE && j->replay_us < due) due = j->replay_us;
+    if (!TAILQ_EMPTY(&j->queued) && j->alone_us + GAP_JOURNAL_ALONE_US < due)
+        due = j->alone_us + GAP_JOURNAL_ALONE_US;
     return due;
 }
 
@@ -316,6 +319,47 @@ static void flush(gap_journal_t *j)
     gap_journal_arm(j);
 }
 
+static void put_attempts(gap_journal_t *j, const struct gap_journal_entry *e)
+{
+    gap_record_t rec;
+
+    inbox_record(e, &rec);
+    if (gap_store_put(j->store, &rec) < 0) j->count.refused++;
+}
+
+/* ---- one at a time ---- */
+
+/* It has failed to come back more than once, as have those that were at work beside it: which of
+ * them ends the process shows when each is tried alone. */
+static bool is_tried_alone(const gap_journal_t *j, const struct gap_journal_entry *e)
+{
+    return j->unclean && e->number != 0 && e->attempts > GAP_JOURNAL_TOGETHER_MAX;
+}
+
+static void try_alone(gap_journal_t *j, struct gap_journal_entry *e)
+{
+    j->alone = e;
+    j->alone_us = now_us(j);
+}
+
+static void try_next(gap_journal_t *j)
+{
+    struct gap_journal_entry *e = TAILQ_FIRST(&j->queued);
+
+    j->alone = NULL;
+    if (e == NULL) return;
+    try_alone(j, e);
+    put_attempts(j, e);
+    wait_flush(j, e);
+}
+
+/* The entry is gone. */
+static void leave(gap_journal_t *j, struct gap_journal_entry *e)
+{
+    unlist(j, e);
+    if (j->alone == e) try_next(j);
+}
+
 static void timer_due(gap_rt_t *rt, gap_timer_t *timer)
 {
     gap_journal_t *j = GAP_CONTAINER_OF(timer, struct gap_journal, timer);
@@ -323,6 +367,7 @@ static void timer_due(gap_rt_t *rt, gap_timer_t *timer)
 
     if (now >= j->retry_us) pay(j);
     write_due(j, now);
+    if (!TAILQ_EMPTY(&j->queued) && now >= j->alone_us + GAP_JOURNAL_ALONE_US) try_next(j);
     if (j->flushing == 0 && now >= j->flush_us) flush(j);
     if (j->replay == REPLAY_DUE && now >= j->replay_us) gap_journal_replay_due(j);
     gap_journal_arm(j);
@@ -386,14 +431,6 @@ void gap_journal_adopt(gap_journal_t *j, struct gap_journal_entry *e,
     e->guarded = j->mode == GAP_JOURNAL_FULL || j->unclean;
 }
 
-static void put_attempts(gap_journal_t *j, const struct gap_journal_entry *e)
-{
-    gap_record_t rec;
-
-    inbox_record(e, &rec);
-    if (gap_store_put(j->store, &rec) < 0) j->count.refused++;
-}
-
 int gap_journal_attempt(gap_journal_t *j, struct gap_journal_entry *e, uint32_t attempts)
 {
     e->attempts = attempts;
@@ -401,6 +438,14 @@ int gap_journal_attempt(gap_journal_t *j, struct gap_journal_entry *e, uint32_t 
         /* The first run of one that was written while it waited is counted by the next start. */
         if (e->number != 0 && (attempts > 1 || e->replayed)) put_attempts(j, e);
         return 0;
+    }
+    if (is_tried_alone(j, e)) {
+        if (j->alone != NULL && j->alone != e) {
+            enlist(j, e, JOURNAL_QUEUED);
+            gap_journal_arm(j);
+            return GAP_JOURNAL_WAIT;
+        }
+        try_alone(j, e);
     }
     if (e->number != 0) {
         put_attempts(j, e);
@@ -490,7 +535,7 @@ static void record_handled(gap_journal_t *j, struct gap_journal_entry *e)
 void gap_journal_done(gap_journal_t *j, struct gap_journal_entry *e)
 {
     GAP_FAILPOINT("done.before");
-    unlist(j, e);
+    leave(j, e);
     record_handled(j, e);
     if (e->number != 0) gap_journal_remove(j, e->number);
     e->number = 0;
@@ -498,7 +543,7 @@ void gap_journal_done(gap_journal_t *j, struct gap_journal_entry *e)
 
 void gap_journal_drop(gap_journal_t *j, struct gap_journal_entry *e)
 {
-    unlist(j, e);
+    leave(j, e);
 }
 
 int gap_journal_bury(gap_journal_t *j, struct gap_journal_entry *e, const gap_update_t *update,
@@ -563,7 +608,7 @@ void gap_journal_completed(gap_journal_t *j, struct gap_journal_entry *e)
     gap_record_t rec;
     bool row = e->own && e->number != 0;
 
-    unlist(j, e);
+    leave(j, e);
     if (!row) {
         if (e->number != 0) j->count.rows--;
         e->number = 0;
@@ -637,6 +682,7 @@ int gap_journal_open(gap_rt_t *rt, const struct gap_journal_config *c, gap_journ
     TAILQ_INIT(&j->listed);
     TAILQ_INIT(&j->waiting);
     TAILQ_INIT(&j->ready);
+    TAILQ_INIT(&j->queued);
     j->last = c->inbox_count == 0 ? 0 : c->inbox[c->inbox_count - 1].number;
     j->number = (c->epoch & EPOCH_MASK) << EPOCH_SHIFT;
     if (j->number < j->last) j->number = j->last;

@@ -54,6 +54,11 @@ typedef struct gap_journal gap_journal_t;
 #define GAP_JOURNAL_DONE_MAX 16384
 /** Rows that are read at a time when they are handed out again. */
 #define GAP_JOURNAL_PAGE 64
+/** Runs of an update that may have ended the process which begin side by side with others; further
+ * ones are tried alone, */
+#define GAP_JOURNAL_TOGETHER_MAX 2
+/** and have so long to end it again before the next one is tried. */
+#define GAP_JOURNAL_ALONE_US UINT64_C(2000000)
 /** Pause after the store could not take a row. */
 #define GAP_JOURNAL_RETRY_US UINT64_C(100000)
 

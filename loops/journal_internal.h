@@ -21,6 +21,7 @@ enum gap_journal_where {
     JOURNAL_LISTED,  /* not written yet */
     JOURNAL_WAITING, /* for a flush */
     JOURNAL_READY,   /* its flush is over, and it is about to be told */
+    JOURNAL_QUEUED,  /* until the one that is tried alone is through */
 };
 
 /** An event of a former run. */
@@ -76,6 +77,9 @@ struct gap_journal {
     struct gap_journal_list listed;
     struct gap_journal_list waiting;
     struct gap_journal_list ready;
+    struct gap_journal_list queued;
+    struct gap_journal_entry *alone; /* is tried alone; NULL: none is */
+    uint64_t alone_us;               /* since when */
     uint64_t retry_us; /* nothing is written before, after the store has refused; 0: it has not */
     uint64_t round;    /* of the next flush */
     uint64_t flushing; /* the one that is out; 0: none */

@@ -29,14 +29,16 @@ static void label_of(const gap_update_t *u, char out[64])
     }
 }
 
-static void write_down(const char *label, const gap_update_t *u)
+static void write_down(const char *label, const gap_update_t *u, uint32_t attempts)
 {
     size_t len = strlen(clerk.diary);
 
     if (len + 96 > sizeof clerk.diary) return;
     (void)snprintf(clerk.diary + len, sizeof clerk.diary - len, "%s%s%s%s", len == 0 ? "" : " ",
                    label, u->maybe_repeated && u->via != GAP_VIA_JOURNAL ? "~" : "",
-                   u->via == GAP_VIA_JOURNAL ? "!" : "");
+                   u->via != GAP_VIA_JOURNAL             ? ""
+                   : attempts > GAP_JOURNAL_TOGETHER_MAX ? "?"
+                                                         : "!");
 }
 
 static bool goes_on(const char *label)
@@ -87,7 +89,7 @@ static void through(struct clerk_task *t)
 static void run_task(struct clerk_task *t)
 {
     t->running = true;
-    write_down(t->label, t->entry.update);
+    write_down(t->label, t->entry.update, t->entry.attempts);
     if (clerk.handled != NULL) clerk.handled(t);
     if (!goes_on(t->label)) through(t);
 }
@@ -107,7 +109,7 @@ static int take(gap_update_t *u, void *data)
     label_of(u, label);
     if (r == GAP_JOURNAL_SKIP) return 0;
     if (r == 0 && !goes_on(label) && !clerk.keep_waiting) {
-        write_down(label, u);
+        write_down(label, u, 1);
         tell_through(label);
         gap_journal_at_once(clerk.journal, u);
         return 0;
@@ -119,7 +121,7 @@ static int take(gap_update_t *u, void *data)
     if (clerk.keep_waiting) return GAP_LATER;
     if (gap_journal_attempt(clerk.journal, &t->entry, 1) != 0) return GAP_LATER;
     t->running = true;
-    write_down(t->label, u);
+    write_down(t->label, u, 1);
     if (clerk.handled != NULL) clerk.handled(t);
     if (goes_on(label)) return GAP_LATER;
     tell_through(label);

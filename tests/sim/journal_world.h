@@ -5,7 +5,8 @@
  * but what was on the disk.
  *
  * The diary has one word an update: "11", with the channel before it "7:51", "edit:12", "q5" for a
- * query, "q3" for qts; behind it "~" if it may have come before, "!" if it came from the journal.
+ * query, "q3" for qts; behind it "~" if it may have come before, "!" if it came from the journal,
+ * "?" if it is tried alone.
  */
 #ifndef GAP_TESTS_SIM_JOURNAL_WORLD_H
 #define GAP_TESTS_SIM_JOURNAL_WORLD_H

@@ -312,6 +312,37 @@ START_TEST(a_poison_update_ends_as_a_dead_letter)
 }
 END_TEST
 
+/* Which of several it was that ended the process twice shows when each is tried alone: those that
+ * only stood beside it have no more attempts counted. */
+START_TEST(who_stood_beside_it_is_not_given_up)
+{
+    world(_i, "|11|12|13|");
+    messages(11, 13);
+    clerk_run(1);
+    for (uint32_t crash = 1; crash <= 2; crash++) {
+        clerk_crash();
+        if (crash == 1) clerk_answer(0, difference(11, 13));
+        reopen("*");
+        clerk_run(50);
+        ck_assert_uint_eq(clerk_disk().rows, 3);
+        for (size_t i = 0; i < 3; i++) ck_assert_uint_eq(clerk_disk().attempts[i], crash);
+    }
+    clerk_crash();
+    reopen("*");
+    clerk_run(1000);
+    clerk_expect("11?");
+    ck_assert_uint_eq(clerk_disk().attempts[0], 3);
+    ck_assert_uint_eq(clerk_disk().attempts[1], 2);
+    clerk_run(1100); /* it has not ended the process: the next one */
+    clerk_expect("12?");
+    clerk_finish("12");
+    clerk_run(50);
+    clerk_expect("13?");
+    ck_assert_uint_eq(clerk_disk().attempts[1], 3);
+    clerk_end();
+}
+END_TEST
+
 /* After an end in order nobody waits for a disk. */
 START_TEST(after_a_clean_end_attempts_are_not_waited_for)
 {
@@ -790,6 +821,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, s84_a_message_that_comes_again, 0, 16);
     tcase_add_loop_test(t, s84_a_message_in_the_journal, 0, SEEDS);
     tcase_add_test(t, a_poison_update_ends_as_a_dead_letter);
+    tcase_add_loop_test(t, who_stood_beside_it_is_not_given_up, 0, SEEDS);
     tcase_add_loop_test(t, after_a_clean_end_attempts_are_not_waited_for, 0, SEEDS);
     tcase_add_loop_test(t, full_mode_writes_before_the_handler, 0, 4);
     tcase_add_loop_test(t, light_mode_writes_nothing, 0, 4);
