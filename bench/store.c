@@ -6,6 +6,7 @@
  */
 #include "bench/bench.h"
 #include "bench/fixture.h"
+#include "bench/store_journal.h"
 #include "bench/wire.h"
 
 #include "loops/store_loop.h"
@@ -34,14 +35,14 @@ struct bench_store {
 
 /* ---- the storage's files ---- */
 
-static gap_storage_t *make_storage(struct bench_store *s)
+gap_storage_t *bench_storage(char folder[64])
 {
     gap_storage_t *storage = NULL;
-    char path[sizeof s->folder + 16];
+    char path[80];
 
-    (void)snprintf(s->folder, sizeof s->folder, "/tmp/gapless-bench-XXXXXX");
-    bench_must(mkdtemp(s->folder) == NULL ? GAP_E_STORAGE : 0, "a temporary folder");
-    (void)snprintf(path, sizeof path, "%s/state.db", s->folder);
+    (void)snprintf(folder, 64, "/tmp/gapless-bench-XXXXXX");
+    bench_must(mkdtemp(folder) == NULL ? GAP_E_STORAGE : 0, "a temporary folder");
+    (void)snprintf(path, sizeof path, "%s/state.db", folder);
     if (gap_storage_has_sqlite()) {
         bench_must(gap_storage_sqlite(NULL, &(gap_sqlite_config_t){.path = path}, &storage),
                    "a SQLite storage");
@@ -51,9 +52,9 @@ static gap_storage_t *make_storage(struct bench_store *s)
     return storage;
 }
 
-static void remove_files(struct bench_store *s)
+void bench_storage_remove(const char *folder)
 {
-    DIR *dir = opendir(s->folder);
+    DIR *dir = opendir(folder);
     const struct dirent *entry;
 
     bench_must(dir == NULL ? GAP_E_STORAGE : 0, "the temporary folder");
@@ -61,7 +62,7 @@ static void remove_files(struct bench_store *s)
         if (entry->d_name[0] != '.') (void)unlinkat(dirfd(dir), entry->d_name, 0);
     }
     (void)closedir(dir);
-    bench_must(rmdir(s->folder) < 0 ? GAP_E_STORAGE : 0, "removing the temporary folder");
+    bench_must(rmdir(folder) < 0 ? GAP_E_STORAGE : 0, "removing the temporary folder");
 }
 
 /* ---- the store's owner ---- */
@@ -171,7 +172,7 @@ static void set_up(struct bench_store *s, uint32_t packets)
 
 static void open_store(struct bench_store *s)
 {
-    struct gap_store_config config = {make_storage(s), NULL};
+    struct gap_store_config config = {bench_storage(s->folder), NULL};
 
     bench_must(gap_store_open(&s->rt, &config, &events, s, &s->store), "a store");
     while (!s->opened) (void)uv_run(&s->loop, UV_RUN_ONCE);
@@ -181,7 +182,7 @@ static void close_store(struct bench_store *s)
 {
     gap_store_close(s->store, on_closed, s);
     while (s->store != NULL) (void)uv_run(&s->loop, UV_RUN_ONCE);
-    remove_files(s);
+    bench_storage_remove(s->folder);
 }
 
 static void tear_down(struct bench_store *s)
@@ -242,5 +243,6 @@ static void state_lazy(struct bench *b)
 
 void bench_store(struct bench *b)
 {
+    bench_journal_100(b);
     state_lazy(b);
 }
