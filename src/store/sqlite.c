@@ -197,6 +197,7 @@ static void sqlite_close(gap_storage_t *base)
         (void)sqlite3_close_v2(s->db); /* whatever can't be done here, the next opening does */
     }
     s->db = NULL;
+    s->is_wide = false;
     gap_store_lock_drop(&s->lock);
 }
 

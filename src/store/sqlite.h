@@ -13,6 +13,8 @@
 
 #define GAP_SQLITE_BUSY_MS        5000     /* how long somebody else's transaction is waited for */
 #define GAP_SQLITE_CACHE_KIB      32       /* pages in memory */
+#define GAP_SQLITE_CACHE_MANY_KIB 128      /* once it has stored many records in one commit */
+#define GAP_SQLITE_MANY           64       /* more than so many */
 #define GAP_SQLITE_WAL_PAGES      1000     /* the log is copied into the database from here on */
 #define GAP_SQLITE_WAL_KEPT_BYTES 67108864 /* a log that has grown larger is cut to this */
 
@@ -75,6 +77,7 @@ typedef struct gap_sqlite {
     const gap_alloc_t *alloc;
     char *path; /* as given */
     bool normal_sync;
+    bool is_wide;   /* its cache is the larger one */
     bool calling;   /* a function of somebody else's runs on our connection */
     bool unsynced;  /* a sync has failed: nothing is committed until it is verified */
     int checkpoint; /* what the checkpoint after the last commit returned */

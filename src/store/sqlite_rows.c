@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/bytes.h"
+
+#include <stdio.h>
 #include "base/failpoint.h"
 
 /* --- commit ----------------------------------------------------------------------------------- */
@@ -151,6 +153,17 @@ static int roll_back(gap_sqlite_t *s, int rc)
     return sqlite3_get_autocommit(s->db) != 0 ? rc : SQLITE_IOERR_FSYNC;
 }
 
+/* A journal writes groups of rows and strikes them out again: in a small cache its pages are read
+ * again and again. Without memory for it the small one has to do. */
+static void widen(gap_sqlite_t *s, size_t count)
+{
+    char sql[48];
+
+    if (s->is_wide || count <= GAP_SQLITE_MANY) return;
+    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", GAP_SQLITE_CACHE_MANY_KIB);
+    s->is_wide = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 /* One transaction with all of them. */
 static int write_all(gap_sqlite_t *s, const gap_record_t *records, size_t count)
 {
@@ -191,6 +204,7 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     if (s->unsynced) return gap_sqlite_result(s, SQLITE_IOERR_FSYNC, fault);
     if (count == 0) return 0;
     s->checkpoint = SQLITE_OK;
+    widen(s, count);
     /* Prepared before it is needed: there may be no memory left then. */
     int rc = gap_sqlite_statement(s, GAP_SQL_ROLLBACK, &rollback);
     settle_calls(records, count, true);
