@@ -10,12 +10,13 @@
 #include <string.h>
 
 /* A run: commits, the storage closed and opened again in between. */
-enum { COMMITS = 9, OPENED_AGAIN_AFTER = 5, MANY = 250, RECORDS_MAX = 300 };
+enum { COMMITS = 9, OPENED_AGAIN_AFTER = 5, MANY = 250, RECORDS_MAX = 300, JOURNAL = -1 };
 
 struct run {
     const char *path;
     bool normal;
-    int batch; /* peers in a commit; many: the log fills up and is copied in a commit */
+    int batch; /* peers in a commit; many: the log fills up and is copied in a commit; JOURNAL: a
+                  journal's records instead */
     gap_storage_t *s;
     int acked;    /* commits that were answered with 0 */
     int tried;    /* the last one that was begun */
@@ -23,6 +24,96 @@ struct run {
     bool opening; /* it failed while opening */
     char text[256];
 };
+
+/* --- a journal's commits ---------------------------------------------------------------------- */
+
+static int sql_number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int n = -1;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        n = sqlite3_column_int(stmt, 0);
+    return sqlite3_finalize(stmt) == SQLITE_OK ? n : -1;
+}
+
+/* A handler: counts the commits in a table of its own. The other one fails after it has written. */
+static int count_commit(void *arg, sqlite3 *db)
+{
+    char sql[128];
+
+    if (db == NULL) return 0;
+    snprintf(sql, sizeof sql,
+             "CREATE TABLE IF NOT EXISTS mine(n INTEGER, pad TEXT);"
+             "INSERT INTO mine VALUES(%d, printf('%%500s', ''))",
+             *(const int *)arg);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+static int count_and_fail(void *arg, sqlite3 *db)
+{
+    if (count_commit(arg, db) == 0) return -7;
+    return -8;
+}
+
+static gap_record_t call_of(int (*call)(void *arg, sqlite3 *db), int *n, int *result)
+{
+    gap_record_t r = {.kind = GAP_RECORD_CALL};
+
+    r.u.call.call = call;
+    r.u.call.arg = n;
+    r.u.call.result = result;
+    r.u.call.inbox = (uint64_t)*n * 10 - 9;
+    r.u.call.has_done = true;
+    r.u.call.done = store_done((uint8_t)(100 + *n), GAP_BOX_QTS, 0, *n + 1).u.done;
+    return r;
+}
+
+static int journal_number(gap_storage_t *s, int n, gap_storage_fault_t *fault)
+{
+    static char text[1200];
+    int results[2];
+    uint64_t number = (uint64_t)n * 10;
+
+    snprintf(text, sizeof text, "%01100d", n);
+    gap_record_t records[] = {
+        store_inbox(number, text),
+        store_inbox(number + 1, text + 700),
+        store_removed(store_inbox(number - 9, "")),
+        store_attempts(number - 10, (uint32_t)n),
+        store_done((uint8_t)n, GAP_BOX_COMMON, 0, n + 1),
+        store_state(n, n, n, n),
+        store_dead((uint64_t)n, -n, "why", text + 900),
+        store_removed(store_dead(n > 2 ? (uint64_t)n - 2 : 99, 0, "", "")),
+        store_value("a", text + 1000),
+        store_boot((uint64_t)n, n % 2 == 0, (uint8_t)n),
+        call_of(count_commit, &n, &results[0]),
+        call_of(count_and_fail, &n, &results[1]),
+    };
+    records[3].removed = n == 1; /* there is no number 0 */
+    records[3].u.inbox.number += n == 1;
+    int r = s->ops->commit(s, records, sizeof records / sizeof records[0], fault);
+    if (r == 0) ck_assert_int_eq(results[0], 0);
+    if (r == 0) ck_assert_int_lt(results[1], 0);
+    return r;
+}
+
+/* Each commit that is there has been counted once. */
+static void check_counted(const char *path, int n)
+{
+    sqlite3 *db = NULL;
+
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    if (n > 0) {
+        ck_assert_int_eq(sql_number(db, "SELECT count(*) FROM mine"), n);
+        ck_assert_int_eq(sql_number(db, "SELECT count(DISTINCT n) FROM mine"), n);
+        ck_assert_int_eq(sql_number(db, "SELECT max(n) FROM mine"), n);
+    }
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
 
 /* Commit number @p n (from 1): everything in it says n, so that a half one shows. */
 static int commit_number(gap_storage_t *s, int n, int batch, gap_storage_fault_t *fault)
@@ -32,6 +123,7 @@ static int commit_number(gap_storage_t *s, int n, int batch, gap_storage_fault_t
     static gap_bytes_t views[RECORDS_MAX];
     size_t count = 0;
 
+    if (batch == JOURNAL) return journal_number(s, n, fault);
     records[count++] = store_state(n, n, n, n);
     for (int64_t id = 1; id <= 3; id++) records[count++] = store_channel(id, n, n % 2 == 0);
     for (int i = 0; i < batch; i++) {
@@ -153,11 +245,13 @@ static void check_left(struct run *run, int least, int most, const char *what, l
     int r = run->s->ops->open(run->s, &fault);
     ck_assert_msg(r == 0, "%s %ld: opening again: %d %s", what, nth, r, fault.text);
     int n = commit_in(run->s);
+    if (run->batch == JOURNAL) check_counted(run->path, n);
     ck_assert_msg(n >= least && n <= most, "%s %ld: commit %d is there, wanted %d to %d", what, nth,
                   n, least, most);
     r = commit_number(run->s, n < COMMITS ? n + 1 : COMMITS, run->batch, &fault);
     ck_assert_msg(r == 0, "%s %ld: going on: %d %s", what, nth, r, fault.text);
     ck_assert_int_eq(commit_in(run->s), n < COMMITS ? n + 1 : COMMITS);
+    if (run->batch == JOURNAL && n < COMMITS) check_counted(run->path, n + 1);
 }
 
 /* A write that fails: nothing was changed, and it can be tried again at once. */
@@ -262,14 +356,29 @@ struct plan {
 /* Small commits: every operation. Large ones, whose log is copied into the database meanwhile:
  * some. */
 static const struct plan plans[] = {
-    {SHIM_FULL, false, false, 2, 1, 100},       {SHIM_SHORT, false, false, 2, 1, 100},
-    {SHIM_EIO, false, false, 2, 1, 100},        {SHIM_SYNC, false, false, 2, 1, 10},
-    {SHIM_SYNC, true, false, 2, 1, 10},         {SHIM_KILL, false, false, 2, 1, 100},
-    {SHIM_POWER, false, false, 2, 1, 100},      {SHIM_POWER, false, true, 2, 1, 100},
-    {SHIM_OPEN, false, false, 2, 1, 3},         {SHIM_READ, false, false, 2, 1, 3},
-    {SHIM_EIO, false, false, MANY, 197, 1000},  {SHIM_POWER, false, false, MANY, 151, 1000},
-    {SHIM_KILL, false, false, MANY, 139, 1000}, {SHIM_SYNC, true, false, MANY, 1, 10},
+    {SHIM_FULL, false, false, 2, 1, 100},
+    {SHIM_SHORT, false, false, 2, 1, 100},
+    {SHIM_EIO, false, false, 2, 1, 100},
+    {SHIM_SYNC, false, false, 2, 1, 10},
+    {SHIM_SYNC, true, false, 2, 1, 10},
+    {SHIM_KILL, false, false, 2, 1, 100},
+    {SHIM_POWER, false, false, 2, 1, 100},
+    {SHIM_POWER, false, true, 2, 1, 100},
+    {SHIM_OPEN, false, false, 2, 1, 3},
+    {SHIM_READ, false, false, 2, 1, 3},
+    {SHIM_EIO, false, false, MANY, 197, 1000},
+    {SHIM_POWER, false, false, MANY, 151, 1000},
+    {SHIM_KILL, false, false, MANY, 139, 1000},
+    {SHIM_SYNC, true, false, MANY, 1, 10},
     {SHIM_SYNC, true, true, 2, 1, 5},
+    {SHIM_FULL, false, false, JOURNAL, 3, 100},
+    {SHIM_SHORT, false, false, JOURNAL, 3, 100},
+    {SHIM_EIO, false, false, JOURNAL, 1, 100},
+    {SHIM_SYNC, false, false, JOURNAL, 1, 10},
+    {SHIM_SYNC, true, false, JOURNAL, 1, 10},
+    {SHIM_KILL, false, false, JOURNAL, 1, 100},
+    {SHIM_POWER, false, false, JOURNAL, 1, 100},
+    {SHIM_READ, false, false, JOURNAL, 1, 3},
 };
 
 START_TEST(test_faults)
