@@ -66,16 +66,34 @@ static void memory_arm(long fail_at, bool fail_on)
 }
 
 /* SQLite's own allocations, each of them failing, alone and with all that follow. */
+static int succeed(void *arg, struct sqlite3 *db)
+{
+    (void)arg;
+    return db == NULL ? -1 : 0;
+}
+
 START_TEST(test_sqlite_without_memory)
 {
     bool fail_on = _i == 1;
     gap_record_t first = store_named(GAP_PEER_USER, 1, "11", "a", "b", NULL);
+    int result = 0;
+    gap_record_t call = {.kind = GAP_RECORD_CALL,
+                         .u.call = {.call = succeed, .result = &result, .inbox = 3}};
     gap_record_t second[] = {
+        store_inbox(2, "two"),
+        store_inbox(3, "three"),
+        store_done(1, GAP_BOX_COMMON, 0, 9),
+        store_done(2, GAP_BOX_COMMON, 0, 8),
+        store_dead(4, -1, "why", "four"),
+        store_value("a", "b"),
+        store_boot(1, true, 1),
+        call,
         store_state(9, 9, 9, 9),
         store_channel(1, 2, true),
         store_named(GAP_PEER_USER, 2, "11", "c", "A", NULL),
         store_removed(store_peer(GAP_PEER_USER, 1, 0)),
     };
+    size_t count = sizeof second / sizeof second[0];
     long stride = getenv("GAP_SANITISED") != NULL ? 11 : 2;
     bool struck = true;
 
@@ -95,16 +113,21 @@ START_TEST(test_sqlite_without_memory)
         ck_assert_int_eq(s->ops->open(s, &fault), 0);
         char *before = store_dump(s);
         memory_arm(n, fail_on);
-        r = s->ops->commit(s, second, 4, &fault);
+        r = s->ops->commit(s, second, count, &fault);
         struck = struck || memory.struck > 0;
         memory_arm(0, false);
         if (r != 0) {
             ck_assert_msg(r == GAP_E_NOMEM, "commit, %ld: %d %s", n, r, fault.text);
             check_dump(s, before);
-            ck_assert_int_eq(s->ops->commit(s, second, 4, &fault), 0);
+            ck_assert_int_eq(s->ops->commit(s, second, count, &fault), 0);
         }
         free(before);
-        check_dump(s, "channel 1 at 2 unfinished\npeer user 2 hash 20 +11 @c @A\nstate 9 9 9 9");
+        check_dump(s, "boot 1 clean secret 0101\nchannel 1 at 2 unfinished\n"
+                      "dead 4 after 5: -1 why, box 2, 1 to 2: four\n"
+                      "done 01 content 1 box 1 of 0 before 9\n"
+                      "inbox 2 eid 02 content -2 attempts 0 box 3 of 1001"
+                      " at 1700000000000000: two\n"
+                      "peer user 2 hash 20 +11 @c @A\nstate 9 9 9 9\nvalue a: b");
         end(s);
         ck_assert_int_eq(unlink(path), 0);
     }

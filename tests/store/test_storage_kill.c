@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHANNELS = 20, PEERS = 20, RECORDS = 1 + CHANNELS + PEERS, KILLS = 30, WAIT_MAX_US = 60000 };
+enum { CHANNELS = 20, PEERS = 20, RECORDS = 7 + CHANNELS + PEERS, KILLS = 30, WAIT_MAX_US = 60000 };
 
 static gap_storage_t *make(const char *path)
 {
@@ -20,12 +20,20 @@ static gap_storage_t *make(const char *path)
     return s;
 }
 
+static int succeed(void *arg, struct sqlite3 *db)
+{
+    (void)arg;
+    return db == NULL ? -1 : 0;
+}
+
 /* Commit number @p n: everything in it says n; the name moves on. */
 static int commit_number(gap_storage_t *s, int32_t n)
 {
     static const char name[] = "wanderer";
     static const gap_bytes_t names[] = {{(const uint8_t *)name, sizeof name - 1}};
     gap_record_t records[RECORDS];
+    uint64_t row = (uint64_t)n;
+    int result = 0;
     gap_storage_fault_t fault = {0};
     size_t count = 0;
 
@@ -33,6 +41,21 @@ static int commit_number(gap_storage_t *s, int32_t n)
     for (int64_t id = 1; id <= CHANNELS; id++) records[count++] = store_channel(id, n, true);
     for (int64_t id = 1; id <= PEERS; id++)
         records[count++] = store_peer(GAP_PEER_USER, id * 1000, n);
+    /* The row before goes, by a removal or by a call; its update is done until the next position.
+     */
+    records[count++] = store_inbox(row, "an update");
+    if (n % 2 == 0 || n == 1) {
+        records[count++] = store_removed(store_inbox(row > 1 ? row - 1 : row + 1, ""));
+        records[count++] = store_done((uint8_t)(1 + n % 250), GAP_BOX_COMMON, 0, n);
+    } else {
+        records[count++] = (gap_record_t){
+            .kind = GAP_RECORD_CALL,
+            .u.call = {.call = succeed, .result = &result, .inbox = row - 1, .has_done = true},
+        };
+        records[count - 1].u.call.done =
+            store_done((uint8_t)(1 + n % 250), GAP_BOX_COMMON, 0, n).u.done;
+    }
+    records[count++] = store_boot(row, false, (uint8_t)n);
     gap_peer_record_t *owner = &records[1 + CHANNELS + n % PEERS].u.peer;
     owner->has_names = true;
     owner->usernames = names;
@@ -57,6 +80,9 @@ struct seen {
     int32_t n; /* what the state says */
     int channels;
     int peers;
+    int rows;
+    int dones;
+    int boots;
     int others; /* records that say something else */
 };
 
@@ -80,11 +106,21 @@ static int look(void *arg, const gap_record_t *record)
         seen->others++;
         break;
     case GAP_RECORD_INBOX:
+        seen->rows++;
+        seen->others += record->u.inbox.number != (uint64_t)seen->n;
+        break;
     case GAP_RECORD_DONE:
+        seen->dones++;
+        seen->others += record->u.done.before != seen->n;
+        break;
+    case GAP_RECORD_BOOT:
+        seen->boots++;
+        seen->others += record->u.boot.epoch != (uint64_t)seen->n;
+        break;
     case GAP_RECORD_DEAD:
     case GAP_RECORD_VALUE:
-    case GAP_RECORD_BOOT:
     case GAP_RECORD_CALL:
+        seen->others++;
         break;
     }
     return 0;
@@ -112,6 +148,9 @@ static int32_t check(const char *path, int round)
                   seen.n);
     ck_assert_int_eq(seen.channels, seen.n > 0 ? CHANNELS : 0);
     ck_assert_int_eq(seen.peers, seen.n > 0 ? PEERS : 0);
+    ck_assert_int_eq(seen.rows, seen.n > 0);
+    ck_assert_int_eq(seen.dones, seen.n > 0);
+    ck_assert_int_eq(seen.boots, seen.n > 0);
     ck_assert_int_eq(s->ops->find(s, &key, owner, &id, &fault), 0);
     ck_assert_int_eq(id, seen.n > 0 ? (1 + seen.n % PEERS) * 1000 : 0);
     s->ops->close(s);
