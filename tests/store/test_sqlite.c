@@ -381,6 +381,14 @@ static int use(gap_storage_t *s, char **dump)
         gap_peer_key_t key = store_by_id(GAP_PEER_USER, id);
         r = s->ops->find(s, &key, count_one, &seen, &fault);
     }
+    for (int i = 0; r == 0 && i < 2; i++) {
+        gap_read_t what = {.kind = i == 0 ? GAP_RECORD_INBOX : GAP_RECORD_DEAD, .after = true};
+        r = s->ops->read(s, &what, count_one, &seen, &fault);
+    }
+    for (const char *key = STORE_KEYS; r == 0 && *key != 0; key++) {
+        gap_read_t what = {.kind = GAP_RECORD_VALUE, .key = {(const uint8_t *)key, 1}};
+        r = s->ops->read(s, &what, count_one, &seen, &fault);
+    }
     if (r == 0)
         *dump = store_dump(s);
     else
