@@ -160,6 +160,7 @@ void client_close_engine(gap_client_t *c)
 {
     if (c->stopped) return;
     c->stopped = true;
+    client_shutdown_stopped(c);
     if (c->engine != NULL) {
         client_book_use(&c->book, NULL);
         gap_engine_counters(c->engine, &c->counters);

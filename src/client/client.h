@@ -277,7 +277,7 @@ void client_boot_end(gap_client_t *c);
 void client_shutdown_step(gap_client_t *c);
 /** A request was answered. */
 void client_shutdown_answered(gap_client_t *c);
-/** The runner has gone. */
+/** Handlers are called no more, though a shutdown may still be draining: it goes on without. */
 void client_shutdown_stopped(gap_client_t *c);
 /** The client is closed: if a shutdown is under way that is its end. */
 void client_shutdown_closed(gap_client_t *c);

@@ -237,7 +237,6 @@ static void on_closed(void *arg)
     gap_client_t *c = arg;
 
     c->runner = NULL;
-    client_shutdown_stopped(c);
     if (c->closing) client_keep_close(c);
     gap_loop_drop(&c->rt, &c->loop);
 }

@@ -108,6 +108,7 @@ static void on_drained(void *arg, const struct gap_runner_report *report)
     gap_client_t *c = arg;
     struct client_shutdown *s = &c->shutdown;
 
+    if (s->drained) return; /* it was stopped meanwhile */
     s->report.drained = report->drained;
     s->report.journalled = report->journalled;
     s->report.unknown = report->unknown;
@@ -142,8 +143,13 @@ void client_shutdown_step(gap_client_t *c)
 
 void client_shutdown_stopped(gap_client_t *c)
 {
-    if (c->shutdown.phase != SHUTDOWN_DRAINING) return;
-    c->shutdown.drained = true; /* what the runner told by then counts */
+    struct client_shutdown *s = &c->shutdown;
+    gap_runner_stats_t stats = {.depth = 0};
+
+    if (s->phase != SHUTDOWN_DRAINING || s->drained) return;
+    if (c->runner != NULL) gap_runner_stats(c->runner, &stats);
+    s->report.unknown = stats.depth;
+    s->drained = true;
     wake(c);
 }
 

@@ -405,6 +405,29 @@ START_TEST(test_after_stop_and_before_close)
 }
 END_TEST
 
+/* The session is over, or the host has had enough: the deadline is not waited for, though handlers
+ * hang. */
+START_TEST(test_the_end_of_the_session_or_stop_while_draining)
+{
+    struct bench b;
+
+    bench_init(&b, true);
+    bench_work(&b);
+    shut_down(&b, 3600000);
+    account_run(&b.loop, 50);
+    if (_i == 0) {
+        ck_assert_int_eq(gap_client_log_out(b.a.client), 0);
+        account_await(&b.a, GAP_CLIENT_SIGNED_OUT);
+    } else {
+        gap_client_stop(b.a.client);
+    }
+    await_report(&b);
+    ck_assert_int_eq(b.report.status, 0);
+    ck_assert_uint_ge(b.report.unknown, 20);
+    bench_fini(&b);
+}
+END_TEST
+
 START_TEST(test_close_ends_it)
 {
     struct bench b;
@@ -501,6 +524,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_without_a_connection);
     tcase_add_test(t, test_after_a_fatal_error);
     tcase_add_test(t, test_after_stop_and_before_close);
+    tcase_add_loop_test(t, test_the_end_of_the_session_or_stop_while_draining, 0, 2);
     tcase_add_test(t, test_close_ends_it);
     tcase_add_test(t, test_close_from_inside_the_report);
     tcase_add_test(t, test_a_failing_storage_is_told);
