@@ -106,7 +106,8 @@ typedef enum gap_event_kind {
     GAP_CLIENT_BACKFILLED,      /* a gap_engine_backfill is through, from behind id `from` to `to`:
                                    `count` messages; `error` 0, or why it ended there */
     GAP_CLIENT_HANDLER_FAILED,  /* a handler returned or was told `error`, or a reply of it got no
-                                   answer; `attempt` which it was, `us` until the next one */
+                                   answer; `attempt` which it was, `us` until the next one,
+                                   0: there is none */
     GAP_CLIENT_HANDLER_TIMEOUT, /* a handler took longer than gap_runner_config.timeout_us; the
                                    same members */
     GAP_CLIENT_DEAD_LETTER,     /* an update was given up after `attempt` attempts, the last one

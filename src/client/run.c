@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "sequence/update.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the host's handlers, as one ---- */
@@ -77,22 +78,30 @@ static void on_overload(gap_client_t *c, const struct gap_runner_event *e)
                 (unsigned long long)e->count);
 }
 
+/* "; again in 1.5 s", or nothing for the last attempt. */
+static const char *again(const struct gap_runner_event *e, char *out, size_t len)
+{
+    out[0] = 0;
+    if (e->us > 0) (void)snprintf(out, len, "; again in %.1f s", (double)e->us / 1e6);
+    return out;
+}
+
 static void on_event(void *arg, const struct gap_runner_event *e)
 {
     gap_client_t *c = arg;
-    double seconds = (double)e->us / 1e6;
+    char next[40];
 
     switch (e->kind) {
     case GAP_RUNNER_FAILED:
         if (c->stopped && e->error == GAP_E_CLOSED) break; /* the host has given it up at the end */
         client_emit(c, event_of(GAP_CLIENT_HANDLER_FAILED, e),
-                    "a handler failed at attempt %u (%s, %d): %s; again in %.1f s", e->attempt,
-                    gap_strerror(e->error), e->error, name_of(e), seconds);
+                    "a handler failed at attempt %u (%s, %d): %s%s", e->attempt,
+                    gap_strerror(e->error), e->error, name_of(e), again(e, next, sizeof next));
         break;
     case GAP_RUNNER_TIMED_OUT:
         client_emit(c, event_of(GAP_CLIENT_HANDLER_TIMEOUT, e),
-                    "a handler took too long at attempt %u: %s; again in %.1f s", e->attempt,
-                    name_of(e), seconds);
+                    "a handler took too long at attempt %u: %s%s", e->attempt, name_of(e),
+                    again(e, next, sizeof next));
         break;
     case GAP_RUNNER_DEAD:
         client_emit(c, event_of(GAP_CLIENT_DEAD_LETTER, e),
