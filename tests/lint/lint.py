@@ -23,6 +23,7 @@ LAYERS = {
     "src/mtproto": {"src/base", "src/tl", "src/crypto"},
     "src/sequence": {"src/base", "src/tl"},
     "src/runner": {"src/base", "src/tl", "src/crypto", "src/sequence"},
+    "src/outbox": {"src/base"},
     "src/uv": {"src/base", "src/env"},
     "src/store": {"src/base", "src/env", "src/crypto"},
     "loops": {"src/base", "src/tl", "src/crypto", "src/env", "src/mtproto", "src/sequence",

@@ -1,0 +1,379 @@
+/*
+ * tests/unit/test_markdown.c - notes become texts with entities; what is broken in them is told;
+ * long ones are cut. The expected offsets are counted by hand, in UTF-16 units.
+ */
+#include "tests/check_main.h"
+
+#include "base/bytes.h"
+#include "base/prng.h"
+#include "outbox/markdown.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SMILE "\xf0\x9f\x98\x80"
+
+static gap_note_t note;
+static char error[256];
+
+static int read_note(const char *source)
+{
+    error[0] = '\0';
+    return gap_note_read(gap_alloc_default(), gap_bytes(source, strlen(source)), &note, error,
+                         sizeof error);
+}
+
+/* "b0+5 l6+3=https://x/": entities in one line. */
+static const char *entities(void)
+{
+    static const char letters[] = "biuspcPln";
+    static char text[512];
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < note.entity_count; i++) {
+        const gap_entity_t *e = &note.entities[i];
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%c%u+%u%s%.*s", i > 0 ? " " : "",
+                                letters[e->style], (unsigned)e->offset, (unsigned)e->length,
+                                e->value.len > 0 ? "=" : "", (int)e->value.len,
+                                (const char *)e->value.data);
+    }
+    return text;
+}
+
+static const struct {
+    const char *why;
+    const char *source;
+    const char *text;
+    const char *entities;
+} cases[] = {
+    {"nothing", "", "", ""},
+    {"only blanks", " \n\t\n", "", ""},
+    {"plain", "one\ntwo", "one\ntwo", ""},
+    {"paragraphs", "\n\none\n\n\n\ntwo\n\n", "one\n\ntwo", ""},
+    {"ends of lines of other systems", "one\r\ntwo\r\n\r\nthree", "one\ntwo\n\nthree", ""},
+    {"a byte order mark", "\xef\xbb\xbfone", "one", ""},
+    {"all marks", "**b** *i* _i_ __u__ ~~s~~ ||p|| `c`", "b i i u s p c",
+     "b0+1 i2+1 i4+1 u6+1 s8+1 p10+1 c12+1"},
+    {"in words", "a**b**c", "abc", "b1+1"},
+    {"underscores in words", "snake_case_name and __init__", "snake_case_name and init", "u20+4"},
+    {"without a partner", "2 * 3 ** 4 ~~ a_ _b", "2 * 3 ** 4 ~~ a_ _b", ""},
+    {"an end alone", "a** b", "a** b", ""},
+    {"nested", "**a *b* c**", "a b c", "b0+5 i2+1"},
+    {"both at once", "***a***", "a", "b0+1 i0+1"},
+    {"crossed", "**a *b** c*", "a *b c*", "b0+4"},
+    {"of nothing", "**** || || ``", "**** || || ``", ""},
+    {"over lines", "**a\nb**", "a\nb", "b0+3"},
+    {"not over paragraphs", "**a\n\nb**", "**a\n\nb**", ""},
+    {"beyond the basic plane", SMILE " **" SMILE "x**", SMILE " " SMILE "x", "b3+3"},
+    {"two bytes each", "\xc3\xa9 *\xc3\xa9*", "\xc3\xa9 \xc3\xa9", "i2+1"},
+    {"protected", "\\*a\\* \\\\ \\x", "*a* \\ \\x", ""},
+    {"a protected mark before one", "\\***a**", "*a", "b1+1"},
+    {"code keeps all", "`**a** \\*`", "**a** \\*", "c0+8"},
+    {"longer ticks", "``a`b``", "a`b", "c0+3"},
+    {"a tick alone", "a ` b", "a ` b", ""},
+    {"a link", "see [it](https://x.org/a_b_(c)) now", "see it now", "l4+2=https://x.org/a_b_(c)"},
+    {"a link in bold, bold in a link", "**[a *b*](http://x/)**", "a b", "b0+3 l0+3=http://x/ i2+1"},
+    {"another note", "[next](../b/next.md)", "next", "n0+4=../b/next.md"},
+    {"no addresses", "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)",
+     "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)", ""},
+    {"a mark that a link cuts", "[a **b](http://x/) c**", "a **b c**", "l0+5=http://x/"},
+    {"headings", "# One\ntext\n## *Two*\n#no", "One\ntext\nTwo\n#no", "b0+3 b9+3 i9+3"},
+    {"items", "- one\n- **two**\n  more\n* three",
+     "\xe2\x80\xa2 one\n\xe2\x80\xa2 two\n  more\n"
+     "\xe2\x80\xa2 three",
+     "b8+3"},
+    {"fenced code", "a\n```c\nint *p;\n\n  x\n```\nb", "a\nint *p;\n\n  x\nb", "P2+12=c"},
+    {"without a language, fences inside", "~~~\n```\n~~~", "```", "P0+3"},
+    {"empty code", "a\n```\n```", "a", ""},
+    {"three ticks in a line", "```a``` b", "a b", "c0+1"},
+    {"control characters", "a\x01\x7f**b\x02**", "ab", "b1+1"},
+    {"front matter", "---\nchat: news\nkey: \"a b\"\ntags:\n  - x\n# c\n\ndate: 1\n---\n\n*t*", "t",
+     "i0+1"},
+    {"a rule later is none", "a\n---\nb", "a\n---\nb", ""},
+};
+
+START_TEST(notes_are_read)
+{
+    int r = read_note(cases[_i].source);
+
+    ck_assert_msg(r == 0, "%s: %d %s", cases[_i].why, r, error);
+    gap_bytes_t text = gap_bytes(note.text.data, note.text.len);
+    ck_assert_msg(gap_bytes_equal(text, gap_bytes(cases[_i].text, strlen(cases[_i].text))),
+                  "%s: '%.*s'", cases[_i].why, (int)text.len, (const char *)text.data);
+    ck_assert_msg(strcmp(entities(), cases[_i].entities) == 0, "%s: %s", cases[_i].why, entities());
+    gap_note_fini(&note);
+    gap_note_fini(&note);
+}
+END_TEST
+
+START_TEST(front_matter_names_chat_and_key)
+{
+    ck_assert_int_eq(read_note("---\nchat:  @news \nkey: 'k 1'\ntitle: x: y\n---\ntext"), 0);
+    ck_assert(gap_bytes_equal(note.chat, gap_bytes("@news", 5)));
+    ck_assert(gap_bytes_equal(note.key, gap_bytes("k 1", 3)));
+    gap_note_fini(&note);
+    ck_assert_int_eq(read_note("text"), 0);
+    ck_assert_uint_eq(note.chat.len, 0);
+    ck_assert_uint_eq(note.key.len, 0);
+    gap_note_fini(&note);
+}
+END_TEST
+
+static const struct {
+    const char *source;
+    const char *error;
+} broken[] = {
+    {"---\nchat: news\n", "line 2: the front matter is never ended"},
+    {"---\nchat news\n---\n", "line 2: front matter is made of lines"},
+    {"---\nkey: a\nchat:\n---\n", "line 3: chat is empty"},
+    {"---\nkey: ''\n---\n", "line 2: key is empty"},
+    {"---\nkey: a\nkey: b\n---\n", "line 3: key stands there twice"},
+    {"a\n\n```c\nint x;\n", "line 3: this code is never ended"},
+    {"a\nb\xff\n", "line 2: this is no UTF-8"},
+    {"\xed\xa0\x80", "line 1: this is no UTF-8"},
+    {"\xf0\x9f", "line 1: this is no UTF-8"},
+};
+
+START_TEST(what_is_broken_is_told)
+{
+    ck_assert_int_eq(read_note(broken[_i].source), GAP_E_ARGUMENT);
+    ck_assert_msg(strncmp(error, broken[_i].error, strlen(broken[_i].error)) == 0, "%s", error);
+    ck_assert_ptr_null(strchr(error, '\n'));
+    gap_note_fini(&note);
+}
+END_TEST
+
+START_TEST(there_is_a_limit)
+{
+    static char text[GAP_NOTE_BYTES_MAX + 1];
+
+    memset(text, 'x', sizeof text);
+    gap_bytes_t all = gap_bytes(text, sizeof text);
+    ck_assert_int_eq(gap_note_read(gap_alloc_default(), all, &note, error, sizeof error),
+                     GAP_E_LIMIT);
+    gap_note_fini(&note);
+    all.len--;
+    ck_assert_int_eq(gap_note_read(gap_alloc_default(), all, &note, error, sizeof error), 0);
+    ck_assert_uint_eq(note.units, GAP_NOTE_BYTES_MAX);
+    gap_note_fini(&note);
+}
+END_TEST
+
+/* --- parts --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *why;
+    const char *source;
+    uint32_t limit;
+    const char *parts; /* joined by | */
+} cuts[] = {
+    {"it fits", "one two", 7, "one two"},
+    {"paragraphs first", "aaaa bb\n\ncc. dd ee", 12, "aaaa bb|cc. dd ee"},
+    {"lines", "aaaa bb\ncc. dd ee", 12, "aaaa bb|cc. dd ee"},
+    {"sentences", "aaa bb. cc dd", 10, "aaa bb.|cc dd"},
+    {"words", "aaa bb cc dd", 10, "aaa bb cc|dd"},
+    {"a paragraph that is too short to end a part", "a\n\nbbb ccc ddd", 10, "a\n\nbbb ccc|ddd"},
+    {"no blank anywhere", "abcdefghij", 4, "abcd|efgh|ij"},
+    {"pairs stay whole", SMILE SMILE SMILE, 5, SMILE SMILE "|" SMILE},
+    {"an accent stays where it is", "abce\xcc\x81 x", 4, "abc|e\xcc\x81 x"},
+    {"what is joined stays so", "abc" SMILE "\xe2\x80\x8d" SMILE "d", 6,
+     "abc|" SMILE "\xe2\x80\x8d" SMILE "d"},
+    {"stops of other scripts", "\xe4\xb8\x80\xe4\xb8\x80\xe3\x80\x82\xe4\xb8\x80\xe4\xb8\x80", 4,
+     "\xe4\xb8\x80\xe4\xb8\x80\xe3\x80\x82|\xe4\xb8\x80\xe4\xb8\x80"},
+};
+
+START_TEST(long_notes_are_cut)
+{
+    gap_part_t part = {0};
+    char joined[256] = "";
+    size_t len = 0;
+
+    ck_assert_int_eq(read_note(cuts[_i].source), 0);
+    while (gap_note_part(&note, cuts[_i].limit, &part)) {
+        ck_assert_uint_le(part.units, cuts[_i].limit);
+        len += (size_t)snprintf(joined + len, sizeof joined - len, "%s%.*s", len > 0 ? "|" : "",
+                                (int)part.text.len, (const char *)part.text.data);
+    }
+    ck_assert_msg(strcmp(joined, cuts[_i].parts) == 0, "%s: '%s'", cuts[_i].why, joined);
+    gap_note_fini(&note);
+}
+END_TEST
+
+START_TEST(entities_are_cut_with_their_part)
+{
+    gap_part_t part = {0};
+    gap_entity_t e;
+    uint32_t it = 0;
+
+    /* aaaa (bbbb) cccc with bold over b and half of c, a link over the last word. */
+    ck_assert_int_eq(read_note("aaaa **bbbb cc** [dddd](http://x/)"), 0);
+    ck_assert(gap_note_part(&note, 10, &part));
+    ck_assert_uint_eq(part.units, 9);
+    ck_assert(gap_part_entity(&note, &part, &it, &e));
+    ck_assert(e.style == GAP_STYLE_BOLD && e.offset == 5 && e.length == 4);
+    ck_assert(!gap_part_entity(&note, &part, &it, &e));
+    ck_assert(gap_note_part(&note, 10, &part));
+    it = 0;
+    ck_assert(gap_part_entity(&note, &part, &it, &e));
+    ck_assert(e.style == GAP_STYLE_BOLD && e.offset == 0 && e.length == 2);
+    ck_assert(gap_part_entity(&note, &part, &it, &e));
+    ck_assert(e.style == GAP_STYLE_LINK && e.offset == 3 && e.length == 4);
+    ck_assert(gap_bytes_equal(e.value, gap_bytes("http://x/", 9)));
+    ck_assert(!gap_part_entity(&note, &part, &it, &e));
+    ck_assert(!gap_note_part(&note, 10, &part));
+    gap_note_fini(&note);
+}
+END_TEST
+
+/* --- hostile input ------------------------------------------------------------------------- */
+
+/* Is this many UTF-16 units into the text a place between two characters? */
+static bool is_boundary(gap_bytes_t text, uint32_t units)
+{
+    uint32_t at = 0;
+    size_t i = 0;
+
+    while (i < text.len && at < units) {
+        uint8_t b = text.data[i];
+        at += b >= 0xf0 ? 2 : 1;
+        i += b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
+    }
+    return at == units;
+}
+
+static void check_entity(const gap_entity_t *e, gap_bytes_t text, uint32_t units)
+{
+    ck_assert_uint_ge(e->length, 1);
+    ck_assert_uint_le(e->offset + e->length, units);
+    ck_assert(is_boundary(text, e->offset));
+    ck_assert(is_boundary(text, e->offset + e->length));
+}
+
+static void check_note(uint32_t limit)
+{
+    gap_bytes_t text = gap_bytes(note.text.data, note.text.len);
+    gap_part_t part = {0};
+    uint32_t behind = 0;
+    gap_entity_t e;
+
+    ck_assert(is_boundary(text, note.units));
+    for (uint32_t i = 0; i < note.entity_count; i++) {
+        check_entity(&note.entities[i], text, note.units);
+        if (i > 0) ck_assert_uint_ge(note.entities[i].offset, note.entities[i - 1].offset);
+    }
+    while (gap_note_part(&note, limit, &part)) {
+        uint32_t it = 0;
+        ck_assert_uint_ge(part.units, 1);
+        ck_assert_uint_le(part.units, limit);
+        ck_assert_uint_ge(part.from, behind);
+        ck_assert(is_boundary(part.text, part.units));
+        behind = part.from + part.units;
+        while (gap_part_entity(&note, &part, &it, &e)) check_entity(&e, part.text, part.units);
+    }
+    ck_assert_uint_le(behind, note.units);
+}
+
+/* Marks, brackets, fences and characters in any order are read and cut without harm. */
+START_TEST(any_mixture_is_read)
+{
+    static const char *const bits[] = {
+        "*",    "**",        "_",        "__",  "~~",   "||",           "`",    "```",
+        "[",    "]",         "](",       ")",   "(",    "\\",           "\n",   "\n\n",
+        " ",    "a",         "bc",       SMILE, "# ",   "- ",           "\r\n", "---",
+        "x.md", "http://x/", "\xcc\x81", "\t",  "\x01", "\xe3\x80\x82", "key:", "chat:"};
+    gap_prng_t rng = {1000 + (uint64_t)_i};
+    char source[512];
+
+    for (int round = 0; round < 400; round++) {
+        size_t len = 0;
+        size_t count = gap_prng_below(&rng, 60);
+        for (size_t i = 0; i < count; i++) {
+            const char *bit = bits[gap_prng_below(&rng, GAP_ARRAY_LEN(bits))];
+            memcpy(source + len, bit, strlen(bit));
+            len += strlen(bit);
+        }
+        source[len] = '\0';
+        int r = read_note(source);
+        ck_assert_msg(r == 0 || r == GAP_E_ARGUMENT, "%d: %s", r, source);
+        if (r == 0) check_note(2 + (uint32_t)gap_prng_below(&rng, 20));
+        gap_note_fini(&note);
+    }
+}
+END_TEST
+
+START_TEST(any_bytes_are_read)
+{
+    gap_prng_t rng = {2000 + (uint64_t)_i};
+    uint8_t source[64];
+
+    for (int round = 0; round < 3000; round++) {
+        size_t len = gap_prng_below(&rng, sizeof source);
+        for (size_t i = 0; i < len; i++) source[i] = (uint8_t)gap_prng_next(&rng);
+        int r =
+            gap_note_read(gap_alloc_default(), gap_bytes(source, len), &note, error, sizeof error);
+        ck_assert(r == 0 || r == GAP_E_ARGUMENT);
+        if (r == 0) check_note(3);
+        gap_note_fini(&note);
+    }
+}
+END_TEST
+
+/* A megabyte of what is slow for simple readers takes no time. */
+START_TEST(long_hostile_notes_end)
+{
+    static const char *const bits[] = {"*",   "**a",           "[",    "](",   "`",
+                                       "_a ", "[a](http://x/", "``a`", "~~~\n"};
+    static char source[GAP_NOTE_BYTES_MAX];
+    const char *bit = bits[_i];
+    size_t len = 0;
+
+    for (; len + strlen(bit) <= sizeof source; len += strlen(bit))
+        memcpy(source + len, bit, strlen(bit));
+    int r = gap_note_read(gap_alloc_default(), gap_bytes(source, len), &note, error, sizeof error);
+    ck_assert(r == 0 || r == GAP_E_ARGUMENT);
+    gap_note_fini(&note);
+}
+END_TEST
+
+START_TEST(every_allocation_may_fail)
+{
+    static const char source[] =
+        "# h\n**a** *b* [c](http://x/) `d` ~~e~~ ||f|| __g__ *a* *b* *c* *d* "
+        "*e* *f* *g* *h* *i* *j* *k* *l* *m*\n```c\ncode\n```\n- item";
+    struct fault_alloc f;
+    long n = 0;
+
+    do {
+        fault_alloc_init(&f, ++n);
+        int r = gap_note_read(&f.alloc, gap_bytes(source, sizeof source - 1), &note, error,
+                              sizeof error);
+        gap_note_fini(&note);
+        ck_assert_msg(r == (f.calls >= n ? GAP_E_NOMEM : 0), "allocation %ld: %d", n, r);
+        ck_assert_msg(f.live == 0, "allocation %ld leaks", n);
+    } while (f.calls >= n);
+    ck_assert_int_gt(n, 4);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *s = suite_create("markdown");
+    TCase *tc = tcase_create("markdown");
+
+    tcase_set_timeout(tc, 20);
+    tcase_add_loop_test(tc, notes_are_read, 0, GAP_ARRAY_LEN(cases));
+    tcase_add_test(tc, front_matter_names_chat_and_key);
+    tcase_add_loop_test(tc, what_is_broken_is_told, 0, GAP_ARRAY_LEN(broken));
+    tcase_add_test(tc, there_is_a_limit);
+    tcase_add_loop_test(tc, long_notes_are_cut, 0, GAP_ARRAY_LEN(cuts));
+    tcase_add_test(tc, entities_are_cut_with_their_part);
+    tcase_add_loop_test(tc, any_mixture_is_read, 0, 10);
+    tcase_add_loop_test(tc, any_bytes_are_read, 0, 3);
+    tcase_add_loop_test(tc, long_hostile_notes_end, 0, 9);
+    tcase_add_test(tc, every_allocation_may_fail);
+    suite_add_tcase(s, tc);
+    return s;
+}
+
+GAP_TEST_MAIN(make_suite)
