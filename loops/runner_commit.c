@@ -3,10 +3,11 @@
  * writes the storage, inside the commit that also records the update as handled, or the handler
  * has a transaction of its own.
  *
- *   gap_update_in_transaction -> hooks.call -> committed: through
- *                                          \-> rolled back by its work: failed
- *                                          \-> not committed, and never will be: failed
- *   gap_update_complete -> in the handler's transaction -> gap_update_done: through
+ *   gap_update_in_transaction -> AWAITING its answers -> hooks.call -> committed: through
+ *                                   \                              \-> rolled back by its work:
+ * failed
+ *                                    \-> one failed: failed        \-> not committed, and never
+ * will be: failed gap_update_complete -> in the handler's transaction -> gap_update_done: through
  *                                                      \-> gap_update_failed: failed
  *
  * A run that waits for its commit is never given up before the store has said what became of it: it
@@ -58,33 +59,56 @@ static void on_committed(void *arg, int status, int result)
 
 static bool may_complete(const struct gap_run *run)
 {
-    return run != NULL && run->current && !run->elsewhere && !run->finished && !run->completed;
+    return run != NULL && run->current && !run->elsewhere && !run->finished && !run->completed &&
+           !run->awaiting;
 }
 
-int gap_update_in_transaction(gap_update_t *update, gap_update_tx_cb work, void *data)
+/* @return 0: it is under way, and on_committed follows. */
+static int commit(struct gap_run *run)
 {
-    struct gap_run *run = gap_run_of(update);
+    gap_runner_t *r = run->runner;
     struct gap_journal_completion completion = {0};
 
-    if (!may_complete(run)) return GAP_E_STATE;
-    gap_runner_t *r = run->runner;
-    if (r->hooks.call == NULL) return GAP_E_STATE;
-    gap_run_adopt(run);
     if (r->journal != NULL) gap_journal_complete(r->journal, &run->task->entry, false, &completion);
     const gap_call_record_t call = {.call = on_writer,
                                     .arg = run,
                                     .inbox = completion.inbox,
                                     .has_done = completion.has_done,
                                     .done = completion.done};
-    run->tx_cb = work;
-    run->data = data;
     int status = r->hooks.call(r->hooks.call_arg, &call, on_committed, run);
     if (status < 0) {
         reopen(run);
         return status;
     }
     run->elsewhere = run->commits = true;
-    return GAP_LATER;
+    return 0;
+}
+
+void gap_commit_answered(struct gap_run *run)
+{
+    int status = run->status;
+
+    run->awaiting = false;
+    if (run->current && status == 0) {
+        status = commit(run);
+        if (status == 0) return;
+        run->status = status;
+    }
+    run->finished = true;
+}
+
+int gap_update_in_transaction(gap_update_t *update, gap_update_tx_cb work, void *data)
+{
+    struct gap_run *run = gap_run_of(update);
+
+    if (!may_complete(run) || run->runner->hooks.call == NULL) return GAP_E_STATE;
+    gap_run_adopt(run);
+    run->tx_cb = work;
+    run->data = data;
+    /* Once it is committed nobody would send again what has not been answered. */
+    run->awaiting = run->holds > 0;
+    int status = run->awaiting ? 0 : commit(run);
+    return status < 0 ? status : GAP_LATER;
 }
 
 int gap_update_complete(struct sqlite3 *db, gap_update_t *update)

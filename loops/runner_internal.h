@@ -74,6 +74,7 @@ struct gap_run {
     bool finished;  /* its handler is through */
     bool elsewhere; /* on a thread, waiting for one, or in a transaction */
     bool commits;   /* of these: in a transaction */
+    bool awaiting;  /* its transaction begins when its answers are there */
     bool committed; /* its transaction is */
     bool completed; /* a transaction of the handler's own will do it */
     bool adopted;   /* its task is in the runner's hands, not the spare one */
@@ -326,6 +327,8 @@ void gap_task_bury(gap_runner_t *r, struct gap_task *task, int error);
 /* runner_commit.c */
 /** A run of which the handler's own transaction recorded that it is handled has ended. */
 void gap_commit_own(struct gap_run *run, int status);
+/** The last answer that its transaction waits for has come, or failed. The run is to be settled. */
+void gap_commit_answered(struct gap_run *run);
 
 /* runner_thread.c */
 /** The run that is on a thread, or waits for one, does not count any more. */

@@ -49,6 +49,7 @@ struct gap_run *gap_run_new(gap_runner_t *r, struct gap_task *task)
     run->finished = false;
     run->elsewhere = false;
     run->commits = false;
+    run->awaiting = false;
     run->committed = false;
     run->completed = false;
     run->adopted = true;
@@ -97,7 +98,7 @@ struct gap_run *gap_run_start(gap_runner_t *r, struct gap_task *task)
 void gap_run_returned(struct gap_run *run, int status)
 {
     run->inside = false;
-    if (status <= 0 && !run->elsewhere) run->finished = true;
+    if (status <= 0 && !run->elsewhere && !run->awaiting) run->finished = true;
     if (status < 0 && run->status == 0) run->status = status;
     gap_run_settle(run);
 }
@@ -364,6 +365,7 @@ void gap_run_release(gap_update_t *update, int status)
     GAP_ASSERT(run->holds > 0);
     run->holds--;
     if (status < 0 && run->status == 0) run->status = status;
+    if (run->awaiting && run->holds == 0) gap_commit_answered(run);
     gap_run_settle(run);
 }
 

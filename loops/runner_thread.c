@@ -150,7 +150,8 @@ int gap_update_on_thread(gap_update_t *update, gap_update_cb work, void *data)
 {
     struct gap_run *run = gap_run_of(update);
 
-    if (run == NULL || !run->current || run->elsewhere || run->finished) return GAP_E_STATE;
+    if (run == NULL || !run->current || run->elsewhere || run->finished || run->awaiting)
+        return GAP_E_STATE;
     gap_runner_t *r = run->runner;
     if (r->rt->env == NULL) return GAP_E_STATE;
     run->elsewhere = true;

@@ -221,8 +221,10 @@ typedef int (*gap_update_tx_cb)(gap_update_t *update, struct sqlite3 *db, void *
 
 /**
  * Go on with this run in a transaction: `return gap_update_in_transaction(update, work, data);`
- * from a handler. If the commit fails @p work is called again with the next one. A run is not timed
- * out while its transaction is under way: whether it has happened must be known first.
+ * from a handler. It begins when the replies made by this run before have been answered: once it is
+ * committed nobody would send them again. If the commit fails @p work is called again with the next
+ * one. A run is not timed out while its transaction is under way: whether it has happened must be
+ * known first.
  *
  * @param data  Pinned until the update is through, or its next attempt begins.
  * @return GAP_LATER; GAP_E_STATE as gap_update_on_thread, or there is no storage; GAP_E_LIMIT,
@@ -235,7 +237,8 @@ GAP_API GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_up
  * Record the update as handled inside a transaction of the caller's own, on a connection of the
  * caller's own to the file of the account's storage: then its rows and the update's completion are
  * committed together. gap_update_done still follows after the commit; gap_update_failed after a
- * roll-back.
+ * roll-back. A reply of this run that has not been answered when it is committed may be lost in a
+ * crash: commit when it has been.
  *
  * @param db      Has a transaction open. Borrowed.
  * @param update  A run.

@@ -238,6 +238,73 @@ START_TEST(a_transaction_whose_commit_fails_is_run_again_and_never_given_up)
 }
 END_TEST
 
+static gap_update_t *holding;
+
+static void hold_the_first(struct rw_update *u, gap_update_t *run)
+{
+    (void)u;
+    if (gap_update_attempt(run) > 1) return;
+    ck_assert_int_eq(gap_run_hold(run), 0);
+    holding = run;
+}
+
+/* After the commit nobody would send the reply again. */
+START_TEST(a_transaction_waits_for_the_replies_before_it)
+{
+    rw_begin_kept(NULL, false);
+    struct rw_update *u = rw_plan(rw_make(1, 7), RW_COMMIT, 0);
+    u->inside = hold_the_first;
+    rw_take(u);
+    rw_run(500);
+    ck_assert_int_eq(u->worked, 0);
+    gap_run_release(holding, 0);
+    rw_run(100);
+    ck_assert_int_eq(u->worked, 1);
+    ck_assert_int_eq(u->handled, 1);
+    ck_assert_int_eq(u->begun, 1);
+    end_all();
+}
+END_TEST
+
+START_TEST(a_reply_that_fails_lets_no_transaction_begin)
+{
+    const gap_runner_config_t config = {.retry_min_us = 10 * RW_MS, .retry_max_us = 10 * RW_MS};
+
+    rw_begin_kept(&config, false);
+    struct rw_update *u = rw_plan(rw_make(1, 7), RW_COMMIT, 0);
+    u->inside = hold_the_first;
+    rw_take(u);
+    rw_run(50);
+    gap_run_release(holding, GAP_E_DISCONNECTED);
+    rw_run(500);
+    ck_assert_int_eq(u->begun, 2);
+    ck_assert_int_eq(u->worked, 1);
+    ck_assert_int_eq(u->handled, 1);
+    ck_assert(comes_before("failed 1", "begin 1 again"));
+    end_all();
+}
+END_TEST
+
+START_TEST(a_transaction_that_waits_for_a_reply_may_time_out)
+{
+    const gap_runner_config_t config = {
+        .timeout_us = 200 * RW_MS, .retry_min_us = 10 * RW_MS, .retry_max_us = 10 * RW_MS};
+
+    rw_begin_kept(&config, false);
+    struct rw_update *u = rw_plan(rw_make(1, 7), RW_COMMIT, 0);
+    u->inside = hold_the_first;
+    rw_take(u);
+    rw_run(500);
+    ck_assert_ptr_nonnull(strstr(rw_trace(), "timeout 1"));
+    gap_run_release(holding, 0); /* too late */
+    rw_run(500);
+    ck_assert_int_eq(u->begun, 2);
+    ck_assert_int_eq(u->worked, 1);
+    ck_assert_int_eq(u->handled, 1);
+    end_all();
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static struct {
@@ -352,6 +419,9 @@ static Suite *make_suite(void)
     tcase_add_test(t, a_transaction_is_part_of_the_commit);
     tcase_add_test(t, a_transaction_that_fails_is_an_attempt_that_fails);
     tcase_add_test(t, a_transaction_whose_commit_fails_is_run_again_and_never_given_up);
+    tcase_add_test(t, a_transaction_waits_for_the_replies_before_it);
+    tcase_add_test(t, a_reply_that_fails_lets_no_transaction_begin);
+    tcase_add_test(t, a_transaction_that_waits_for_a_reply_may_time_out);
     tcase_add_loop_test(t, dead_letters_are_listed_handled_again_or_forgotten, 0, 2);
     tcase_add_test(t, bytes_that_are_written_are_let_go_and_read_back_in_turn);
     suite_add_tcase(s, t);
