@@ -42,7 +42,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 SANITISED = os.environ.get("GAP_SANITISED") == "1"
 KILLS = 45 if SANITISED else 60
 SLOWER = 4 if SANITISED else 1  # a sanitised program needs so much longer for the same
-PATIENCE_S = 30                 # from the last start until everything is there; also: a sign-in
+PATIENCE_S = 20                 # without news, while something is missing; also: a sign-in
 QUIET_S = 0.7                   # without news: what came twice would show
 UNIT = 50                       # kills of a campaign's unit
 WORKERS = 3
@@ -149,7 +149,7 @@ def read_ledger(path):
     return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
-def snapshot(path, query_ids):
+def snapshot(path, ledger):
     """What a database holds, from a copy: looking at it must not change it. None: there is none."""
     if not os.path.exists(path):
         return None
@@ -169,13 +169,17 @@ def snapshot(path, query_ids):
                 found.counts = db.execute("SELECT kind, chat, id, count FROM userbot_count"
                                           ).fetchall()
             if "gapless_inbox" in tables:
-                rows = [row[0] or b"" for row in db.execute("SELECT bytes FROM gapless_inbox")]
+                rows = [row[0] for row in db.execute("SELECT packed FROM gapless_inbox")]
                 found.inbox = len(rows)
                 # A query's update has its id in it, as eight bytes.
-                found.queries = {q for q in query_ids for bytes_ in rows
-                                 if q.to_bytes(8, "little", signed=True) in bytes_}
+                found.queries = {e["query_id"] for e in ledger if e["kind"] == "callback_query"
+                                 for packed in rows
+                                 if e["query_id"].to_bytes(8, "little", signed=True) in packed}
             if "gapless_dead" in tables:
-                found.dead = db.execute("SELECT count(*) FROM gapless_dead").fetchone()[0]
+                for attempts, packed in db.execute("SELECT attempts, packed FROM gapless_dead"):
+                    text = [e["text"] for e in ledger if "text" in e and len(e["text"]) > 4
+                            and e["text"].encode() in packed]
+                    found.dead.append((attempts, max(text, key=len, default=None)))
             return found
         finally:
             db.close()
@@ -193,7 +197,7 @@ class Scenario:
     credentials = ()
     options = ()            # of the userbot
     account = 0
-    terms = {"journal": False}
+    terms = {}
     allowed = ()            # complaints that belong to this world
     patience_s = PATIENCE_S * (2 if SANITISED else 1)
     sign_in_kills = (5, 12, 25, 45, 70, 100)  # ms after the start, of the first lives
@@ -209,6 +213,8 @@ class Scenario:
         self.slower = SLOWER
         self.points, self.can_fail = failpoints(build)
         self.tried, self.hit = [], []
+        self.since_long = 0
+        self.refused = 0  # answers that the server did not take, and the userbot said so
         self.dc = Dc(build, folder, ["--seed", str(seed), "--reorder", "0.15", "--duplicate",
                                      "0.05"] + list(self.dc_args))
 
@@ -235,11 +241,11 @@ class Scenario:
         """The process has been told to end: its last words, and what it left."""
         _, err = process.communicate(timeout=120)
         self.bounds.append(self.size())
-        queries = [e["query_id"] for e in read_ledger(self.dc.ledger)
-                   if e["kind"] == "callback_query"]
-        self.ends.append((time.time_ns() // 1000, snapshot(self.state, queries)))
+        self.ends.append((time.time_ns() // 1000,
+                          snapshot(self.state, read_ledger(self.dc.ledger))))
+        self.refused += len(re.findall(b"an answer was not sent", err))
         said = [line for line in err.decode("utf-8", "replace").splitlines()
-                if line.strip() and not re.search("interrupted|drained", line)
+                if line.strip() and not re.search("interrupted|drained|was given up after 5", line)
                 and not any(re.search(a, line) for a in self.allowed)]
         self.complaints += said
         if not may_have_died:
@@ -301,6 +307,11 @@ class Scenario:
     # --- how lives end ---
 
     def moment(self):
+        # Now and then long enough for every handler, or all would be given up as what kills us.
+        self.since_long += 1
+        if self.since_long >= 3:
+            self.since_long = 0
+            return self.rng.uniform(600, 1000)
         if self.rng.random() < 0.35:
             return self.rng.uniform(5, 60)   # while it catches up
         return self.rng.uniform(60, 300)
@@ -319,7 +330,7 @@ class Scenario:
                 return Death(self.moment() + 100, point=point, count=self.rng.randint(1, 20),
                              deed="error")
             most = 2 if is_at_the_end(point) else self.rng.choice((1, 3, 10, 40))
-            return Death(self.rng.uniform(150, 450), point=point,
+            return Death(self.moment() + 150, point=point,
                          count=self.rng.randint(1, most))
         grace = self.rng.uniform(0, 80) if self.rng.random() < 0.12 else None
         return Death(self.moment(), grace_ms=grace)
@@ -361,9 +372,8 @@ class Scenario:
     def finish(self):
         """The last life: until all is there, and a quiet moment more."""
         process = self.start()
-        end = time.monotonic() + self.patience_s
         last_size, news = -1, time.monotonic()
-        while time.monotonic() < end and process.poll() is None:
+        while time.monotonic() - news < self.patience_s and process.poll() is None:
             time.sleep(0.2)
             size = self.size()
             if size != last_size:
@@ -371,8 +381,9 @@ class Scenario:
                 continue
             if not self.dc.done.is_set() or time.monotonic() - news < QUIET_S:
                 continue
-            if self.judge_now().lost == 0:
+            if self.judge_now().lost == 0 and snapshot(self.state, ()).inbox == 0:
                 break
+            time.sleep(0.5)
         self.end_well(process)
 
     def end_well(self, process):
@@ -399,7 +410,7 @@ class Scenario:
 
     def record(self):
         return torture_cases.Record(self.ledger(), self.lives(), self.account,
-                                    Terms(drained=True, **self.terms))
+                                    Terms(drained=True, refused=self.refused, **self.terms))
 
     def verdict(self):
         record = self.record()
@@ -428,9 +439,10 @@ class Bot(Scenario):
     name = "bot"
     account = 7000001
     credentials = ("--bot-token", "7000001:test")
-    options = ()
-    terms = {"journal": False}
-    dc_args = ("--events", "2400", "--rate", "400", "--channels", "40", "--loss", "0.05")
+    options = ("--journal", "lazy", "--count", "--reply", "--handler-ms", "20")
+    terms = {"counts": True, "replies": True, "steady": True}
+    dc_args = ("--events", "1500", "--rate", "300", "--channels", "40", "--users", "300",
+               "--loss", "0.05")
 
 
 class Slow(Scenario):
@@ -440,9 +452,10 @@ class Slow(Scenario):
     name = "slow"
     account = 7000003
     credentials = ("--bot-token", "7000003:test")
-    options = ()
-    terms = {"journal": False}
-    dc_args = ("--events", "700", "--rate", "120", "--channels", "60", "--loss", "0.05",
+    options = ("--journal", "lazy", "--count", "--reply", "--handler-ms", "220",
+               "--concurrency", "60")
+    terms = {"counts": True, "replies": True}
+    dc_args = ("--events", "300", "--rate", "50", "--channels", "60", "--loss", "0.05",
                "--disconnect", "0.2", "--rpc-error", "0.03", "--flood", "0.01")
     allowed = ("an answer was not sent", "connection", "trying again", "RPC_CALL_FAIL",
                "FLOOD_WAIT")
@@ -456,8 +469,8 @@ class Person(Scenario):
     sign_in_kills = (20, 90, 180, 260)  # with the proof of a password it takes longer
     account = 0  # asked of the ledger
     credentials = ("--phone", "+9996621234", "--code", "22222", "--password", "two steps")
-    options = ()
-    terms = {"journal": False}
+    options = ("--journal", "full", "--count", "--handler-ms", "30")
+    terms = {"counts": True, "steady": True}
     dc_args = ("--events", "1500", "--rate", "220", "--channels", "50", "--loss", "0.08",
                "--password", "two steps")
 
@@ -475,7 +488,7 @@ class Light(Scenario):
     name = "light"
     account = 7000004
     credentials = ("--bot-token", "7000004:test")
-    options = ()
+    options = ("--journal", "light")
     terms = {"journal": False}
     dc_args = ("--events", "2400", "--rate", "400", "--channels", "40", "--loss", "0.05",
                "--disconnect", "0.1")
@@ -491,8 +504,8 @@ class Silence(Scenario):
     name = "silence"
     account = 7000002
     credentials = ("--bot-token", "7000002:test")
-    options = ()
-    terms = {"journal": False}
+    options = ("--journal", "lazy", "--count", "--handler-ms", "120")
+    terms = {"counts": True, "steady": True}
     dc_args = ("--events", "1600", "--rate", "260", "--channels", "400", "--loss", "0.2",
                "--kinds", "new_message,edit_message", "--delay-ms", "12")
     sign_in_kills = (60, 120, 180)
@@ -551,14 +564,14 @@ def keep_record(scenario, keep):
             for t, s in scenario.ends]
     with open(os.path.join(target, "lives.json"), "w", encoding="utf-8") as f:
         json.dump({"account": scenario.account, "bounds": scenario.bounds, "ends": ends,
-                   "terms": dict(scenario.terms, drained=True)}, f)
+                   "terms": dict(scenario.terms, drained=True, refused=scenario.refused)}, f)
 
 
 def rejudge(folder):
     with open(os.path.join(folder, "lives.json"), encoding="utf-8") as f:
         kept = json.load(f)
     lives = [Life(whole_lines(os.path.join(folder, "out"), a, b), t,
-                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:]))
+                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:3], [tuple(d) for d in s[3]]))
              for a, b, (t, s) in zip(kept["bounds"], kept["bounds"][1:], kept["ends"])]
     judged = torture_verdict.judge(read_ledger(os.path.join(folder, "ledger")), lives,
                                    kept["account"], Terms(**kept["terms"]))

@@ -38,6 +38,8 @@ ROWS = [("new_message", "user:5", 1, 1), ("new_message", "user:5", 2, 1)]
 ANSWER = dict(new(8, 8), text="got 1", out=True, via="call")
 ANSWER_2 = dict(new(9, 9), text="got 2", out=True, via="call")
 
+BOTH = [got(e) for e in TWO]
+
 # why, ledger, what each life wrote, what must be found
 STREAMS = [
     ("all there", TWO, [[got(e) for e in TWO]], []),
@@ -47,6 +49,13 @@ STREAMS = [
     ("repeated, not flagged", TWO, [[got(TWO[0])], [got(TWO[0]), got(TWO[1])]], ["unmarked"]),
     ("twice in one life, flagged or not", TWO,
      [[got(TWO[0]), unplaced(TWO[0], **FLAG), got(TWO[1])]], ["doubled"]),
+    ("a read from the journal, and once more", TWO + [READ],
+     [BOTH, [unplaced(READ, via="journal", **FLAG), unplaced(READ, **FLAG)]], []),
+    ("the same not marked", TWO + [READ],
+     [BOTH, [unplaced(READ, via="journal", **FLAG), unplaced(READ)]], ["doubled"]),
+    ("a message from the journal, and once more", TWO,
+     [BOTH, [unplaced(TWO[0], via="journal", **FLAG), unplaced(TWO[0], **FLAG)]],
+     ["doubled", "out of order over lives: an older message"]),
     ("swapped", TWO, [[got(TWO[1]), got(TWO[0])]],
      ["out of order: pts", "out of order: an older message",
       "out of order over lives: pts", "out of order over lives: an older message"]),
@@ -84,7 +93,6 @@ def full(lines, end_us=0, **snapshot):
     return Life(lines, end_us, Snapshot(**snapshot))
 
 
-BOTH = [got(e) for e in TWO]
 # why, ledger, lives, terms, what must be found
 RECORDS = [
     ("a journalled query comes", TWO + [QUERY],
@@ -138,11 +146,19 @@ RECORDS = [
      {"replies": True}, ["answered"]),
     ("not answered", TWO + [ANSWER], [full(BOTH + [got(ANSWER)])], {"replies": True},
      ["answered"]),
+    ("not answered, refused", TWO + [ANSWER], [full(BOTH + [got(ANSWER)])],
+     {"replies": True, "refused": 1}, []),
     ("not answered, and folded since", TWO + [ANSWER, dict(FOLD, folded=[2])],
      [full(BOTH + [got(ANSWER)])], {"replies": True}, []),
     ("something left in the journal", TWO, [full(BOTH, inbox=1)], {"drained": True},
      ["left over"]),
-    ("something given up", TWO, [full(BOTH, dead=1)], {"drained": True}, ["left over"]),
+    ("something given up too early", TWO, [full(BOTH, dead=[(4, "t1")])], {}, ["given up"]),
+    ("something given up", TWO, [full(BOTH, dead=[(5, "t1")], counts=ROWS[1:])],
+     {"counts": True}, []),
+    ("another given up", TWO, [full(BOTH, dead=[(5, "t1")], counts=ROWS[:1])],
+     {"counts": True}, ["counted"]),
+    ("given up, not answered", TWO + [ANSWER_2], [full(BOTH + [got(ANSWER_2)], dead=[(5, "t1")])],
+     {"replies": True}, []),
 ]
 
 
@@ -174,16 +190,14 @@ class Record:
     def all_lines(self):
         return [(p, i, e) for p, life in enumerate(self.lives) for i, e in enumerate(life.lines)]
 
-    def changed(self):
-        """Messages that were edited or deleted, by chat or space and id."""
-        return ({(e["chat"], e["id"]) for e in self.ledger if e["kind"] == "edit_message"},
-                {(message_space(e), i) for e in self.ledger if e["kind"] == "delete_messages"
-                 for i in e["ids"]})
-
-    def plain(self, e):
-        edited, deleted = self.changed()
-        return e["kind"] == "new_message" and (e["chat"], e["id"]) not in edited and \
-            (message_space(e), e["id"]) not in deleted
+    def plain(self):
+        """Where new messages are that were never edited or deleted."""
+        edited = {(e["chat"], e["id"]) for e in self.ledger if e["kind"] == "edit_message"}
+        deleted = {(message_space(e), i) for e in self.ledger if e["kind"] == "delete_messages"
+                   for i in e["ids"]}
+        return [(p, i, e) for p, i, e in self.all_lines() if e["kind"] == "new_message"
+                and (e["chat"], e["id"]) not in edited
+                and (message_space(e), e["id"]) not in deleted]
 
 
 def counts_of(record):
@@ -194,8 +208,7 @@ def counts_of(record):
 def without_a_line(record, rng):
     """One that came once, and that nothing supersedes."""
     once = counts_of(record)
-    picks = [(p, i) for p, i, e in record.all_lines()
-             if record.plain(e) and once[keys(e)[0]] == 1]
+    picks = [(p, i) for p, i, e in record.plain() if once[keys(e)[0]] == 1]
     p, i = rng.choice(picks)
     del record.lives[p].lines[i]
     return "lost"
@@ -271,7 +284,7 @@ def without_an_answer(record, rng):
              if e["kind"] == "new_message" and e["n"] not in folded}
     picks = [e for e in record.ledger if e.get("via") == "call" and e["kind"] == "new_message"
              and (e["chat"], e["text"]) in asked]
-    if not record.terms.replies or not picks:
+    if not record.terms.replies or record.terms.refused or not picks:
         return None
     record.ledger.remove(rng.choice(picks))
     return "answered"
@@ -327,6 +340,14 @@ def without_a_query(record, rng):
     return "lost"
 
 
+def with_a_hasty_end(record, _rng):
+    """Given up at the first failure."""
+    if record.lives[-1].snapshot is None:
+        return None
+    record.lives[-1].snapshot.dead.append((1, None))
+    return "given up"
+
+
 def with_a_rest(record, _rng):
     if not record.terms.drained or record.lives[-1].snapshot is None:
         return None
@@ -336,7 +357,7 @@ def with_a_rest(record, _rng):
 
 DOCTORS = (without_a_line, with_a_double, with_a_swap, with_a_late_first, without_a_flag,
            with_a_second_answer, without_an_answer, with_a_second_count, without_a_count,
-           run_after_its_count, without_a_query, with_a_rest)
+           run_after_its_count, without_a_query, with_a_hasty_end, with_a_rest)
 
 
 def test_doctors(record, rng, check, name):
