@@ -232,15 +232,6 @@ gap_job_t *gap_lanes_next(gap_lanes_t *l)
     return job == NULL ? NULL : run(l, job);
 }
 
-void gap_lanes_return(gap_lanes_t *l, gap_job_t *job)
-{
-    GAP_ASSERT(job->state == GAP_JOB_RUNNING);
-    job->state = GAP_JOB_READY;
-    TAILQ_INSERT_HEAD(&l->ready[job->class], job, turn);
-    l->ready_count++;
-    l->running--;
-}
-
 void gap_lanes_done(gap_lanes_t *l, gap_job_t *job)
 {
     GAP_ASSERT(job->state != GAP_JOB_OUT);

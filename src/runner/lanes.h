@@ -119,8 +119,6 @@ void gap_lanes_begin(gap_lanes_t *l, gap_job_t *job);
 gap_job_t *gap_lanes_next(gap_lanes_t *l);
 /** The same, of one class alone. */
 gap_job_t *gap_lanes_next_of(gap_lanes_t *l, enum gap_job_class class);
-/** A running job has not begun: it is the next one of its class again, and gives its slot back. */
-void gap_lanes_return(gap_lanes_t *l, gap_job_t *job);
 /** A job that is in lanes, in whatever state, leaves them: it is through, or given up. */
 void gap_lanes_done(gap_lanes_t *l, gap_job_t *job);
 /** A running job gives its slot back and keeps its lanes (it will be tried again). */

@@ -407,6 +407,100 @@ START_TEST(any_history_agrees_with_the_model)
 }
 END_TEST
 
+START_TEST(one_that_is_held_back_keeps_its_place)
+{
+    begin(10);
+    gap_job_hold(&jobs[0]);
+    add(0, 7);
+    add(1, 7);
+    add(2, 8);
+    ck_assert_int_eq(next(), 2);
+    ck_assert_int_eq(next(), -1);
+    gap_lanes_release(&lanes, &jobs[0]);
+    ck_assert_int_eq(next(), 0);
+    ck_assert_int_eq(next(), -1);
+    done(0);
+    ck_assert_int_eq(next(), 1);
+    /* Held back, and behind somebody: both must be over. */
+    gap_job_hold(&jobs[3]);
+    add(3, 7);
+    done(1);
+    ck_assert_int_eq(next(), -1);
+    gap_lanes_release(&lanes, &jobs[3]);
+    ck_assert_int_eq(next(), 3);
+    end();
+}
+END_TEST
+
+START_TEST(one_may_begin_out_of_turn)
+{
+    begin(1);
+    add(0, 7);
+    add(1, 8);
+    gap_lanes_begin(&lanes, &jobs[1]);
+    ck_assert_int_eq(next(), -1); /* it has the slot */
+    ck_assert_uint_eq(lanes.ready_count, 1);
+    done(1);
+    ck_assert_int_eq(next(), 0);
+    ck_assert_uint_eq(lanes.ready_count, 0);
+    end();
+}
+END_TEST
+
+START_TEST(turns_of_one_class_alone)
+{
+    begin(1);
+    gap_job_init(&jobs[1], GAP_JOB_URGENT);
+    add(0, 7);
+    ck_assert_ptr_null(gap_lanes_next_of(&lanes, GAP_JOB_URGENT));
+    add(1, 8);
+    ck_assert_ptr_eq(gap_lanes_next_of(&lanes, GAP_JOB_URGENT), &jobs[1]);
+    ck_assert_ptr_null(gap_lanes_next_of(&lanes, GAP_JOB_NORMAL)); /* no slot */
+    done(1);
+    gap_lanes_pause(&lanes, true);
+    ck_assert_ptr_null(gap_lanes_next_of(&lanes, GAP_JOB_NORMAL));
+    gap_lanes_pause(&lanes, false);
+    ck_assert_ptr_eq(gap_lanes_next_of(&lanes, GAP_JOB_NORMAL), &jobs[0]);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_reserved_is_there)
+{
+    static const uint64_t keys[GAP_LANES_KEYS_MAX] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+    begin(10);
+    ck_assert_int_eq(gap_lanes_reserve(&lanes), 0);
+    ck_assert_int_eq(gap_lanes_reserve(&lanes), 0);
+    fault.fail_at = fault.calls + 1;
+    fault.fail_on = true;
+    ck_assert_int_eq(gap_lanes_add(&lanes, &jobs[0], keys, GAP_LANES_KEYS_MAX), 0);
+    ck_assert_int_eq(gap_lanes_reserve(&lanes), GAP_E_NOMEM); /* the places are taken */
+    ck_assert(gap_lanes_busy(&lanes, 8));
+    ck_assert(!gap_lanes_busy(&lanes, 9));
+    fault.fail_at = 0;
+    end();
+}
+END_TEST
+
+START_TEST(memory_goes_back_when_nobody_is_in)
+{
+    begin(10);
+    long before = fault.live;
+    add(0, 7);
+    ck_assert_int_gt((int)fault.live, (int)before);
+    gap_lanes_trim(&lanes);
+    ck_assert_uint_eq(gap_lanes_depth(&lanes, 7), 1);
+    ck_assert_int_eq(next(), 0);
+    done(0);
+    gap_lanes_trim(&lanes);
+    ck_assert_int_eq((int)fault.live, (int)before);
+    add(0, 7);
+    ck_assert_int_eq(next(), 0);
+    end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("lanes");
@@ -429,6 +523,11 @@ static Suite *make_suite(void)
     tcase_add_test(t, bounds);
     tcase_add_test(t, out_of_memory_leaves_nothing);
     tcase_add_test(t, steady_state_allocates_nothing);
+    tcase_add_test(t, one_that_is_held_back_keeps_its_place);
+    tcase_add_test(t, one_may_begin_out_of_turn);
+    tcase_add_test(t, turns_of_one_class_alone);
+    tcase_add_test(t, what_is_reserved_is_there);
+    tcase_add_test(t, memory_goes_back_when_nobody_is_in);
     tcase_add_loop_test(t, any_history_agrees_with_the_model, 0, 100);
     suite_add_tcase(suite, t);
     return suite;
