@@ -104,7 +104,7 @@ static double measure(struct bench *b, struct work *w, uint32_t count, gap_updat
 {
     double ns[ROUNDS];
     int rounds = b->quick ? 2 : ROUNDS;
-    uint32_t passes = b->quick ? 1 : PASSES * UPDATES / count / 10;
+    uint32_t passes = b->quick ? 1 : count == 1 ? PASSES : PASSES / 10;
 
     for (int round = 0; round < rounds; round++) {
         w->handled = 0;

@@ -182,7 +182,8 @@ typedef int (*gap_before_cb)(gap_update_t *update, const gap_match_t *match, voi
  * is none): in the opposite order, those of inner routers before those of outer ones; also when a
  * handler went on later. Not when the run had timed out before it ended.
  * @param result  0 handled; GAP_NEXT nobody here wanted it; negative: failed, after the error
- * handler.
+ *                handler. Afterwards a run can still fail because a reply of it was not answered,
+ * or its session data not taken by the storage; it is tried again then.
  */
 typedef void (*gap_after_cb)(gap_update_t *update, const gap_match_t *match, int result,
                              void *data);
@@ -243,8 +244,11 @@ GAP_API void gap_router_on_error(gap_router_t *router, gap_error_cb callback, vo
 /**
  * Hand an update to a router, as a gap_update_cb.
  * @param router  A gap_router_t, the outermost one.
- * @return 0 handled, or nobody wanted it; GAP_LATER; negative: what a handler failed with, or
- *         GAP_E_NOMEM.
+ * @return 0 handled, or nobody wanted it; GAP_LATER; negative: what a handler failed with;
+ *         GAP_E_NOMEM; GAP_E_ARGUMENT it is within another router; GAP_E_STATE the update is in a
+ *         router already (routers within each other are groups). With GAP_ROUTE_ON_THREAD and
+ *         GAP_ROUTE_TRANSACTION also as gap_update_on_thread() and gap_update_in_transaction():
+ *         GAP_E_STATE without a runner, or without a storage.
  */
 GAP_API GAP_NODISCARD int gap_router_handle(gap_update_t *update, void *router);
 
@@ -262,7 +266,8 @@ GAP_API void gap_update_give_up(gap_update_t *update);
  *
  * Two updates with the same key are never in handlers at the same time: where the runner's lanes
  * don't see to it, the later one waits in the router, with its slot, until the earlier one is
- * through. A run that has timed out waits for nobody any more and writes nothing.
+ * through. A run that has timed out does not count any more: the next one has the key, and what the
+ * handler that is still at work sets is refused, though what it looks at stays.
  */
 
 /** Brings a value. @param status 0, or why it can't be read. @param value Borrowed; empty: none. */

@@ -10,7 +10,6 @@
 #include "base/bytes.h"
 
 #include <gapless/tl_api.h>
-#include <string.h>
 
 /** Entities looked at for a command: one that begins with the text is among the first. */
 #define ENTITIES_MAX 16
@@ -98,15 +97,15 @@ static gap_peer_t peer_of(gap_tl_object_t o)
 
 /* ---- commands ---- */
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static gap_bytes_t trimmed(gap_bytes_t text)
 {
-    while (text.len > 0 && strchr(" \t\r\n", text.data[0]) != NULL && text.data[0] != 0) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && text.data[text.len - 1] != 0 &&
-           strchr(" \t\r\n", text.data[text.len - 1]) != NULL)
-        text.len--;
+    for (; text.len > 0 && is_blank(text.data[0]); text.len--) text.data++;
+    while (text.len > 0 && is_blank(text.data[text.len - 1])) text.len--;
     return text;
 }
 

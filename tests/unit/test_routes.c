@@ -1,6 +1,7 @@
 /* runner/routes, facts, pattern: which route an update is for, whatever it brings. */
 #include "tests/check_main.h"
 
+#include "base/prng.h"
 #include "runner/routes.h"
 #include "tests/unit/route_build.h"
 
@@ -310,6 +311,72 @@ START_TEST(test_bad_patterns)
 }
 END_TEST
 
+/* The slow way: try everything. */
+static bool tries(const char *p, const char *end, const uint8_t *t, const uint8_t *stop)
+{
+    if (p == end) return t == stop;
+    if (*p == '*') return tries(p + 1, end, t, stop) || (t < stop && tries(p, end, t + 1, stop));
+    if (*p == '?') {
+        if (t == stop || (*t & 0xc0) == 0x80) return false;
+        do {
+            t++;
+            if (tries(p + 1, end, t, stop)) return true;
+        } while (t < stop && (*t & 0xc0) == 0x80);
+        return false;
+    }
+    if (*p == '#' || *p == '+' || *p == ' ') {
+        while (t < stop) {
+            uint8_t c = *t++;
+            bool takes = *p == '#'   ? c >= '0' && c <= '9'
+                         : *p == '+' ? c > ' ' && c != 0x7f
+                                     : c == ' ' || c == '\t' || c == '\n' || c == '\r';
+            if (!takes) return false;
+            if (tries(p + 1, end, t, stop)) return true;
+        }
+        return false;
+    }
+    return t < stop && *t == (uint8_t)*p && tries(p + 1, end, t + 1, stop);
+}
+
+START_TEST(test_patterns_against_the_slow_way)
+{
+    static const char in_patterns[] = "aab1**??#+  \xc3\xa4";
+    static const char in_texts[] = "aaab12  \n\xc3\xa4\xa4";
+    static struct gap_pattern_set room[64];
+    gap_prng_t rng = {(uint64_t)_i + 1};
+    unsigned fit = 0;
+
+    for (int n = 0; n < 20000; n++) {
+        char pattern[10];
+        uint8_t text[12];
+        size_t pattern_len = gap_prng_below(&rng, sizeof pattern);
+        size_t text_len = gap_prng_below(&rng, sizeof text);
+        gap_bytes_t captures[GAP_CAPTURES_MAX];
+        struct gap_pattern p;
+        for (size_t i = 0; i < pattern_len; i++)
+            pattern[i] = in_patterns[gap_prng_below(&rng, sizeof in_patterns - 1)];
+        for (size_t i = 0; i < text_len; i++)
+            text[i] = (uint8_t)in_texts[gap_prng_below(&rng, sizeof in_texts - 1)];
+        pattern[pattern_len] = 0;
+        if (gap_pattern_compile(&p, pattern, false) < 0) continue; /* too many captures */
+        bool fits = tries(pattern, pattern + pattern_len, text, text + text_len);
+        ck_assert_msg(gap_pattern_match(&p, room, gap_bytes(text, text_len), captures) == fits,
+                      "seed %d: '%s' on '%.*s'", _i, pattern, (int)text_len, (const char *)text);
+        if (!fits) continue;
+        fit++;
+        /* What is captured lies in the text, one behind the other. */
+        const uint8_t *at = text;
+        for (size_t i = 0; i < p.captures; i++) {
+            if (captures[i].len == 0) continue;
+            ck_assert(captures[i].data >= at);
+            at = captures[i].data + captures[i].len;
+            ck_assert(at <= text + text_len);
+        }
+    }
+    ck_assert_uint_gt(fit, 500);
+}
+END_TEST
+
 /* Time for one match, the least of five, in microseconds. */
 static double match_us(const struct gap_pattern *p, struct gap_pattern_set *room, gap_bytes_t text,
                        bool expected)
@@ -577,6 +644,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_commands_everywhere_but_not_in_edits);
     tcase_add_test(t, test_without_a_name_none_is_ours);
     tcase_add_test(t, test_patterns);
+    tcase_add_loop_test(t, test_patterns_against_the_slow_way, 0, gap_test_seeds(10));
     tcase_add_test(t, test_case_of_letters);
     tcase_add_test(t, test_bad_patterns);
     tcase_add_test(t, test_patterns_can_not_explode);
