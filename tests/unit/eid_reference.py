@@ -195,5 +195,5 @@ text = "\n".join(out) + "\n"
 if len(sys.argv) == 2:
     sys.stdout.write(text)
 else:
-    with open(sys.argv[2], encoding="utf-8") as f:
+    with open(sys.argv[-1], encoding="utf-8") as f:
         assert f.read() == text, "vectors_eid.h is not what this program prints"
