@@ -269,6 +269,8 @@ static void write_due(gap_journal_t *j, uint64_t now)
         }
         if (gap_packed_size(e->update) == 0) {
             unlist(j, e); /* too large for a row: it is fetched again */
+            if (e->asked) wait_flush(j, e);
+            e->asked = false;
             continue;
         }
         if (gap_journal_write(j, e) < 0) return;

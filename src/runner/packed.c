@@ -45,19 +45,76 @@ static uint32_t check_sum(const uint8_t *data, size_t len)
     return gap_load32(hash);
 }
 
+/* ---- who comes along ---- */
+
+/* Users or chats of an update: what is kept of them. */
+struct company {
+    const uint8_t *data;
+    uint32_t len;
+    uint32_t count;
+};
+
+/* Every id that an update names stands in its bytes, at a multiple of four. */
+static bool names(const gap_update_t *u, int64_t id)
+{
+    for (size_t at = 0; at + 8 <= u->bytes.len; at += 4) {
+        if ((int64_t)gap_load64(u->bytes.data + at) == id) return true;
+    }
+    return u->channel_id == id;
+}
+
+/* A difference brings everybody for all of its updates at once: of many only those that this one
+ * names are kept. @param out Where they go; NULL: only look. @return what is kept; out->data is not
+ * set. */
+static struct company keep_company(const gap_update_t *u, const struct company *all, uint8_t *out)
+{
+    struct company kept = {NULL, 0, 0};
+    const uint8_t *at = all->data;
+
+    if (u->users_len + (uint64_t)u->chats_len <= GAP_PACKED_COMPANY_BYTES) {
+        if (out != NULL && all->len > 0) memcpy(out, all->data, all->len);
+        return (struct company){NULL, all->len, all->count};
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        const uint8_t *start = at;
+        if (gap_tl_pass(&at, all->data + all->len, 0, 1) < 0) break; /* the engine has passed it */
+        uint32_t len = (uint32_t)(at - start);
+        if (!names(u, gap_peer_of(gap_bytes(start, len)).id)) continue;
+        if (out != NULL) memcpy(out + kept.len, start, len);
+        kept.len += len;
+        kept.count++;
+    }
+    return kept;
+}
+
+static struct company users_of(const gap_update_t *u)
+{
+    return (struct company){u->users, u->users_len, u->users_count};
+}
+
+static struct company chats_of(const gap_update_t *u)
+{
+    return (struct company){u->chats, u->chats_len, u->chats_count};
+}
+
 /* ---- writing ---- */
 
 size_t gap_packed_size(const gap_update_t *u)
 {
-    size_t size = (size_t)GAP_PACKED_HEAD_BYTES + GAP_PACKED_TAIL_BYTES + u->bytes.len +
-                  u->users_len + u->chats_len;
+    const struct company users = users_of(u);
+    const struct company chats = chats_of(u);
+    uint64_t size = (uint64_t)GAP_PACKED_HEAD_BYTES + GAP_PACKED_TAIL_BYTES + u->bytes.len;
 
-    return size <= GAP_PACKED_MAX_BYTES ? size : 0;
+    if (size > GAP_PACKED_MAX_BYTES) return 0;
+    size += keep_company(u, &users, NULL).len;
+    size += keep_company(u, &chats, NULL).len;
+    return size <= GAP_PACKED_MAX_BYTES ? (size_t)size : 0;
 }
 
 void gap_packed_write(const gap_update_t *u, uint8_t *out)
 {
-    size_t len = gap_packed_size(u) - GAP_PACKED_TAIL_BYTES;
+    const struct company all_users = users_of(u);
+    const struct company all_chats = chats_of(u);
     uint8_t *to = out + AT_BYTES;
 
     memset(out, 0, AT_BYTES);
@@ -74,16 +131,17 @@ void gap_packed_write(const gap_update_t *u, uint8_t *out)
     out[AT_VIA] = u->via;
     gap_store64(out + AT_CHANNEL, (uint64_t)u->channel_id);
     gap_store32(out + AT_UPDATE_LEN, (uint32_t)u->bytes.len);
-    gap_store32(out + AT_USERS_LEN, u->users_len);
-    gap_store32(out + AT_USERS_COUNT, u->users_count);
-    gap_store32(out + AT_CHATS_LEN, u->chats_len);
-    gap_store32(out + AT_CHATS_COUNT, u->chats_count);
     memcpy(to, u->bytes.data, u->bytes.len);
     to += u->bytes.len;
-    if (u->users_len > 0) memcpy(to, u->users, u->users_len);
-    to += u->users_len;
-    if (u->chats_len > 0) memcpy(to, u->chats, u->chats_len);
-    gap_store32(out + len, check_sum(out, len));
+    struct company users = keep_company(u, &all_users, to);
+    to += users.len;
+    struct company chats = keep_company(u, &all_chats, to);
+    to += chats.len;
+    gap_store32(out + AT_USERS_LEN, users.len);
+    gap_store32(out + AT_USERS_COUNT, users.count);
+    gap_store32(out + AT_CHATS_LEN, chats.len);
+    gap_store32(out + AT_CHATS_COUNT, chats.count);
+    gap_store32(to, check_sum(out, (size_t)(to - out)));
 }
 
 /* ---- reading ---- */

@@ -1,6 +1,6 @@
 /*
  * runner/packed.h - an update as the journal keeps it: its bytes with the users and chats that came
- * along, and what the engine found out about it.
+ * along, or those that it names if these are many, and what the engine found out about it.
  *
  *   "GU" version:u8 0:u8 | layer:u32 | id:u32 pts:i32 pts_count:i32 item_flags:u16 box:u8
  * via:u8 channel_id:i64 | update:u32 users:u32 users_count:u32 chats:u32 chats_count:u32 0:u32
@@ -19,6 +19,10 @@
 #define GAP_PACKED_TAIL_BYTES 4
 /** Bytes of the largest row. */
 #define GAP_PACKED_MAX_BYTES (UINT32_C(16) << 20)
+
+/** Bytes of users and chats up to which all of them are kept; of more only those that the update
+ * names. */
+#define GAP_PACKED_COMPANY_BYTES 2048
 
 /** Why a row can't be read. */
 enum gap_packed_fault {

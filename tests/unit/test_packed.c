@@ -217,6 +217,45 @@ START_TEST(newer_and_other_layers)
 }
 END_TEST
 
+/* Users 1000 to 1099 came along with the whole difference; the message names two people and its
+ * channel. */
+START_TEST(of_many_those_that_it_names)
+{
+    static uint8_t users[32768];
+    static uint8_t chats[16384];
+    gap_update_t u = fetched(_i == 1);
+    gap_tl_vector_t all_users = {users, 0, NULL, 0};
+    gap_tl_vector_t all_chats = {chats, 0, NULL, 0};
+    gap_update_t out;
+    gap_tl_object_t found;
+
+    for (int64_t id = 1000; id < 1100; id++) {
+        gap_bytes_t one = id == 1050 ? build_user(78, 1, 0, NULL) : build_user(id, 1, 0, NULL);
+        all_users.len += at(users + all_users.len, one).len;
+        all_users.count++;
+    }
+    for (int64_t id = 480; id < 520; id++) {
+        all_chats.len += at(chats + all_chats.len, build_channel(id, 2, 0)).len;
+        all_chats.count++;
+    }
+    u.users = users;
+    u.users_len = (uint32_t)all_users.len;
+    u.users_count = all_users.count;
+    u.chats = chats;
+    u.chats_len = (uint32_t)all_chats.len;
+    u.chats_count = all_chats.count;
+    struct row row = pack(&u);
+    ck_assert_uint_lt(row.len, 600);
+    ck_assert_int_eq(unpack(row, &out), GAP_PACKED_GOOD);
+    ck_assert_uint_eq(out.users_count, 1);
+    ck_assert_uint_eq(out.chats_count, 1);
+    ck_assert_int_eq(gap_update_find(&out, (gap_peer_t){78, GAP_PEER_USER}, &found), 1);
+    ck_assert_int_eq(gap_update_find(&out, (gap_peer_t){500, GAP_PEER_CHANNEL}, &found), 1);
+    ck_assert_int_eq(gap_update_find(&out, (gap_peer_t){1001, GAP_PEER_USER}, &found), 0);
+    free(row.data);
+}
+END_TEST
+
 START_TEST(too_large)
 {
     gap_update_t u = fetched(false);
@@ -236,6 +275,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, every_length_counts, 0, 2);
     tcase_add_loop_test(t, hostile_rows, 0, 4);
     tcase_add_test(t, newer_and_other_layers);
+    tcase_add_loop_test(t, of_many_those_that_it_names, 0, 2);
     tcase_add_test(t, too_large);
     suite_add_tcase(s, t);
     return s;
