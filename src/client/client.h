@@ -241,7 +241,7 @@ void client_on_engine_event(void *data, const gap_engine_event_t *event);
 /** Open journal and runner: before the engine. @param loaded What was stored; NULL: nothing.
  * @return as gap_eid_key_init, gap_journal_open, gap_runner_open. */
 GAP_NODISCARD int client_run_open(gap_client_t *c, const struct gap_store_loaded *loaded);
-/** The engine is open: the journal is told. */
+/** The engine is open: the journal is told, and nothing is handed out before the replay. */
 void client_run_begin(gap_client_t *c);
 /** The engine is about to start: what was journalled is put into the lanes before it hands out
  * anything. @return 0; as gap_runner_replay. */

@@ -56,7 +56,8 @@ static void on_state(void *arg, enum gap_link_state state, const struct gap_link
         c->was_ready = true;
         client_emit(c, (gap_event_t){.kind = GAP_CLIENT_CONNECTED}, "connected to %s",
                     client_dc_name(c, c->session.main_dc, name));
-        if (!first && engine_open(c)) gap_engine_reconnected(c->engine, true);
+        bool started = c->state == CLIENT_SIGNED_IN && engine_open(c);
+        if (!first && started) gap_engine_reconnected(c->engine, true);
         if (first && !c->link_closing) client_connected(c);
     } else if (state == GAP_LINK_DOWN && down != NULL) {
         client_keep_salt(c);

@@ -214,7 +214,9 @@ int client_run_open(gap_client_t *c, const struct gap_store_loaded *loaded)
 
 void client_run_begin(gap_client_t *c)
 {
-    if (c->journal != NULL) gap_journal_engine(c->journal, c->engine);
+    if (c->journal == NULL) return;
+    gap_journal_engine(c->journal, c->engine);
+    client_run_hold(c, HELD_BY_REPLAY, true); /* what is pushed by then, too */
 }
 
 static void on_replayed(void *arg, int status)
@@ -225,9 +227,7 @@ static void on_replayed(void *arg, int status)
 
 int client_run_replay(gap_client_t *c)
 {
-    if (c->journal == NULL) return 0;
-    client_run_hold(c, HELD_BY_REPLAY, true);
-    return gap_runner_replay(c->runner, on_replayed, c);
+    return c->journal == NULL ? 0 : gap_runner_replay(c->runner, on_replayed, c);
 }
 
 void client_run_without_engine(gap_client_t *c)

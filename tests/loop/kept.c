@@ -4,6 +4,7 @@
 #include "tests/check_main.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct kept *kept_of(gap_storage_t *s)
 {
@@ -25,6 +26,7 @@ static int kept_commit(gap_storage_t *s, const gap_record_t *records, size_t cou
 {
     struct kept *k = kept_of(s);
 
+    if (k->slow_us > 0) (void)usleep(k->slow_us);
     if (k->commit_status < 0) return k->commit_status;
     for (size_t i = 0; i < count; i++) {
         if (records[i].kind == GAP_RECORD_BOOT) k->boot = records[i].u.boot;

@@ -12,6 +12,7 @@ struct kept {
     gap_storage_t *inner;
     unsigned destroyed;
     int commit_status; /* not 0: what commit fails with */
+    unsigned slow_us;  /* how long a commit takes */
     bool has_account;
     gap_account_record_t account;
     gap_boot_record_t boot; /* the last one that was committed */
