@@ -91,6 +91,9 @@ static const char events[] =
     "  reset common|channel:N PTS  the box forgets its events and goes on from PTS; the common "
     "one\n"
     "                              pushes updatePtsChanged\n"
+    "  slow-mode, role, block, unblock, flood-rule, edit-window\n"
+    "                              what the account's own calls may do, as gapless-dc has it\n"
+    "                              (gapless-dc --script-help)\n"
     "\n";
 
 static const char raws[] =

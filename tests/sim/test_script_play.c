@@ -102,6 +102,34 @@ START_TEST(cut_off_anywhere)
 }
 END_TEST
 
+/* ---- what the world allows ---- */
+
+START_TEST(own_calls_meet_the_rules)
+{
+    static const char script[] = "slow-mode channel:1 10\n"
+                                 "flood-rule messages.sendMessage:user:1:1/60:300\n"
+                                 "own message channel:1 a\n"
+                                 "own message channel:1 b\n"
+                                 "own message user:1 a\n"
+                                 "own message user:1 b\n"
+                                 "wait 11000\n"
+                                 "own message channel:1 c\n"
+                                 "flood-rule none\n"
+                                 "own message user:1 c\n"
+                                 "wait 1000\n";
+
+    ck_assert_msg(play(script, false) == 0, "%s%s", said, shown);
+    /* The second message of each chat is refused; what is sent later is the chat's second one. */
+    const char *behind = strstr(shown, "> flood-rule none");
+    ck_assert_ptr_nonnull(behind);
+    ck_assert_ptr_nonnull(strstr(behind, "apply 1:2 via result"));
+    ck_assert_ptr_nonnull(strstr(behind, "apply 2 via result"));
+    ck_assert(strstr(shown, "apply 1:2 via result") > behind);
+    ck_assert(strstr(shown, "apply 2 via result") > behind);
+    ck_assert_ptr_null(strstr(behind, "apply 3 via result"));
+}
+END_TEST
+
 /* ---- what is shown ---- */
 
 START_TEST(trace_of_a_loss)
@@ -348,6 +376,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(files, fails_with_another_expectation, 0, name_count);
     tcase_add_loop_test(files, cut_off_anywhere, 0, name_count);
     suite_add_tcase(suite, files);
+    tcase_add_test(words, own_calls_meet_the_rules);
     tcase_add_test(words, trace_of_a_loss);
     tcase_add_test(words, trace_of_a_mixed_container);
     tcase_add_test(words, trace_of_decisions);

@@ -1,0 +1,75 @@
+/*
+ * tests/fuzz/fuzz_note.c - notes in Markdown. Byte 0 of the input says how long a part may be, the
+ * rest is the note. What is read must be a text whose entities lie within it, and its parts must
+ * follow each other without overlapping.
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "outbox/markdown.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* UTF-16 units of UTF-8. */
+static uint32_t units_of(gap_bytes_t text)
+{
+    uint32_t units = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t b = text.data[i];
+        units += (b & 0xc0) == 0x80 ? 0 : b >= 0xf0 ? 2 : 1;
+    }
+    return units;
+}
+
+static void check_parts(const gap_note_t *note, uint32_t limit)
+{
+    gap_part_t part = {0};
+    uint32_t behind = 0;
+    gap_entity_t e;
+
+    while (gap_note_part(note, limit, &part)) {
+        uint32_t it = 0;
+        GAP_ASSERT(part.units >= 1);
+        GAP_ASSERT(part.units <= limit);
+        GAP_ASSERT(part.units == units_of(part.text));
+        GAP_ASSERT(part.from >= behind);
+        behind = part.from + part.units;
+        while (gap_part_entity(note, &part, &it, &e)) {
+            GAP_ASSERT(e.length >= 1);
+            GAP_ASSERT(e.offset + e.length <= part.units);
+        }
+    }
+    GAP_ASSERT(behind <= note->units);
+}
+
+static void check_note(const gap_note_t *note)
+{
+    uint32_t behind = 0;
+
+    GAP_ASSERT(note->units == units_of(gap_bytes(note->text.data, note->text.len)));
+    for (uint32_t i = 0; i < note->entity_count; i++) {
+        const gap_entity_t *e = &note->entities[i];
+        GAP_ASSERT(e->length >= 1);
+        GAP_ASSERT(e->offset >= behind);
+        GAP_ASSERT(e->offset + e->length <= note->units);
+        behind = e->offset;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gap_note_t note;
+    char error[256];
+
+    if (size < 1) return 0;
+    gap_bytes_t source = gap_bytes(data + 1, size - 1);
+    int r = gap_note_read(gap_alloc_default(), source, &note, error, sizeof error);
+    GAP_ASSERT(r == 0 || r == GAP_E_ARGUMENT || r == GAP_E_LIMIT);
+    if (r == 0) {
+        check_note(&note);
+        check_parts(&note, 2U + data[0]);
+    }
+    gap_note_fini(&note);
+    return 0;
+}
