@@ -60,7 +60,7 @@ static bool is_hopeless(const gap_runner_t *r)
 {
     const gap_heap_node_t *first = gap_heap_min(&r->due);
 
-    if (r->lanes.running > 0 || r->lanes.ready_count > 0) return false;
+    if (r->lanes.running > 0 || r->lanes.ready_count > 0 || r->aside > 0) return false;
     return first == NULL || first->key > r->drain.deadline_us;
 }
 

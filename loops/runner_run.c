@@ -200,12 +200,14 @@ static void fail(struct gap_run *run, int status, enum gap_runner_event_kind kin
     struct gap_runner_event event = {
         .kind = kind, .update = &run->update, .error = status, .attempt = run->attempt};
 
+    if (r->closing) { /* to be given back, untold: it comes again */
+        gap_lanes_park(&r->lanes, &task->job);
+        gap_runner_wake(r);
+        return;
+    }
     r->count.failed++;
     task->overruns++;
-    if (r->closing) {
-        gap_lanes_park(&r->lanes, &task->job); /* to be given back */
-        gap_runner_wake(r);
-    } else if (task->attempts >= r->config.attempts_max || run->update.give_up) {
+    if (task->attempts >= r->config.attempts_max || run->update.give_up) {
         gap_task_bury(r, task, status);
     } else {
         event.us = park(r, task);
@@ -229,7 +231,7 @@ static void end(struct gap_run *run)
 
     GAP_FAILPOINT("run.end.before");
     int status = gap_update_end(&run->update, run->status);
-    if (run->status < 0 || run->committed) status = run->status;
+    if (run->status < 0 || run->committed || run->completed) status = run->status;
     if (run->completed) gap_commit_own(run, status);
     unlist(run);
     task->run = NULL;
@@ -284,7 +286,7 @@ void gap_run_expire(gap_runner_t *r, uint64_t now_us)
 
     while ((run = TAILQ_FIRST(&r->by_time)) != NULL && run->deadline_us <= now_us) {
         unlist(run);
-        if (run->commits) {
+        if (run->commits || run->completed) { /* whether it has happened must be known */
             const struct gap_runner_event event = {.kind = GAP_RUNNER_SLOW,
                                                    .update = &run->update,
                                                    .attempt = run->attempt,

@@ -46,6 +46,8 @@ void gap_lanes_trim(gap_lanes_t *l)
     gap_map_fini(&l->map);
     gap_map_init(&l->map, l->alloc);
     gap_pool_trim(&l->pool);
+    gap_free(l->alloc, l->spare);
+    l->spare = NULL;
 }
 
 void gap_job_init(gap_job_t *job, enum gap_job_class class)
