@@ -410,6 +410,25 @@ START_TEST(light_mode_writes_nothing)
 }
 END_TEST
 
+/* It writes nothing, but what was written before comes all the same. */
+START_TEST(light_mode_hands_out_rows_of_before)
+{
+    world(_i, "|11|");
+    messages(11, 12);
+    clerk_run(400);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    clerk_crash();
+    clerk.mode = GAP_JOURNAL_LIGHT;
+    reopen("|13|");
+    messages(13, 13);
+    clerk_run(400);
+    clerk_expect("11! 13");
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    ck_assert_int_eq(clerk_disk().pts, 12);
+    clerk_end();
+}
+END_TEST
+
 /* ---- the disk ---- */
 
 /* A full disk: nothing that is stored passes what is not, the handlers go on, and when there is
@@ -586,6 +605,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, after_a_clean_end_attempts_are_not_waited_for, 0, SEEDS);
     tcase_add_loop_test(t, full_mode_writes_before_the_handler, 0, 4);
     tcase_add_loop_test(t, light_mode_writes_nothing, 0, 4);
+    tcase_add_loop_test(t, light_mode_hands_out_rows_of_before, 0, 4);
     tcase_add_loop_test(t, a_full_disk_stops_nobody, 0, 4);
     tcase_add_loop_test(t, a_full_disk_after_a_crash, 0, 4);
     tcase_add_test(t, rows_without_room_are_not_passed);

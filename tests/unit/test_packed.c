@@ -128,6 +128,29 @@ START_TEST(with_users_and_chats)
 }
 END_TEST
 
+/* Deleted accounts and groups come along as empty objects. */
+START_TEST(with_empty_company)
+{
+    static uint8_t users[64];
+    static uint8_t chats[64];
+    gap_tl_user_empty_t nobody_left = {78};
+    gap_tl_chat_empty_t no_chat = {79};
+    gap_update_t u = fetched(false);
+    gap_update_t out;
+
+    gap_bytes_t user = at(users, build(GAP_TL_OF(GAP_TL_USER_EMPTY, &nobody_left)));
+    gap_bytes_t chat = at(chats, build(GAP_TL_OF(GAP_TL_CHAT_EMPTY, &no_chat)));
+    u.users = user.data;
+    u.users_len = (uint32_t)user.len;
+    u.chats = chat.data;
+    u.chats_len = (uint32_t)chat.len;
+    struct row row = pack(&u);
+    ck_assert_int_eq(unpack(row, &out), GAP_PACKED_GOOD);
+    same(&u, &out);
+    free(row.data);
+}
+END_TEST
+
 START_TEST(every_bit_counts)
 {
     gap_update_t u = fetched(_i == 1);
@@ -271,6 +294,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("packed");
     tcase_add_loop_test(t, every_kind_comes_back, 0, (int)GAP_ARRAY_LEN(eid_vectors));
     tcase_add_loop_test(t, with_users_and_chats, 0, 2);
+    tcase_add_test(t, with_empty_company);
     tcase_add_loop_test(t, every_bit_counts, 0, 2);
     tcase_add_loop_test(t, every_length_counts, 0, 2);
     tcase_add_loop_test(t, hostile_rows, 0, 4);
