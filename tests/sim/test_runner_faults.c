@@ -103,9 +103,8 @@ static void plan_random(struct rw_update *u)
  */
 static void in_order(struct rw_update *u, gap_update_t *run)
 {
-    (void)run;
     if (u->key_count != 0) return;
-    int *last = &order[u->update.channel_id];
+    int *last = &order[gap_update_channel_id(run)];
     ck_assert_int_ge(u->label, *last);
     *last = u->label;
 }
@@ -211,6 +210,50 @@ START_TEST(random_worlds_finish_everything)
 }
 END_TEST
 
+/* With a journal, bytes that are let go, commits that fail, retries in any order. */
+START_TEST(random_worlds_with_a_journal_finish_everything)
+{
+    for (int seed = 0; seed < gap_test_seeds(10); seed++) {
+        const int count = 100;
+        const gap_runner_config_t config = {.attempts_max = 3,
+                                            .retry_min_us = 3 * RW_MS,
+                                            .retry_max_us = 10 * RW_MS,
+                                            .timeout_us = 300 * RW_MS,
+                                            .threads = 2,
+                                            .journal_after_us = 20 * RW_MS,
+                                            .journal = (gap_journal_mode_t)(seed % 3),
+                                            .unordered_retry = seed % 2 == 0,
+                                            .pinned_max = 4096,
+                                            .waiting_max = 60};
+        int taken = 0;
+        dice.state = (uint64_t)_i * 31337 + (uint64_t)seed;
+        memset(order, 0, sizeof order);
+        rw_begin_kept(&config, seed % 5 == 0);
+        rw_quiet = true;
+        while (taken < count) {
+            if (below(20) == 0) rw_commits_fail = (int)below(3);
+            int before = taken;
+            do_something(&taken, count);
+            if (taken > before && config.unordered_retry) rw_updates[taken].inside = NULL;
+        }
+        gap_runner_resume(rw_runner);
+        gap_runner_set_concurrency(rw_runner, 3);
+        rw_run(60000);
+        gap_runner_stats_t s = rw_stats();
+        ck_assert_uint_eq(s.depth, 0);
+        ck_assert_uint_eq(s.spilled, 0);
+        ck_assert_uint_eq(s.pinned_bytes, 0);
+        ck_assert_uint_eq(s.handled + s.dead, (uint64_t)count);
+        ck_assert(!rw_held);
+        ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 0);
+        ck_assert_int_eq(rw_rows(GAP_RECORD_DEAD), (int)s.dead);
+        release_all(taken);
+        rw_end();
+        rw_forget_disk();
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("runner_faults");
@@ -221,6 +264,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, all_allocations_may_fail_for_a_while, 0, 4);
     tcase_add_loop_test(t, random_worlds_end_at_any_moment, 0, 4);
     tcase_add_loop_test(t, random_worlds_finish_everything, 0, 4);
+    tcase_add_loop_test(t, random_worlds_with_a_journal_finish_everything, 0, 4);
     suite_add_tcase(s, t);
     return s;
 }
