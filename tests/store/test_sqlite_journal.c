@@ -580,7 +580,6 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("sqlite_journal");
     TCase *tc = tcase_create("journal");
 
-    shim_install(); /* no fault: a disk that is never waited for */
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, what_a_call_may_do, 0, sizeof call_cases / sizeof call_cases[0]);

@@ -137,7 +137,7 @@ END_TEST
 /* What an account that does nothing keeps. */
 START_TEST(test_memory_of_an_open_storage)
 {
-    enum { BYTES_MAX = 120 << 10 };
+    enum { BYTES_MAX = 120 << 10, BYTES_MANY_MAX = 220 << 10 };
     gap_storage_fault_t fault = {0};
     sqlite3_int64 before = sqlite3_memory_used();
     gap_storage_t *s = opened();
@@ -153,6 +153,13 @@ START_TEST(test_memory_of_an_open_storage)
     ck_assert_int_eq(s->ops->load(s, count_one, &n, &fault), 0);
     ck_assert_int_eq(n, 4001);
     ck_assert_int_le(sqlite3_memory_used() - before, BYTES_MAX);
+    /* Many at once: the larger cache. */
+    gap_record_t many[500];
+    for (uint64_t round = 0; round < 20; round++) {
+        for (uint64_t i = 0; i < 500; i++) many[i] = store_inbox(1 + round * 500 + i, "an update");
+        ck_assert_int_eq(s->ops->commit(s, many, 500, &fault), 0);
+    }
+    ck_assert_int_le(sqlite3_memory_used() - before, BYTES_MANY_MAX);
     end(s);
     ck_assert_int_eq(sqlite3_memory_used(), before);
 }
