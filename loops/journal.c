@@ -528,10 +528,38 @@ static bool passes_now(const gap_journal_t *j, const struct gap_journal_entry *e
     return is_below_mark(j, &e->place);
 }
 
+/* Its name goes into the commit of what is put with it, so that it does not come again after a
+ * crash. */
+static void put_name(gap_journal_t *j, const struct gap_journal_entry *e, int32_t before)
+{
+    gap_record_t rec = {.kind = GAP_RECORD_DONE};
+
+    if (!e->identity.has || e->place.box == GAP_BOX_NONE) return;
+    rec.u.done = (gap_done_record_t){e->identity.eid, e->identity.content, e->place.box,
+                                     e->place.channel_id, before};
+    if (gap_store_put(j->store, &rec) == 0) j->count.recorded++;
+}
+
+/* A row of a former run may be of a slice that no stored position has passed: until one moves, its
+ * name takes the row's place. */
+static void record_row(gap_journal_t *j, struct gap_journal_entry *e)
+{
+    if (j->engine == NULL || e->place.box == GAP_BOX_NONE) return;
+    int32_t mark = gap_engine_mark(j->engine, e->place.box, e->place.channel_id);
+    if (mark != INT32_MAX && gap_journal_name(j, e)->has) put_name(j, e, mark);
+}
+
 static void record_handled(gap_journal_t *j, struct gap_journal_entry *e)
 {
-    if (!e->replayed && !passes_now(j, e))
-        gap_journal_handled(j, &e->place, gap_journal_name(j, e));
+    if (e->replayed) {
+        record_row(j, e);
+    } else if (!passes_now(j, e)) {
+        const struct gap_identity *name = gap_journal_name(j, e);
+        if (e->number != 0)
+            put_name(j, e, e->place.before); /* with the end of its row */
+        else
+            gap_journal_handled(j, &e->place, name);
+    }
 }
 
 void gap_journal_done(gap_journal_t *j, struct gap_journal_entry *e)
@@ -575,7 +603,10 @@ int gap_journal_bury(gap_journal_t *j, struct gap_journal_entry *e, const gap_up
     int r = gap_store_put(j->store, &rec);
     scratch_done(j);
     if (r < 0) return r;
-    if (e->number == 0) j->number++;
+    if (e->number == 0) {
+        j->number++;
+        put_name(j, e, e->place.before);
+    }
     j->count.buried++;
     gap_journal_done(j, e);
     return 0;
@@ -731,6 +762,7 @@ void gap_journal_serve(gap_journal_t *j, const struct gap_journal_user *user, vo
     };
 
     j->user = user == NULL ? &nobody : user;
+    j->deserted = user == NULL;
     j->user_arg = arg;
 }
 

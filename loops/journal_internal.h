@@ -65,6 +65,7 @@ struct gap_journal {
     gap_store_t *store;
     gap_engine_t *engine; /* NULL: none */
     const struct gap_journal_user *user;
+    bool deserted; /* nobody is served any more: rows stay */
     void *user_arg;
     struct gap_eid_key key;
     gap_timer_t timer;

@@ -71,6 +71,13 @@ static int bury_row(gap_journal_t *j, const gap_inbox_record_t *r, int error, co
         status = gap_store_put(j->store, &rec);
     }
     if (status < 0) return status;
+    /* Its slice may come again: its name takes the row's place, as when it is handled. */
+    if (j->engine != NULL && r->box != GAP_BOX_NONE && !gap_eid_is_none(&r->eid)) {
+        int32_t mark = gap_engine_mark(j->engine, r->box, r->channel_id);
+        gap_record_t name = {.kind = GAP_RECORD_DONE};
+        name.u.done = (gap_done_record_t){r->eid, r->content, r->box, r->channel_id, mark};
+        if (mark != INT32_MAX && gap_store_put(j->store, &name) == 0) j->count.recorded++;
+    }
     gap_journal_remove(j, r->number);
     j->count.buried++;
     return 0;
@@ -148,6 +155,7 @@ static int on_row(void *arg, const gap_record_t *rec)
     gap_journal_t *j = arg;
     const gap_inbox_record_t *r = &rec->u.inbox;
 
+    if (j->deserted) return 1;
     if (r->number > j->last) return 0; /* of this run */
     int status = replay_row(j, r);
     if (status == 0) j->replay_at = r->number;
@@ -183,6 +191,7 @@ void gap_journal_replay_due(gap_journal_t *j)
     gap_read_t what = {
         .kind = GAP_RECORD_INBOX, .after = true, .number = j->replay_at, .limit = GAP_JOURNAL_PAGE};
 
+    if (j->deserted) return;
     if (j->replay_at >= j->last) {
         replay_over(j);
         return;

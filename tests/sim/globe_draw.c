@@ -34,6 +34,7 @@ struct chat {
 struct story {
     struct globe *g;
     gap_prng_t r;
+    gap_prng_t own_r; /* of what only worlds with a runner have */
     struct chat chats[CHATS];
     uint32_t chat_count;
     uint32_t private_count; /* the first so many are in the common box */
@@ -45,6 +46,7 @@ struct story {
     double swapped;
     double own;
     double mishap; /* after an event */
+    double death;  /* the same: the process dies, in a handler or elsewhere */
     uint32_t mishaps;
     bool left[CHATS];
 };
@@ -532,6 +534,25 @@ static void mishap(struct story *s)
     }
 }
 
+/* Soon again, often while the one before is still starting. */
+static void death(struct story *s)
+{
+    uint32_t ms =
+        chance(&s->own_r, 0.7) ? between(&s->own_r, 0, 200) : between(&s->own_r, 0, 20000);
+
+    switch (below(&s->own_r, 4)) {
+    case 0:
+        globe_crash_in_handler(s->g, between(&s->own_r, 1, 4), ms);
+        return;
+    case 1:
+        globe_restart(s->g, ms);
+        return;
+    default:
+        globe_crash(s->g, ms);
+        return;
+    }
+}
+
 static void pause(struct story *s)
 {
     if (chance(&s->r, s->burst)) return;
@@ -546,6 +567,7 @@ static void tell(struct story *s)
         one_event(s);
         if (chance(&s->r, s->own)) own_call(s);
         if (chance(&s->r, s->mishap)) mishap(s);
+        if (s->death > 0 && chance(&s->own_r, s->death)) death(s);
         pause(s);
         if (globe_verdict(g) != NULL) return;
     }
@@ -580,6 +602,8 @@ int globe_run_seed(uint64_t seed, bool decisions, void (*line)(void *data, const
     if (r < 0) return r;
     s.g = g;
     draw_story(&s, &o);
+    s.own_r.state = gap_hash64(seed ^ 0x646561746800U);
+    if (o.runner) s.death = rate(&s.own_r, 0.4, 0.2);
     for (uint32_t i = (uint32_t)below(&s.r, WARM_EVENTS); i > 0; i--) one_event(&s);
     globe_start(g);
     if (chance(&s.r, 0.7)) globe_run(g, between(&s.r, 100, 2000));

@@ -152,6 +152,7 @@ struct seen {
     bool journalled;   /* a row of it was on the disk */
     bool dead;         /* it was given up */
     bool counted;      /* a transaction of it was committed */
+    bool as_edit;      /* its message came with its content: it may come in two ways */
     bool anew;         /* it was lost with its channel, and may come again */
     uint32_t run_life; /* process in which it was run last */
     uint32_t attempts; /* number of the last run */
@@ -435,6 +436,8 @@ gap_tl_vector_t find_deleted(const gap_update_t *update);
 
 /* globe_mark.c: what is stored, what may be missing, what is asked */
 void judge_finished(struct globe *g, uint32_t n);
+/** Does it count whether the event is handled? */
+bool judge_matters(const struct globe *g, const struct seen *s);
 void judge_event(struct globe *g, const gap_engine_event_t *ev);
 void judge_fed(struct globe *g, const struct thing *push);
 void judge_question(struct globe *g, const struct call *c);

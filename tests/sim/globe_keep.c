@@ -28,6 +28,7 @@ struct gap_worker {
     gap_work_t *first;
     gap_work_t **last;
     uint64_t due_us; /* when the first of them is done */
+    bool posthumous; /* and it was sent by a process that was dying */
     bool closing;
     void (*closed)(void *arg);
     void *arg;
@@ -97,7 +98,34 @@ static void worker_send(gap_worker_t *w, gap_work_t *work)
     work->next = NULL;
     *w->last = work;
     w->last = &work->next;
+    if (idle) w->posthumous = w->g->dying;
     if (idle) plan(w);
+}
+
+static void env_post(gap_env_t *env, gap_post_t *post)
+{
+    struct keeper *k = keeper_of(env);
+    struct thing *t = globe_thing(k->g, THING_WORK);
+
+    post->next = k->posts;
+    k->posts = post;
+    t->process = k->g->process;
+    globe_put(k->g, t, k->g->now_us);
+}
+
+/* In any order. @return false: there is none. */
+static bool run_posts(struct keeper *k)
+{
+    gap_post_t *post = k->posts;
+
+    k->posts = NULL;
+    if (post == NULL) return false;
+    while (post != NULL) {
+        gap_post_t *next = post->next;
+        post->fn(post);
+        post = next;
+    }
+    return true;
 }
 
 static int worker_open(gap_env_t *env, gap_worker_t **out)
@@ -138,6 +166,7 @@ static const struct gap_env_ops env_ops = {
     .attach = env_attach,
     .set_timer = env_set_timer,
     .set_idle = env_set_idle,
+    .post = env_post,
     .work = work_once,
     .worker_open = worker_open,
     .worker_send = worker_send,
@@ -172,6 +201,7 @@ void keep_work(struct globe *g)
     struct gap_worker *w;
     struct gap_worker *next;
 
+    (void)run_posts(k);
     for (w = STAILQ_FIRST(&k->workers); w != NULL; w = next) {
         next = STAILQ_NEXT(w, next);
         if (w->due_us <= g->now_us) (void)step(k, w);
@@ -182,7 +212,7 @@ void keep_work(struct globe *g)
 static bool pump(struct keeper *k)
 {
     struct gap_worker *w = STAILQ_FIRST(&k->workers);
-    bool did = false;
+    bool did = run_posts(k);
 
     while (w != NULL) {
         struct gap_worker *next = STAILQ_NEXT(w, next);
@@ -520,7 +550,7 @@ int keep_take(gap_update_t *update, void *data)
                     gap_update_maybe_repeated(update) ? ", maybe again" : "");
     }
     uint32_t n = judge_delivery(g, update);
-    if (n != 0) runs_taken(g, n);
+    if (n != 0) runs_taken(g, n, update);
     g->count.deliveries++;
     if (gap_update_maybe_repeated(update)) g->count.repeated++;
     return gap_runner_take(update, g->keeper->runner);
@@ -572,11 +602,19 @@ static void on_store_closed(void *arg, int last_status)
 static void turn_until(struct globe *g, const bool *done)
 {
     for (int i = 0; !*done && i < END_TURNS; i++) {
-        if (i > END_TURNS_AT_ONCE) g->now_us += MS;
+        if (i > END_TURNS_AT_ONCE) {
+            g->now_us += MS;
+            g->mono_us += MS; /* also where the host sleeps */
+        }
         (void)pump(g->keeper);
         (void)gap_rt_tick(&g->rt, globe_tick_clock(g), true);
     }
-    if (!*done) judge_say(g, "close", "it does not end");
+    if (!*done)
+        judge_say(g, "close", "%s does not end",
+                  done == &g->closed                  ? "the engine"
+                  : done == &g->keeper->runner_closed ? "the runner"
+                  : done == &g->keeper->store_closed  ? "the store"
+                                                      : "the drain");
 }
 
 /* In order: what is unfinished is in the journal, and all of it on the disk. */
@@ -584,7 +622,7 @@ static void drain(struct globe *g)
 {
     struct keeper *k = g->keeper;
 
-    g->fail_commits = 0;
+    g->fail_commits = g->die_in = 0;
     gap_runner_drain(k->runner, globe_tick_clock(g), on_drained, g);
     turn_until(g, &k->drained);
     if (on_collect(g) < 0) judge_say(g, "store", "the last positions are not taken");
@@ -598,7 +636,8 @@ void keep_close(struct globe *g)
     if (g->dying) {
         /* What is being written may get there. */
         struct gap_worker *w = STAILQ_FIRST(&k->workers);
-        if (w != NULL && w->first != NULL && globe_draws(g) && globe_chance(g, 0.5))
+        if (w != NULL && w->first != NULL && !w->posthumous && globe_draws(g) &&
+            globe_chance(g, 0.5))
             (void)step(k, w);
         k->dead = true;
     } else if (k->runner != NULL) {

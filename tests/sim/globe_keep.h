@@ -20,6 +20,7 @@ struct keeper {
     gap_prng_t random;
     STAILQ_HEAD(, gap_worker) workers;
     bool on_thread;
+    gap_post_t *posts;
     gap_storage_t gate; /* what the store works with */
     gap_storage_t *disk;
     gap_store_t *store;
@@ -69,7 +70,7 @@ void keep_end(struct globe *g);
 /** gap_runner_hooks.handler. */
 int globe_run_handler(gap_update_t *run, void *g);
 /** The engine hands the event over, and may: one that comes again after it was lost is new. */
-void runs_taken(struct globe *g, uint32_t n);
+void runs_taken(struct globe *g, uint32_t n, const gap_update_t *update);
 void runs_event(void *g, const struct gap_runner_event *ev);
 /** A handler that went on later comes to its end. */
 void runs_finish(struct globe *g, gap_update_t *run, uint32_t n, int status);

@@ -400,7 +400,7 @@ void judge_finished(struct globe *g, uint32_t n)
     if (n != 0) g->j.seen[n].finished = true;
 }
 
-static bool matters(const struct globe *g, const struct seen *s)
+bool judge_matters(const struct globe *g, const struct seen *s)
 {
     if (!s->received || s->excused || s->kind == DC_STATUS) return false;
     if (s->box == BOX_NONE) return (s->arrived || s->journalled) && !g->has_raw;
@@ -423,7 +423,7 @@ static void store_box(struct globe *g, int box, int32_t pts)
         if (s->era == b->era && s->pts > pts) return;
         /* Where an account that begins finds a channel may be stored before what was pushed up to
          * there has come. */
-        if (s->era < b->era || s->pts <= b->named || !matters(g, s)) continue;
+        if (s->era < b->era || s->pts <= b->named || !judge_matters(g, s)) continue;
         if (!s->finished && !s->folded && !s->silent && !s->journalled)
             judge_say(g, "stored", "%d, but %s has not been handled", pts,
                       say_event(g, b->ns[b->checked], text));
@@ -499,7 +499,7 @@ void judge_end(struct globe *g)
             s->settled = true;
             g->count.superseded++;
         }
-        if (s->settled || !matters(g, s)) continue;
+        if (s->settled || !judge_matters(g, s)) continue;
         lost = n;
         count++;
     }

@@ -85,7 +85,7 @@ static void judge_chat_order(struct globe *g, uint32_t n)
         uint32_t k = b->ns[i];
         const struct seen *l = &g->j.seen[k];
         if (l->era != s->era || l->kind != DC_NEW_MESSAGE || l->id >= s->id) continue;
-        if (l->life == 0 || !same_chat(l, s) || is_settled(l)) continue;
+        if (l->life == 0 || !same_chat(l, s) || is_settled(l) || !judge_matters(g, l)) continue;
         judge_say(g, "chat", "%s before %s was handled", say_event(g, n, text),
                   say_event(g, k, other));
         return;
@@ -151,7 +151,7 @@ static void judge_run(struct globe *g, uint32_t n, const gap_update_t *u)
     learn_name(g, n, u);
 
     if (gap_update_via(u) == GAP_VIA_BACKFILL) return;
-    if (s->anew || is_newest(g, s)) {
+    if (s->anew || s->as_edit || is_newest(g, s)) {
         s->attempts = attempt - 1; /* in any order, and again */
     } else if (s->run == RUN_DEAD && s->run_life == g->process) {
         judge_say(g, "letter", "%s is run after it was given up", say_event(g, n, text));
@@ -174,9 +174,15 @@ static void judge_run(struct globe *g, uint32_t n, const gap_update_t *u)
     s->run_life = g->process;
 }
 
-void runs_taken(struct globe *g, uint32_t n)
+void runs_taken(struct globe *g, uint32_t n, const gap_update_t *u)
 {
     struct seen *s = &g->j.seen[n];
+    uint32_t content = 0;
+
+    /* After a crash a message that was handled comes as the edit that is folded into it, and that
+     * edit by itself, too, where a later slice or a push brings it. */
+    if (s->kind == DC_NEW_MESSAGE && find_event(g, u, &content) == n && content != n)
+        g->j.seen[content].as_edit = true;
 
     if (s->run != RUN_DONE && s->run != RUN_DEAD) return;
     s->run = RUN_NONE;
@@ -301,6 +307,8 @@ void runs_forget(struct globe *g)
 {
     while (g->later_count > 0) {
         gap_update_t *u = g->later[--g->later_count];
+        /* Whether that is still recorded as a failure is not judged. */
+        g->j.seen[g->later_n[g->later_count]].anew |= !g->dying;
         if (g->dying)
             gap_update_done(u);
         else
@@ -317,7 +325,7 @@ static void given_up(struct globe *g, uint32_t n, uint32_t attempt)
 
     /* A run is counted before it begins, and the process may die in between. */
     if (attempt != attempts_max(g) ||
-        (s->begun + g->process <= attempt && !s->anew && !is_newest(g, s)))
+        (s->begun + g->process <= attempt && !s->anew && !s->as_edit && !is_newest(g, s)))
         judge_say(g, "letter", "%s after %u attempts, %u begun", say_event(g, n, text),
                   (unsigned)attempt, (unsigned)s->begun);
     s->run = RUN_DEAD;
@@ -394,7 +402,7 @@ static void row_removed(struct globe *g, uint64_t number)
     struct seen *s = &g->j.seen[n];
     if (!s->finished && !s->dead)
         judge_say(g, "row", "%s is forgotten, and was not handled", say_event(g, n, text));
-    if (has_name(s)) s->recorded = g->process;
+    if (has_name(s) && g->kept.known) s->recorded = g->process;
 }
 
 static void named_done(struct globe *g, const gap_done_record_t *d)
@@ -419,7 +427,7 @@ static void letter_written(struct globe *g, const gap_dead_record_t *d)
     g->keeper->letters++;
     if (!g->j.seen[n].dead)
         judge_say(g, "letter", "%s is written, and was not told", say_event(g, n, text));
-    if (has_name(&g->j.seen[n])) g->j.seen[n].recorded = g->process;
+    if (has_name(&g->j.seen[n]) && g->kept.known && !g->closing) g->j.seen[n].recorded = g->process;
 }
 
 void runs_kept(struct globe *g, const gap_record_t *r)
@@ -459,7 +467,7 @@ void runs_committed(struct globe *g)
 
     for (uint32_t i = 0; i < k->staged_count; i++) {
         struct seen *s = &g->j.seen[k->staged[i]];
-        if (s->counted && !s->anew && has_name(s) && !is_newest(g, s))
+        if (s->counted && !s->anew && !s->as_edit && has_name(s) && !is_newest(g, s))
             judge_say(g, "twice", "%s is counted again", say_event(g, k->staged[i], text));
         s->counted = true;
         handled(g, k->staged[i]);
