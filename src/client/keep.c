@@ -56,7 +56,8 @@ int client_keep_collect(gap_client_t *c)
     };
 
     if (c->store == NULL || c->engine == NULL || !c->has_storage) return 0;
-    int r = c->runner == NULL ? 0 : gap_runner_collect(c->runner);
+    /* Also when the runner has gone: what it finished last may lie above a position. */
+    int r = c->journal == NULL ? 0 : gap_journal_collect(c->journal);
     return r < 0 ? r : gap_engine_collect(c->engine, &to);
 }
 
