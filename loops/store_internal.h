@@ -159,6 +159,7 @@ struct gap_store {
     struct gap_store_lane saves;
     bool touched;
     bool told;           /* that it is open */
+    bool gives_up;       /* nobody waits any more for commits that fail */
     bool in_doubt;       /* and it had calls: it stays in flight until that is known */
     bool unsure;         /* a commit failed so that nobody knows what is on disk */
     uint64_t due_us;     /* of the next commit, if there is something to commit */

@@ -144,6 +144,12 @@ static void abandon_calls(gap_store_t *s, int status)
     answer_calls(s, status);
 }
 
+void gap_store_give_up_calls(gap_store_t *s)
+{
+    s->gives_up = true;
+    gap_loop_signal(s->rt, &s->loop);
+}
+
 /* With the records of a commit that has calls goes something by which it is known again. */
 static int put_mark(gap_store_t *s)
 {
@@ -513,6 +519,10 @@ static void store_run(gap_rt_t *rt, gap_loop_t *loop)
     }
     if (s->job.over) job_is_over(s);
     if (s->job.kind != STORE_JOB_NONE) return;
+    if (s->gives_up && s->records.failing) {
+        resolve(s, false);
+        abandon_calls(s, GAP_E_CLOSED);
+    }
     while (!next_job(s)) {
         if (s->round) {
             end_round(s);

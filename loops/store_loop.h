@@ -129,6 +129,9 @@ GAP_NODISCARD int gap_store_read(gap_store_t *store, const gap_read_t *what, gap
  * GAP_E_ARGUMENT. */
 GAP_NODISCARD int gap_store_call(gap_store_t *store, const gap_call_record_t *call,
                                  void (*done)(void *arg, int status, int result), void *arg);
+/** The owner is about to close: calls that a failing commit holds up end with GAP_E_CLOSED, now or
+ * when the next commit has failed, though it is not known of all that they were not stored. */
+void gap_store_give_up_calls(gap_store_t *store);
 /** Commit what waits soon, however much commits cost: at once if the last commit began more than
  * GAP_STORE_GROUP_US ago or GAP_STORE_GROUP_MAX records wait, else that long after it. Positions
  * are collected only if they are due anyway, or a value waits: what a handler has written is never

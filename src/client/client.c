@@ -183,6 +183,7 @@ void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *
     client->closed = callback;
     client->closed_data = data;
     client_close_engine(client);
+    if (client->store != NULL) gap_store_give_up_calls(client->store);
     client_people_close(client);
     client_keep_salt(client);
     client_links_close(client);

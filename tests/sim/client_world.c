@@ -13,6 +13,7 @@
 #define STEP_US  UINT64_C(5000)
 #define LIMIT_US UINT64_C(600000000)
 #define BOT      "4242:secret"
+#define ANSWER   "re %u" /* the text of an answer: to which event */
 
 /* ---- the data centre ---- */
 
@@ -94,6 +95,7 @@ static void happen(struct client_world *w, dc_spec_t spec, char kind)
     size_t channel = (size_t)(e.chat.id - DC_CHANNEL_ID_FIRST);
     ck_assert_uint_lt((size_t)e.id, GAP_ARRAY_LEN(w->last_of[0]));
     w->last_of[channel][e.id] = n;
+    if (e.id > w->top_id[channel]) w->top_id[channel] = e.id;
 }
 
 void client_world_say(struct client_world *w, unsigned count)
@@ -105,12 +107,8 @@ void client_world_say(struct client_world *w, unsigned count)
             .chat = {DC_CHANNEL, DC_CHANNEL_ID_FIRST + n % CLIENT_WORLD_CHANNELS},
             .from = DC_USER_ID_FIRST + n % CLIENT_WORLD_USERS,
         };
-        int32_t last = 0;
-        if (n % 9 == 0) {
-            /* The last message of that channel, if it has one. */
-            size_t channel = n % CLIENT_WORLD_CHANNELS;
-            for (int32_t id = 1; w->last_of[channel][id] != 0; id++) last = id;
-        }
+        /* Now and then an edit of that channel's last message, if it has one. */
+        int32_t last = n % 9 == 0 ? w->top_id[n % CLIENT_WORLD_CHANNELS] : 0;
         if (last > 0) {
             spec.kind = DC_EDIT_MESSAGE;
             spec.id = last;
@@ -124,11 +122,51 @@ static uint32_t number_of(const gap_message_t *m)
 {
     uint32_t n = 0;
 
+    if (m->text.len > 0 && m->text.data[0] == ANSWER[0]) return 0;
     for (size_t i = 1; i < m->text.len; i++) {
         if (m->text.data[i] < '0' || m->text.data[i] > '9') return 0;
         n = n * 10 + (uint32_t)(m->text.data[i] - '0');
     }
     return n < CLIENT_WORLD_EVENTS ? n : 0;
+}
+
+/* While a client is at work a transaction counts when its work has run. */
+bool client_world_is_done(const struct client_world *w, uint32_t n)
+{
+    if (w->done[n] > 0) return true;
+    if (w->worked[n] == 0) return false;
+    return w->client != NULL || w->counted_in == NULL || w->counted_in(n);
+}
+
+unsigned client_world_answers(const struct client_world *w, uint32_t n)
+{
+    dc_model_t *m = gap_dc_model(w->dc);
+    unsigned found = 0;
+    char text[32];
+
+    (void)snprintf(text, sizeof text, ANSWER, (unsigned)n);
+    for (uint32_t k = n + 1; k <= dc_model_event_count(m); k++) {
+        dc_event_t e;
+        dc_model_event(m, k, &e);
+        found += e.by_call && e.kind == DC_NEW_MESSAGE && gap_bytes_equal(e.text, gap_str(text));
+    }
+    return found;
+}
+
+bool client_world_has(const struct client_world *w, uint32_t n)
+{
+    dc_model_t *m = gap_dc_model(w->dc);
+    uint32_t count = dc_model_event_count(m);
+    dc_event_t e;
+    dc_event_t later;
+
+    dc_model_event(m, n, &e);
+    for (uint32_t k = n; k <= count; k++) {
+        if (!client_world_is_done(w, k)) continue;
+        dc_model_event(m, k, &later);
+        if (later.chat.id == e.chat.id && later.id == e.id) return true;
+    }
+    return false;
 }
 
 uint32_t client_world_missing(const struct client_world *w)
@@ -138,16 +176,8 @@ uint32_t client_world_missing(const struct client_world *w)
     for (uint32_t n = w->first; n <= count && w->first > 0; n++) {
         dc_event_t e;
         dc_model_event(gap_dc_model(w->dc), n, &e);
-        if (e.kind != DC_NEW_MESSAGE && e.kind != DC_EDIT_MESSAGE) continue;
-        /* A difference shows a message as it is now. */
-        bool have = false;
-        for (uint32_t k = n; k <= count && !have; k++) {
-            if (w->done[k] == 0) continue;
-            dc_event_t later;
-            dc_model_event(gap_dc_model(w->dc), k, &later);
-            have = later.chat.id == e.chat.id && later.id == e.id;
-        }
-        if (!have) return n;
+        if (e.by_call || (e.kind != DC_NEW_MESSAGE && e.kind != DC_EDIT_MESSAGE)) continue;
+        if (!client_world_has(w, n)) return n;
     }
     return 0;
 }
@@ -181,6 +211,78 @@ static void note_done(struct client_world *w, uint32_t n)
     if (n > 0 && !is_dead(w) && w->done[n] < UINT8_MAX) w->done[n]++;
 }
 
+bool client_world_is_transaction(uint32_t n)
+{
+    return n % 8 == 4 || n % 8 == 6;
+}
+
+/* On the thread that writes. */
+static int count_it(gap_update_t *update, struct sqlite3 *db, void *data)
+{
+    struct client_world *w = data;
+    gap_message_t m;
+
+    int r = gap_message_read(update, &m);
+    if (r < 0) return r;
+    uint32_t n = number_of(&m);
+    if (w->count != NULL && db != NULL) r = w->count(db, n, m.edit);
+    if (r == 0 && !is_dead(w) && w->worked[n] < UINT8_MAX) w->worked[n]++;
+    return r;
+}
+
+static int on_thread(gap_update_t *update, void *data)
+{
+    struct client_world *w = data;
+    gap_message_t m;
+
+    int r = gap_message_read(update, &m);
+    if (r == 0) note_done(w, number_of(&m));
+    return r;
+}
+
+static int put_off(struct client_world *w, gap_update_t *update, uint32_t n, uint64_t us)
+{
+    struct client_world_later *l = malloc(sizeof *l);
+
+    ck_assert_ptr_nonnull(l);
+    *l = (struct client_world_later){
+        .next = w->later, .update = update, .due_us = sim_now_us(w->sim) + us, .n = n};
+    w->later = l;
+    return GAP_LATER;
+}
+
+/* Handlers of every kind, by the number of the event. */
+static int handle(struct client_world *w, gap_update_t *update, const gap_message_t *m, uint32_t n)
+{
+    char text[32];
+    int r = 0;
+
+    switch (n % 8) {
+    case 2:
+        return put_off(w, update, n, 20000);
+    case 3:
+    case 6:
+        return put_off(w, update, n, 450000);
+    case 4:
+        if (w->plain) break;
+        return gap_update_in_transaction(update, count_it, w);
+    case 5:
+        return gap_update_on_thread(update, on_thread, w);
+    case 7:
+        if (gap_update_attempt(update) == 1) return GAP_E_STATE; /* the next one will do */
+        break;
+    case 0:
+        (void)snprintf(text, sizeof text, ANSWER, (unsigned)n);
+        /* A bot does not write in a broadcast. */
+        if (!m->edit && n % CLIENT_WORLD_CHANNELS % 4 != 3) r = gap_reply(update, text, NULL, w);
+        break;
+    default:
+        break;
+    }
+    if (r == 0) note_done(w, n);
+    return r;
+}
+
 static int on_update(gap_update_t *update, void *data)
 {
     struct client_world *w = data;
@@ -190,21 +292,8 @@ static int on_update(gap_update_t *update, void *data)
     if (gap_message_read(update, &m) != 0) return 0;
     uint32_t n = number_of(&m);
     if (n == 0) return 0;
-    if (w->started[n] < UINT8_MAX) w->started[n]++;
-    if (n % 4 < 2) {
-        note_done(w, n);
-        return 0;
-    }
-    struct client_world_later *l = malloc(sizeof *l);
-    ck_assert_ptr_nonnull(l);
-    *l = (struct client_world_later){
-        .next = w->later,
-        .update = update,
-        .due_us = sim_now_us(w->sim) + (n % 4 == 2 ? 20000 : 450000),
-        .n = n,
-    };
-    w->later = l;
-    return GAP_LATER;
+    if (w->begun[n] < UINT8_MAX) w->begun[n]++;
+    return handle(w, update, &m, n);
 }
 
 /* Those whose time has come; @p all also the others. */
@@ -219,8 +308,13 @@ static void finish_due(struct client_world *w, bool all)
             continue;
         }
         *at = l->next;
-        note_done(w, l->n);
-        gap_update_done(l->update);
+        int r = 0;
+        if (client_world_is_transaction(l->n) && !w->plain)
+            r = gap_update_in_transaction(l->update, count_it, w);
+        else
+            note_done(w, l->n);
+        if (r == 0) gap_update_done(l->update);
+        if (r < 0) gap_update_failed(l->update, r);
         free(l);
         at = &w->later; /* what was called may have brought others */
     }
@@ -302,6 +396,9 @@ void client_world_fresh(struct client_world *w)
 int client_world_open(struct client_world *w)
 {
     gap_storage_t *storage = w->storage(w->storage_arg);
+    /* What is given up would be missing: no memory for a while is many attempts here. */
+    const gap_runner_config_t runner = {
+        .retry_min_us = 50000, .retry_max_us = 200000, .attempts_max = 1000};
     gap_client_config_t config = {
         .network = GAP_NETWORK_CUSTOM,
         .host = "127.0.0.1",
@@ -313,6 +410,7 @@ int client_world_open(struct client_world *w)
         .bot_token = BOT,
         .session = "session",
         .storage = storage,
+        .runner = &runner,
         .alloc = &w->counted,
     };
 

@@ -40,6 +40,9 @@ struct client_world {
     gap_storage_t *(*storage)(void *arg); /* of a new life; NULL: none can be made */
     void *storage_arg;
     bool (*is_dead)(void); /* NULL: it lives until it is closed */
+    /* In a transaction, the message or its edit; NULL: nothing is counted. */
+    int (*count)(struct sqlite3 *db, uint32_t n, bool edit);
+    bool plain; /* no handler goes on in a transaction */
     bool closed;
     bool caught_up;
     bool signed_in;
@@ -51,9 +54,13 @@ struct client_world {
     struct client_world_later *later;
     unsigned calls; /* of the handler, of this life */
     /* all lives */
-    uint32_t first;                       /* events from this number on are counted */
-    uint8_t done[CLIENT_WORLD_EVENTS];    /* times that a handler was through with it */
-    uint8_t started[CLIENT_WORLD_EVENTS]; /* and begun */
+    uint32_t first; /* events from this number on are counted */
+    /** Has a transaction of this event been committed? NULL: as far as its work has run. */
+    bool (*counted_in)(uint32_t n);
+    uint8_t done[CLIENT_WORLD_EVENTS];     /* times that a handler was through with it */
+    uint8_t begun[CLIENT_WORLD_EVENTS];    /* and begun */
+    uint8_t worked[CLIENT_WORLD_EVENTS];   /* times that the work of its transaction has run */
+    int32_t top_id[CLIENT_WORLD_CHANNELS]; /* of the messages that were made */
     uint32_t last_of[CLIENT_WORLD_CHANNELS][CLIENT_WORLD_EVENTS / 16]; /* message -> its text's */
 };
 
@@ -73,6 +80,14 @@ bool client_world_run(struct client_world *w, uint64_t us,
 /** Close the client, and fail the test if anything of it is left. */
 void client_world_close(struct client_world *w);
 
+/** Has this event been handled? */
+bool client_world_is_done(const struct client_world *w, uint32_t n);
+/** Has it, or a later one of the same message? A difference shows a message as it is then. */
+bool client_world_has(const struct client_world *w, uint32_t n);
+/** Is an event of this number handled in a transaction? */
+bool client_world_is_transaction(uint32_t n);
+/** Answers in the ledger to event @p n: 0 or 1, if all is well. */
+unsigned client_world_answers(const struct client_world *w, uint32_t n);
 /** @p count new messages and edits in turn over the channels; they are pushed if there is somebody
  * to be pushed to. */
 void client_world_say(struct client_world *w, unsigned count);
