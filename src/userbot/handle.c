@@ -9,6 +9,7 @@
 #include "userbot/handle.h"
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "userbot/app.h"
 #include "userbot/output.h"
 
@@ -159,7 +160,9 @@ int handle_update(gap_update_t *update, void *data)
     struct app *app = data;
 
     int r = write_line(app, update);
+    GAP_FAILPOINT("handler.inside");
     if (r == 0) r = answer(app, update);
+    GAP_FAILPOINT("handler.answered");
     if (r < 0) return r;
     r = app->options.handler_ms > 0 ? go_on_later(app, update) : finish(app, update);
     if (app->options.expect != 0 && app->delivered == app->options.expect) app_end(app, APP_DONE);
