@@ -250,6 +250,7 @@ static void host_turn(struct globe *g)
     }
     tick(g, !read && !unread);
     if (g->alive) judge_memory(g);
+    if (g->alive && g->keeper != NULL) runs_lag(g);
 }
 
 static uint64_t next_turn(const struct globe *g)

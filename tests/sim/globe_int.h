@@ -177,6 +177,7 @@ struct judged_box {
     bool cause;          /* the server has given a reason to give events up */
     bool too_long;       /* answered as too long in this process */
     bool was_too_long;   /* in any */
+    uint64_t lags_us;    /* since when its stored position lags too far; 0: it does not */
     bool unheard;        /* the server counts anew, and nobody has told the engine */
     bool lost;           /* the engine has said that there is no access */
     bool untrusted;      /* no honest server's: what arrives is not judged */

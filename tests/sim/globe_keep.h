@@ -82,6 +82,8 @@ void runs_kept(struct globe *g, const gap_record_t *r);
 void runs_committed(struct globe *g);
 /** The commit failed. */
 void runs_rolled_back(struct globe *g);
+/** How far stored positions lag. */
+void runs_lag(struct globe *g);
 /** A process begins. */
 void runs_process(struct globe *g);
 /** All is quiet. */

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define FAILURE (-1234)
+#define LAG_US  1000000
 
 enum { RUN_NONE = 0, RUN_GOING, RUN_FAILED, RUN_DONE, RUN_DEAD };
 
@@ -478,6 +479,35 @@ void runs_committed(struct globe *g)
 void runs_rolled_back(struct globe *g)
 {
     g->keeper->staged_count = 0;
+}
+
+/* Behind by choice: what a handler keeps back though it could be written down. A slice is one
+ * position, and what cannot be written counts for nothing. */
+void runs_lag(struct globe *g)
+{
+    gap_engine_sequence_t s;
+    uint32_t limit = g->o.engine.limits.difference_limit;
+
+    if (limit == 0) limit = GAP_ENGINE_USER_LIMIT;
+    if (g->o.bot || g->engine == NULL || g->o.run.journal == GAP_JOURNAL_LIGHT) return;
+    /* What is in a transaction is neither done nor to be written down. */
+    if (g->fail_commits > 0 || !g->keeper->ready || g->o.transaction > 0) return;
+    for (uint32_t i = 0; i < g->o.dc.channels; i++) {
+        int64_t id = DC_CHANNEL_ID_FIRST + (int64_t)i;
+        int32_t mark = gap_engine_mark(g->engine, GAP_BOX_CHANNEL, id);
+        uint64_t *since_us = &g->j.boxes[BOX_CHANNEL + i].lags_us;
+        if (mark == INT32_MAX || mark == 0 || g->j.boxes[BOX_CHANNEL + i].was_too_long ||
+            !gap_engine_sequence(g->engine, GAP_SEQUENCE_CHANNEL, id, &s) ||
+            s.position - mark <= (int32_t)(limit / 2 + limit + GLOBE_TOGETHER)) {
+            *since_us = 0;
+            continue;
+        }
+        /* What came in one go is written down in the next turns. */
+        if (*since_us == 0) *since_us = g->now_us + 1;
+        if (g->now_us - *since_us + 1 > LAG_US)
+            judge_say(g, "behind", "channel %lld is at %d, and %d may be stored", (long long)id,
+                      s.position, mark);
+    }
 }
 
 /* ---- processes ---- */
