@@ -99,10 +99,12 @@ typedef struct gap_runner_config {
     /** The pause after the n-th failure: retry_min_us * 2^(n-1), at most retry_max_us, of that a
      * half to the whole, at random. 0: GAP_RUNNER_RETRY_MIN_US, _MAX_US. */
     uint64_t retry_min_us;
-    uint64_t retry_max_us;
+    uint64_t retry_max_us; /* below retry_min_us: refused */
     /** An update that waits for its next attempt lets later ones of its lanes pass. */
     bool unordered_retry;
-    uint32_t threads; /* for gap_update_on_thread; 0: GAP_RUNNER_THREADS */
+    /** For gap_update_on_thread; 0: GAP_RUNNER_THREADS. Above GAP_RUNNER_THREADS_MAX: refused. For
+     * each one whose handler has timed out another is opened, up to as many again. */
+    uint32_t threads;
     /** Runs begun in a second, at most; 0: no limit. Queries don't wait for it. */
     uint32_t pace_per_s;
     gap_journal_mode_t journal;
@@ -195,8 +197,9 @@ GAP_API uint32_t gap_update_attempt(const gap_update_t *update);
 /**
  * Go on with this run on one of the library's threads: `return gap_update_on_thread(update, work,
  * data);` from a handler. There @p update may be looked at (every function of <gapless/update.h>
- * but done and failed, <gapless/message.h>, gap_update_is_current); nothing else of the library is
- * for that thread.
+ * but done and failed, <gapless/message.h>, gap_update_is_current, gap_update_attempt, and of
+ * <gapless/client.h> gap_update_client, gap_update_eid and gap_update_random_id). A router's
+ * handler has its session data, too; nothing else of the library is for that thread.
  *
  * @param work  Runs on the thread. 0: handled; negative: failed; GAP_LATER: done or failed follows
  *              on the loop thread.

@@ -92,6 +92,17 @@ void client_settings_free(struct client_settings *s, const gap_alloc_t *alloc)
     s->pem_count = 0;
 }
 
+static const char *runner_contradiction(const gap_runner_config_t *c)
+{
+    if (c->threads > GAP_RUNNER_THREADS_MAX)
+        return "runner.threads: more than GAP_RUNNER_THREADS_MAX";
+    if ((unsigned)c->journal > GAP_JOURNAL_FULL)
+        return "runner.journal: none of gap_journal_mode_t";
+    if (c->retry_max_us != 0 && c->retry_min_us > c->retry_max_us)
+        return "runner.retry_min_us: above retry_max_us";
+    return NULL;
+}
+
 /* What can be seen without knowing any server. */
 static const char *contradiction(const gap_client_config_t *c)
 {
@@ -116,7 +127,7 @@ static const char *contradiction(const gap_client_config_t *c)
         return "api_id, api_hash: get yours from https://my.telegram.org/apps";
     if (c->bot_token != NULL && c->bot_token[0] != 0 && c->phone != NULL && c->phone[0] != 0)
         return "bot_token, phone: an account is a bot or a person";
-    return NULL;
+    return c->runner == NULL ? NULL : runner_contradiction(c->runner);
 }
 
 /* Split the PEM texts: each begins where its BEGIN line does. Every key must be one. */

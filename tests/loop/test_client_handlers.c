@@ -350,6 +350,49 @@ END_TEST
 
 #endif
 
+static void on_log(void *data, gap_log_level_t level, const char *text)
+{
+    (void)level;
+    (void)snprintf(data, 256, "%s", text);
+}
+
+/* Not when the account is known, which may be hours later. */
+START_TEST(test_wrong_settings_are_refused_at_open)
+{
+    const struct {
+        gap_runner_config_t runner;
+        int result;
+        const char *word;
+    } cases[] = {
+        {{.threads = GAP_RUNNER_THREADS_MAX + 1}, GAP_E_ARGUMENT, "runner.threads"},
+        {{.journal = (gap_journal_mode_t)3}, GAP_E_ARGUMENT, "runner.journal"},
+        {{.retry_min_us = 2, .retry_max_us = 1}, GAP_E_ARGUMENT, "runner.retry_min_us"},
+        {{.threads = GAP_RUNNER_THREADS_MAX, .journal = GAP_JOURNAL_FULL}, 0, ""},
+        {{.retry_max_us = 1}, 0, ""}, /* below the default of retry_min_us */
+    };
+    char text[256];
+    gap_client_t *client;
+    uv_loop_t loop;
+
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(cases); i++) {
+        const gap_client_config_t config = {.network = GAP_NETWORK_TEST,
+                                            .api_id = 1,
+                                            .api_hash = "hash",
+                                            .runner = &cases[i].runner,
+                                            .log = on_log,
+                                            .log_data = text};
+        text[0] = 0;
+        int r = gap_client_open(&loop, &config, &client);
+        ck_assert_msg(r == cases[i].result, "case %zu: %d", i, r);
+        ck_assert_msg(strstr(text, cases[i].word) != NULL, "case %zu: '%s'", i, text);
+        if (r == 0) gap_client_close(client, NULL, NULL);
+        ck_assert_int_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    }
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("client_handlers");
@@ -360,6 +403,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_a_hanging_handler_stops_nobody);
     tcase_add_test(t, test_too_much_is_held_back_and_told);
     tcase_add_test(t, test_both_handlers_are_one);
+    tcase_add_test(t, test_wrong_settings_are_refused_at_open);
 #ifdef HAVE_SQLITE
     tcase_add_test(t, test_completed_in_a_transaction_of_the_hosts);
 #endif
