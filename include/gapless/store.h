@@ -1,6 +1,7 @@
 /*
- * gapless/store.h - where an account's positions and peers are kept over restarts. Two storages
- * come with the library, memory and SQLite; a third is any struct that begins with a gap_storage_t.
+ * gapless/store.h - where an account's positions, peers, unfinished updates, dead letters and
+ * session data are kept over restarts. Two storages come with the library, memory and SQLite; a
+ * third is any struct that begins with a gap_storage_t.
  *
  * A storage is plain blocking code: its functions are called one at a time, never side by side, on
  * a thread of the library that belongs to the account (the writer thread). It knows nothing of
@@ -178,6 +179,7 @@ typedef struct gap_read {
 /** Longest packed update or value, in bytes. */
 #define GAP_RECORD_BYTES_MAX 33554432
 
+/** Defaults of gap_read.limit and bytes_max. */
 #define GAP_READ_LIMIT 256
 #define GAP_READ_BYTES 1048576
 

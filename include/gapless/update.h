@@ -5,7 +5,8 @@
  * The typed form of an update is a generated struct of <gapless/tl_api.h>; <gapless/message.h> has
  * a friendlier view of those that carry a message.
  *
- * Everything here is for the loop thread of the account.
+ * Everything here is for the loop thread of the account; an update may also be looked at on the
+ * thread or in the transaction where its handler goes on (<gapless/runner.h>).
  */
 #ifndef GAPLESS_UPDATE_H
 #define GAPLESS_UPDATE_H
@@ -24,8 +25,9 @@ typedef struct gap_update gap_update_t;
 #define GAP_LATER 1
 
 /**
- * A handler. Called on the loop thread, once for every update, in the order promised for its
- * sequence.
+ * A handler. Called on the loop thread, for every update, in the order promised for its sequence:
+ * by an engine once. By a client's runner in the order of its lanes, and again if it fails or times
+ * out; each attempt has an update of its own (<gapless/runner.h>).
  *
  * @param update  Borrowed; pinned if the handler returns GAP_LATER.
  * @return 0 handled; GAP_LATER goes on later; negative: failed, the account's error event names it.
@@ -126,10 +128,12 @@ GAP_API gap_tl_vector_t gap_update_chats(const gap_update_t *update);
 GAP_API GAP_NODISCARD int gap_update_find(const gap_update_t *update, gap_peer_t peer,
                                           gap_tl_object_t *out);
 
-/** The update has been handled, after its handler returned GAP_LATER. Invalidates @p update. */
+/** The update has been handled, after its handler returned GAP_LATER. Invalidates @p update. Of a
+ * run that has timed out: nothing but that. */
 GAP_API void gap_update_done(gap_update_t *update);
 /**
- * The update could not be handled, after its handler returned GAP_LATER. Invalidates @p update.
+ * The update could not be handled, after its handler returned GAP_LATER; a client's runner tries
+ * again. Invalidates @p update. Of a run that has timed out: nothing but that.
  * @param error  Negative; goes to the account's error event.
  */
 GAP_API void gap_update_failed(gap_update_t *update, int error);
