@@ -136,13 +136,13 @@ static int begin_entity(struct reader *r, gap_style_t style, gap_bytes_t value, 
         grow(n->alloc, (void **)&n->entities, &n->entity_cap, n->entity_count, sizeof *n->entities);
     if (result < 0) return result;
     *out = n->entity_count;
-    n->entities[n->entity_count++] = (gap_entity_t){style, n->units, 0, value};
+    n->entities[n->entity_count++] = (gap_note_entity_t){style, n->units, 0, value};
     return 0;
 }
 
 static void end_entity(struct reader *r, uint32_t entity)
 {
-    gap_entity_t *e = &r->note->entities[entity];
+    gap_note_entity_t *e = &r->note->entities[entity];
 
     e->length = r->note->units - e->offset;
 }
@@ -597,7 +597,7 @@ static void finish(gap_note_t *n)
         n->units--;
     }
     for (uint32_t i = 0; i < n->entity_count; i++) {
-        gap_entity_t e = n->entities[i];
+        gap_note_entity_t e = n->entities[i];
         uint32_t end = e.offset + e.length < n->units ? e.offset + e.length : n->units;
         if (e.offset >= end) continue;
         e.length = end - e.offset;

@@ -43,21 +43,21 @@ typedef enum gap_style {
 } gap_style_t;
 
 /** A stretch of the text. */
-typedef struct gap_entity {
+typedef struct gap_note_entity {
     gap_style_t style;
     uint32_t offset; /* UTF-16 units */
     uint32_t length; /* at least 1 */
     gap_bytes_t value;
-} gap_entity_t;
+} gap_note_entity_t;
 
 /** A note that was read. Views last as long as the source. */
 typedef struct gap_note {
     const gap_alloc_t *alloc;
-    gap_bytes_t chat;       /* as the front matter says; empty: it doesn't */
-    gap_bytes_t key;        /* likewise */
-    gap_buf_t text;         /* UTF-8, without blanks at its end */
-    uint32_t units;         /* its length in UTF-16 units */
-    gap_entity_t *entities; /* by offset, the outer one first */
+    gap_bytes_t chat;            /* as the front matter says; empty: it doesn't */
+    gap_bytes_t key;             /* likewise */
+    gap_buf_t text;              /* UTF-8, without blanks at its end */
+    uint32_t units;              /* its length in UTF-16 units */
+    gap_note_entity_t *entities; /* by offset, the outer one first */
     uint32_t entity_count;
     uint32_t entity_cap;
 } gap_note_t;
@@ -96,6 +96,7 @@ bool gap_note_part(const gap_note_t *n, uint32_t limit, gap_part_t *part);
  * @param it   Zero it before the first call.
  * @return true: there is one more.
  */
-bool gap_part_entity(const gap_note_t *n, const gap_part_t *part, uint32_t *it, gap_entity_t *out);
+bool gap_part_entity(const gap_note_t *n, const gap_part_t *part, uint32_t *it,
+                     gap_note_entity_t *out);
 
 #endif

@@ -109,12 +109,13 @@ bool gap_note_part(const gap_note_t *n, uint32_t limit, gap_part_t *part)
     return true;
 }
 
-bool gap_part_entity(const gap_note_t *n, const gap_part_t *part, uint32_t *it, gap_entity_t *out)
+bool gap_part_entity(const gap_note_t *n, const gap_part_t *part, uint32_t *it,
+                     gap_note_entity_t *out)
 {
     uint32_t part_end = part->from + part->units;
 
     for (; *it < n->entity_count; (*it)++) {
-        gap_entity_t e = n->entities[*it];
+        gap_note_entity_t e = n->entities[*it];
         uint32_t end = e.offset + e.length;
         if (e.offset >= part_end || end <= part->from) continue;
         if (end > part_end) end = part_end;

@@ -26,7 +26,7 @@ static void check_parts(const gap_note_t *note, uint32_t limit)
 {
     gap_part_t part = {0};
     uint32_t behind = 0;
-    gap_entity_t e;
+    gap_note_entity_t e;
 
     while (gap_note_part(note, limit, &part)) {
         uint32_t it = 0;
@@ -49,7 +49,7 @@ static void check_note(const gap_note_t *note)
 
     GAP_ASSERT(note->units == units_of(gap_bytes(note->text.data, note->text.len)));
     for (uint32_t i = 0; i < note->entity_count; i++) {
-        const gap_entity_t *e = &note->entities[i];
+        const gap_note_entity_t *e = &note->entities[i];
         GAP_ASSERT(e->length >= 1);
         GAP_ASSERT(e->offset >= behind);
         GAP_ASSERT(e->offset + e->length <= note->units);

@@ -32,7 +32,7 @@ static const char *entities(void)
 
     text[0] = '\0';
     for (uint32_t i = 0; i < note.entity_count; i++) {
-        const gap_entity_t *e = &note.entities[i];
+        const gap_note_entity_t *e = &note.entities[i];
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%c%u+%u%s%.*s", i > 0 ? " " : "",
                                 letters[e->style], (unsigned)e->offset, (unsigned)e->length,
                                 e->value.len > 0 ? "=" : "", (int)e->value.len,
@@ -203,7 +203,7 @@ END_TEST
 START_TEST(entities_are_cut_with_their_part)
 {
     gap_part_t part = {0};
-    gap_entity_t e;
+    gap_note_entity_t e;
     uint32_t it = 0;
 
     /* aaaa (bbbb) cccc with bold over b and half of c, a link over the last word. */
@@ -242,7 +242,7 @@ static bool is_boundary(gap_bytes_t text, uint32_t units)
     return at == units;
 }
 
-static void check_entity(const gap_entity_t *e, gap_bytes_t text, uint32_t units)
+static void check_entity(const gap_note_entity_t *e, gap_bytes_t text, uint32_t units)
 {
     ck_assert_uint_ge(e->length, 1);
     ck_assert_uint_le(e->offset + e->length, units);
@@ -255,7 +255,7 @@ static void check_note(uint32_t limit)
     gap_bytes_t text = gap_bytes(note.text.data, note.text.len);
     gap_part_t part = {0};
     uint32_t behind = 0;
-    gap_entity_t e;
+    gap_note_entity_t e;
 
     ck_assert(is_boundary(text, note.units));
     for (uint32_t i = 0; i < note.entity_count; i++) {
