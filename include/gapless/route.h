@@ -225,7 +225,7 @@ GAP_API GAP_NODISCARD int gap_router_username(gap_router_t *router, const char *
  *         nothing has changed.
  */
 GAP_API GAP_NODISCARD int gap_router_add(gap_router_t *router, const gap_route_t *route);
-/** gap_router_add for a command. */
+/** gap_router_add for a command. @return as gap_router_add; GAP_E_ARGUMENT also for NULL. */
 GAP_API GAP_NODISCARD int gap_router_command(gap_router_t *router, const char *command,
                                              gap_route_cb handler, void *data);
 /**
@@ -325,7 +325,8 @@ typedef struct gap_session_config {
 GAP_API GAP_NODISCARD int gap_router_session(gap_router_t *router,
                                              const gap_session_config_t *config);
 
-/** The session data of an update in a router, as set last. From inside a handler, middleware,
+/** The session data of an update in a router, as set last. Loop thread, and where the handler of a
+ * route with flags runs: from inside a handler, middleware,
  * `accepts` or error handler of it, until the update is finished; valid as long as nothing is set.
  * @return empty: there is none. */
 GAP_API gap_bytes_t gap_update_session(const gap_update_t *update);

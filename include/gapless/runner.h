@@ -243,10 +243,17 @@ GAP_API GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_up
  * roll-back. A reply of this run that has not been answered when it is committed may be lost in a
  * crash: commit when it has been.
  *
- * @param db      Has a transaction open. Borrowed.
- * @param update  A run.
- * @return 0; GAP_E_STATE the run has timed out, or @p update is no run, or there is no such
- *         storage; otherwise SQLite's failure, and the transaction is to be rolled back.
+ * @param db      Has a transaction open. Borrowed. Others that are attached to it don't commit
+ *                together with it.
+ * @param update  A run. Borrowed.
+ * @return 0; GAP_E_STATE the run has timed out, is on a thread or in a transaction of the
+ *         library's, or @p update is no run, or there is no storage, or no transaction is open;
+ *         GAP_E_FOREIGN the main database of @p db does not hold this account; GAP_E_NEWER a newer
+ *         version of the library wrote it; GAP_E_BUSY another connection writes, or has written
+ *         since this transaction read first: begin again, best with BEGIN IMMEDIATE; GAP_E_NOMEM;
+ *         GAP_E_STORAGE (disk full, read-only ...); GAP_E_DAMAGED; GAP_E_NOT_FOUND the library was
+ *         built without SQLite. After a failure the transaction is to be rolled back; the run goes
+ *         on.
  * The loop thread.
  */
 GAP_API GAP_NODISCARD int gap_update_complete(struct sqlite3 *db, gap_update_t *update);
