@@ -25,7 +25,7 @@ struct work {
     uint64_t sum;
 };
 
-static uint8_t *serialise(gap_tl_object_t object, gap_bytes_t *out)
+static gap_bytes_t serialise(gap_tl_object_t object)
 {
     int64_t size = gap_tl_size(object);
     bench_must(size < 0 ? (int)size : 0, "a message");
@@ -33,8 +33,7 @@ static uint8_t *serialise(gap_tl_object_t object, gap_bytes_t *out)
     bench_must(data == NULL ? GAP_E_NOMEM : 0, "a message");
     size = gap_tl_write(object, data, (size_t)size);
     bench_must(size < 0 ? (int)size : 0, "a message");
-    *out = gap_bytes(data, (size_t)size);
-    return data;
+    return gap_bytes(data, (size_t)size);
 }
 
 /* "/do_N argument", from a user in a group. */
@@ -58,7 +57,7 @@ static void make(struct work *w, uint32_t i, gap_bytes_t text, int32_t command)
     gap_tl_update_new_message_t u = {GAP_TL_OF(GAP_TL_MESSAGE, &m), 1, 1};
     struct gap_item item;
 
-    (void)serialise(GAP_TL_OF(GAP_TL_UPDATE_NEW_MESSAGE, &u), &w->bytes[i]);
+    w->bytes[i] = serialise(GAP_TL_OF(GAP_TL_UPDATE_NEW_MESSAGE, &u));
     bench_must(gap_item_read(w->bytes[i], &item), "an update");
     gap_update_init(&w->updates[i], &item, nobody, nobody);
     w->updates[i].owner = &owner;

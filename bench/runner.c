@@ -31,18 +31,19 @@ static size_t live_bytes;
 static void *counted(void *ctx, void *ptr, size_t size)
 {
     size_t *block = ptr == NULL ? NULL : (size_t *)ptr - 2;
+    size_t had = block == NULL ? 0 : block[0];
 
     (void)ctx;
-    if (block != NULL) live_bytes -= block[0];
     if (size == 0) {
         free(block);
+        live_bytes -= had;
         return NULL;
     }
-    block = realloc(block, size + 2 * sizeof *block);
-    if (block == NULL) return NULL;
-    block[0] = size;
-    live_bytes += size;
-    return block + 2;
+    size_t *grown = realloc(block, size + 2 * sizeof *block);
+    if (grown == NULL) return NULL;
+    grown[0] = size;
+    live_bytes += size - had;
+    return grown + 2;
 }
 
 static const gap_alloc_t counting = {.realloc_fn = counted};
