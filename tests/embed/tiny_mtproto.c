@@ -366,7 +366,7 @@ static void exchange_begin(tiny_t *t, nonces_t *x, const char *pem,
     gap_mt_server_dh_params_ok_t dh;
     uint8_t p_bytes[8], q_bytes[8], pq_bytes[8], inner[144], sealed[KEY_BYTES], hash[20];
     BIGNUM *n = NULL, *e = NULL;
-    int64_t print;
+    int64_t print = 0;
 
     read_rsa(pem, &n, &e);
     fill_random(&x->client, sizeof x->client);
