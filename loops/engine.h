@@ -18,15 +18,16 @@ GAP_NODISCARD int gap_engine_open_on(struct gap_rt *rt, const gap_engine_config_
 
 /* ---- for the keeper of updates, which writes them elsewhere ---- */
 
-/** Where the sequence of an update falls back to if the update is unfinished. */
+/** Where an update lies in its sequence. */
 struct gap_place {
     gap_box_t box;      /* NONE: it has none, and nothing brings it again */
     int64_t channel_id; /* of GAP_BOX_CHANNEL, else 0 */
-    int32_t before;     /* the position in front of it, or of the slice that brought it */
+    int32_t before;     /* the last position from which the server may tell it: the one in front of
+                           it, or the last one inside the slice that brought it */
 };
 
-/** The place of an update of an engine; from inside its handler on, until it is passed or done. One
- * that is passed, of no sequence, or of no engine has box NONE. */
+/** The place of an update of an engine, to be asked from inside its handler. One that is passed, of
+ * no sequence, or of no engine has box NONE. */
 void gap_engine_place(const gap_update_t *update, struct gap_place *out);
 /** Would the watermark pass it if it were finished now? Not if something older of its sequence is
  * unfinished, nor while the rest of the slice that brought it is. From inside its handler on. True

@@ -112,6 +112,22 @@ bool gap_engine_is_oldest(const gap_update_t *update)
     return alone && gap_mark_delivered(track) > n->before;
 }
 
+/* Another question may be answered in smaller slices: until the position is behind the whole of
+ * this one, what it brought may come again. */
+static int32_t last_of_slice(const struct gap_node *n)
+{
+    const struct gap_engine *e = n->engine;
+    const struct gap_feed *f =
+        n->track->channel_id != 0 ? n->track->feed : &e->feeds[GAP_SEQUENCE_COMMON];
+
+    if (n->update.via != GAP_VIA_DIFFERENCE || n->update.pts >= 0 || f == NULL ||
+        f->updater->state != UPDATER_DELIVERING)
+        return 0;
+    const struct gap_difference *d = &f->updater->difference;
+    int32_t end = n->track->sequence == GAP_SEQUENCE_QTS ? d->qts : d->pts;
+    return end > 0 ? end - 1 : 0;
+}
+
 void gap_engine_place(const gap_update_t *update, struct gap_place *out)
 {
     static const uint8_t boxes[] = {
@@ -127,6 +143,8 @@ void gap_engine_place(const gap_update_t *update, struct gap_place *out)
     out->box = (gap_box_t)boxes[n->track->sequence];
     out->channel_id = n->track->channel_id;
     out->before = n->state == NODE_HANDLING ? gap_mark_before(n) : n->before;
+    int32_t last = n->state == NODE_HANDLING ? last_of_slice(n) : 0;
+    if (last > out->before) out->before = last;
 }
 
 int32_t gap_engine_mark(const gap_engine_t *e, gap_box_t box, int64_t channel_id)

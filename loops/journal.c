@@ -89,7 +89,7 @@ uint64_t gap_journal_number(gap_journal_t *j)
     return ++j->number;
 }
 
-gap_bytes_t gap_journal_pack(gap_journal_t *j, const gap_update_t *u)
+gap_bytes_t gap_journal_pack(gap_journal_t *j, const gap_update_t *u, int32_t before)
 {
     size_t size = gap_packed_size(u);
 
@@ -100,7 +100,7 @@ gap_bytes_t gap_journal_pack(gap_journal_t *j, const gap_update_t *u)
         j->scratch_cap = size;
     }
     if (size == 0) return gap_bytes(NULL, 0);
-    gap_packed_write(u, j->scratch);
+    gap_packed_write(u, before, j->scratch);
     return gap_bytes(j->scratch, size);
 }
 
@@ -180,7 +180,7 @@ static int write_row(gap_journal_t *j, struct gap_journal_entry *e)
     gap_record_t rec;
 
     (void)gap_journal_name(j, e);
-    gap_bytes_t bytes = gap_journal_pack(j, e->update);
+    gap_bytes_t bytes = gap_journal_pack(j, e->update, e->place.before);
     if (bytes.len == 0) return gap_packed_size(e->update) == 0 ? GAP_E_LIMIT : GAP_E_NOMEM;
     uint64_t number = j->number + 1;
     inbox_record(e, &rec);
@@ -540,13 +540,14 @@ static void put_name(gap_journal_t *j, const struct gap_journal_entry *e, int32_
     if (gap_store_put(j->store, &rec) == 0) j->count.recorded++;
 }
 
-/* A row of a former run may be of a slice that no stored position has passed: until one moves, its
+/* A row of a former run may be of a slice that no stored position has passed: until one does, its
  * name takes the row's place. */
 static void record_row(gap_journal_t *j, struct gap_journal_entry *e)
 {
     if (j->engine == NULL || e->place.box == GAP_BOX_NONE) return;
     int32_t mark = gap_engine_mark(j->engine, e->place.box, e->place.channel_id);
-    if (mark != INT32_MAX && gap_journal_name(j, e)->has) put_name(j, e, mark);
+    if (mark == INT32_MAX || !gap_journal_name(j, e)->has) return;
+    put_name(j, e, e->place.before > mark ? e->place.before : mark);
 }
 
 static void record_handled(gap_journal_t *j, struct gap_journal_entry *e)
@@ -580,7 +581,8 @@ int gap_journal_bury(gap_journal_t *j, struct gap_journal_entry *e, const gap_up
                      int error, const char *reason)
 {
     gap_record_t rec;
-    gap_bytes_t bytes = update == NULL ? gap_bytes(NULL, 0) : gap_journal_pack(j, update);
+    gap_bytes_t bytes =
+        update == NULL ? gap_bytes(NULL, 0) : gap_journal_pack(j, update, e->place.before);
 
     (void)gap_journal_name(j, e);
     if (bytes.len == 0 && update != NULL)

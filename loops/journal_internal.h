@@ -105,7 +105,7 @@ struct gap_journal {
 /** Start the timer for whatever is due first. */
 void gap_journal_arm(gap_journal_t *j);
 /** Pack an update; valid until the next time. @return empty: out of memory, or too large. */
-gap_bytes_t gap_journal_pack(gap_journal_t *j, const gap_update_t *update);
+gap_bytes_t gap_journal_pack(gap_journal_t *j, const gap_update_t *update, int32_t before);
 /** Remove a row; what the store can't take is owed. */
 void gap_journal_remove(gap_journal_t *j, uint64_t number);
 /** A number that no row had. */

@@ -46,7 +46,18 @@ static int unpack(gap_journal_t *j, gap_bytes_t bytes, gap_packet_t **packet, ga
     return r;
 }
 
-static int bury_row(gap_journal_t *j, const gap_inbox_record_t *r, int error, const char *reason)
+/* @param packed  Has been found good. */
+static void row_take(struct gap_journal_row *row, gap_bytes_t packed, gap_update_t *update,
+                     gap_packet_t *packet)
+{
+    row->place.before = gap_packed_before(packed);
+    row->update = update;
+    row->packet = packet;
+}
+
+/* @param before  Position of its sequence before it; 0: not known. */
+static int bury_row(gap_journal_t *j, const gap_inbox_record_t *r, int32_t before, int error,
+                    const char *reason)
 {
     gap_record_t rec;
 
@@ -75,7 +86,8 @@ static int bury_row(gap_journal_t *j, const gap_inbox_record_t *r, int error, co
     if (j->engine != NULL && r->box != GAP_BOX_NONE && !gap_eid_is_none(&r->eid)) {
         int32_t mark = gap_engine_mark(j->engine, r->box, r->channel_id);
         gap_record_t name = {.kind = GAP_RECORD_DONE};
-        name.u.done = (gap_done_record_t){r->eid, r->content, r->box, r->channel_id, mark};
+        name.u.done = (gap_done_record_t){r->eid, r->content, r->box, r->channel_id,
+                                          before > mark ? before : mark};
         if (mark != INT32_MAX && gap_store_put(j->store, &name) == 0) j->count.recorded++;
     }
     gap_journal_remove(j, r->number);
@@ -108,7 +120,7 @@ static int replay_bad(gap_journal_t *j, const gap_inbox_record_t *r, enum gap_pa
     const char *reason = gap_packed_reason(fault);
     int error = fault == GAP_PACKED_NEWER ? GAP_E_NEWER : GAP_E_DAMAGED;
 
-    int status = bury_row(j, r, error, reason);
+    int status = bury_row(j, r, 0, error, reason);
     if (status < 0) return status;
     unrecall(j, &r->eid);
     tell_lost(j, r, error, reason, NULL);
@@ -131,10 +143,9 @@ static int replay_row(gap_journal_t *j, const gap_inbox_record_t *r)
     if (status < 0) return status;
     if (status > 0) return replay_bad(j, r, (enum gap_packed_fault)status);
     row_init(&row, r);
-    row.update = &update;
-    row.packet = packet;
+    row_take(&row, r->update, &update, packet);
     if (r->attempts >= j->attempts_max) {
-        status = bury_row(j, r, 0, REASON_NEVER);
+        status = bury_row(j, r, row.place.before, 0, REASON_NEVER);
         if (status == 0) tell_lost(j, r, 0, REASON_NEVER, &update);
     } else {
         status = j->user->replay(j->user_arg, &row);
@@ -287,8 +298,7 @@ static int on_one(void *arg, const gap_record_t *rec)
         answer(q, GAP_E_DAMAGED, NULL);
         return 0;
     }
-    row.update = &update;
-    row.packet = packet;
+    row_take(&row, rec->u.inbox.update, &update, packet);
     answer(q, 0, &row);
     gap_packet_unref(packet);
     return 0;
@@ -345,8 +355,7 @@ static int on_dead_one(void *arg, const gap_record_t *rec)
     r = revive(q->j, &rec->u.dead, &inbox);
     if (r == 0) {
         row_init(&row, &inbox);
-        row.update = &update;
-        row.packet = packet;
+        row_take(&row, rec->u.dead.update, &update, packet);
         answer(q, 0, &row);
     }
     gap_packet_unref(packet);

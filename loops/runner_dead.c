@@ -49,7 +49,7 @@ static void keep_letter(gap_runner_t *r, const struct gap_task *task, int error)
         gap_free(r->alloc, letter);
         return;
     }
-    gap_packed_write(task->node, letter->packed->data);
+    gap_packed_write(task->node, 0, letter->packed->data);
     letter->packed->len = (uint32_t)size;
     letter->number = r->letter_number;
     letter->attempts = task->attempts;

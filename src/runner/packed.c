@@ -30,6 +30,7 @@ enum place {
     AT_USERS_COUNT = 40,
     AT_CHATS_LEN = 44,
     AT_CHATS_COUNT = 48,
+    AT_BEFORE = 52,
     AT_BYTES = GAP_PACKED_HEAD_BYTES,
 };
 
@@ -111,7 +112,7 @@ size_t gap_packed_size(const gap_update_t *u)
     return size <= GAP_PACKED_MAX_BYTES ? (size_t)size : 0;
 }
 
-void gap_packed_write(const gap_update_t *u, uint8_t *out)
+void gap_packed_write(const gap_update_t *u, int32_t before, uint8_t *out)
 {
     const struct company all_users = users_of(u);
     const struct company all_chats = chats_of(u);
@@ -141,6 +142,7 @@ void gap_packed_write(const gap_update_t *u, uint8_t *out)
     gap_store32(out + AT_USERS_COUNT, users.count);
     gap_store32(out + AT_CHATS_LEN, chats.len);
     gap_store32(out + AT_CHATS_COUNT, chats.count);
+    gap_store32(out + AT_BEFORE, (uint32_t)before);
     gap_store32(to, check_sum(out, (size_t)(to - out)));
 }
 
@@ -224,6 +226,11 @@ static bool head_is_sane(const gap_update_t *u)
 {
     if (u->box > GAP_BOX_CHANNEL || (u->flags & ~FLAGS_KNOWN) != 0) return false;
     return u->box == GAP_BOX_CHANNEL ? u->channel_id > 0 : u->channel_id == 0;
+}
+
+int32_t gap_packed_before(gap_bytes_t row)
+{
+    return (int32_t)gap_load32(row.data + AT_BEFORE);
 }
 
 enum gap_packed_fault gap_packed_read(gap_bytes_t row, gap_update_t *out)

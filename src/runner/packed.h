@@ -3,8 +3,8 @@
  * along, or those that it names if these are many, and what the engine found out about it.
  *
  *   "GU" version:u8 0:u8 | layer:u32 | id:u32 pts:i32 pts_count:i32 item_flags:u16 box:u8
- * via:u8 channel_id:i64 | update:u32 users:u32 users_count:u32 chats:u32 chats_count:u32 0:u32
- * (lengths) the bytes of the three | check:u32, a hash of all before
+ * via:u8 channel_id:i64 | update:u32 users:u32 users_count:u32 chats:u32 chats_count:u32
+ * (lengths) before:i32 | the bytes of the three | check:u32, a hash of all before
  *
  * Little-endian. What is read comes from a disk: it is checked like bytes from the network.
  */
@@ -34,8 +34,9 @@ enum gap_packed_fault {
 
 /** Bytes that gap_packed_write takes; 0: more than GAP_PACKED_MAX_BYTES. */
 size_t gap_packed_size(const gap_update_t *update);
-/** @param out gap_packed_size() bytes. */
-void gap_packed_write(const gap_update_t *update, uint8_t *out);
+/** @param before  Position of its sequence before it (struct gap_place).
+ * @param out gap_packed_size() bytes. */
+void gap_packed_write(const gap_update_t *update, int32_t before, uint8_t *out);
 /**
  * @param row  Pinned while @p out is in use.
  * @param out  Set on 0 but for owner and account (NULL); via is GAP_VIA_JOURNAL, and maybe_repeated
@@ -44,6 +45,8 @@ void gap_packed_write(const gap_update_t *update, uint8_t *out);
  *         the TL objects included.
  */
 GAP_NODISCARD enum gap_packed_fault gap_packed_read(gap_bytes_t row, gap_update_t *out);
+/** As it was written. @param row One that gap_packed_read has found good. */
+int32_t gap_packed_before(gap_bytes_t row);
 /** Words for people. */
 const char *gap_packed_reason(enum gap_packed_fault fault);
 

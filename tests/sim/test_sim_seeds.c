@@ -46,6 +46,9 @@ static const struct {
     {1135261, "a push named a channel higher than the difference of the start, and cut that off"},
     {1242349, "the result of an own call began a channel that was named"},
     {1284151, "a process that begins with where a channel was named is told no more of it"},
+    {50028513, "what a large answer had brought was told again in slices, and handled again"},
+    {50050916, "what a large answer had brought was told again in slices, and handled again"},
+    {28745, "what a large answer had brought was told again in slices, and handled again"},
 };
 
 START_TEST(worlds_that_failed)

@@ -27,13 +27,16 @@ static gap_update_t update_of(gap_bytes_t bytes, gap_tl_vector_t users, gap_tl_v
     return u;
 }
 
+/* Of the sequence, before the updates here. */
+#define BEFORE 7654321
+
 static struct row pack(const gap_update_t *u)
 {
     struct row row = {NULL, gap_packed_size(u)};
 
     ck_assert_uint_gt(row.len, 0);
     row.data = malloc(row.len);
-    gap_packed_write(u, row.data);
+    gap_packed_write(u, BEFORE, row.data);
     return row;
 }
 
@@ -82,6 +85,7 @@ START_TEST(every_kind_comes_back)
 
     ck_assert_int_eq(unpack(row, &out), GAP_PACKED_GOOD);
     same(&u, &out);
+    ck_assert_int_eq(gap_packed_before(gap_bytes(row.data, row.len)), BEFORE);
     ck_assert_int_eq(out.via, GAP_VIA_JOURNAL);
     ck_assert(out.maybe_repeated);
     ck_assert_ptr_null(out.owner);
