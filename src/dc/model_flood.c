@@ -161,8 +161,9 @@ static int find_bucket(dc_model_t *m, uint32_t rule, uint32_t account, dc_peer_t
     if (b == NULL) return GAP_E_NOMEM;
     *b = (struct dc_bucket){first, rule, account, peer, INT64_MIN, INT64_MIN};
     int r = gap_map_set(&m->bucket_by_key, key, b);
-    if (r == 0) *out = b;
-    return r;
+    if (r < 0) return r;
+    *out = b;
+    return 0;
 }
 
 static bool is_about(const dc_call_t *c, const dc_flood_rule_t *rule, uint32_t method,

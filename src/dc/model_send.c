@@ -7,6 +7,7 @@
  * is looked for before slow mode and behind everything else that may be wrong: a choice.
  */
 #include "base/bytes.h"
+#include "base/assert.h"
 #include "dc/model_int.h"
 
 #include <gapless/tl.h>
@@ -358,11 +359,12 @@ static int forward_one(dc_call_t *c, const struct forward *f, uint32_t i, struct
 int dc_forward_messages(dc_call_t *c)
 {
     struct made made[DC_FORWARD_MAX];
-    struct forward f;
+    struct forward f = {.count = 0};
     uint32_t fresh = 0;
 
     int r = read_forward(c, &f);
     if (r != 0) return r;
+    GAP_ASSERT(f.count > 0);
     for (uint32_t i = 0; i < f.count; i++) {
         made[i].n = find_sent(c, f.to, f.random_ids[i]);
         made[i].random_id = f.random_ids[i];

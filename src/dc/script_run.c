@@ -132,7 +132,7 @@ static int push_keep(gap_dc_t *dc, const gap_dc_step_t *step, const gap_dc_key_t
     p->count = count;
     if (count > 0) memcpy(p->ns, ns, count * sizeof *ns);
     p->len = body.len;
-    memcpy(p->body, body.data, body.len);
+    if (body.len > 0) memcpy(p->body, body.data, body.len);
     TAILQ_INSERT_TAIL(&dc->run->pushes, p, link);
     if (!p->is_held) gap_dc_arm(dc, &p->timer, dc->now.mono_us + (uint64_t)step->number * 1000);
     return 0;
