@@ -35,6 +35,7 @@ struct gap_runner_event {
     enum gap_runner_event_kind kind;
     const gap_update_t *update; /* FAILED, TIMED_OUT, DEAD, SLOW; else NULL */
     int error;
+    const char *reason; /* DEAD: why, where no error says it; else NULL */
     uint32_t attempt;
     uint64_t us;
     uint64_t count;

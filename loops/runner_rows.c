@@ -268,6 +268,7 @@ static void on_lost(void *arg, const struct gap_journal_loss *loss)
     const struct gap_runner_event event = {.kind = GAP_RUNNER_DEAD,
                                            .update = loss->update,
                                            .error = loss->error,
+                                           .reason = loss->reason,
                                            .attempt = loss->attempts};
 
     r->count.dead++;

@@ -105,9 +105,9 @@ static void on_event(void *arg, const struct gap_runner_event *e)
         break;
     case GAP_RUNNER_DEAD:
         client_emit(c, event_of(GAP_CLIENT_DEAD_LETTER, e),
-                    "%s was given up after %u attempts (%s, %d); gap_runner_dead_letters lists it, "
+                    "%s was given up after %u attempts (%s); gap_runner_dead_letters lists it, "
                     "gap_runner_redrive tries again",
-                    name_of(e), e->attempt, gap_strerror(e->error), e->error);
+                    name_of(e), e->attempt, e->reason != NULL ? e->reason : gap_strerror(e->error));
         break;
     case GAP_RUNNER_STUCK:
         client_emit(c, event_of(GAP_CLIENT_ERROR, e),
