@@ -308,8 +308,9 @@ void runs_forget(struct globe *g)
 {
     while (g->later_count > 0) {
         gap_update_t *u = g->later[--g->later_count];
+        uint32_t n = g->later_n[g->later_count];
         /* Whether that is still recorded as a failure is not judged. */
-        g->j.seen[g->later_n[g->later_count]].anew |= !g->dying;
+        if (n != 0 && !g->dying) g->j.seen[n].anew = true;
         if (g->dying)
             gap_update_done(u);
         else
