@@ -20,7 +20,7 @@ import time
 BUDGETS = {
     "unit": (60, 180),
     "sim": (90, 180),
-    "fault": (60, 180),
+    "fault": (100, 180),
     "loop": (90, 180),
     "interop": (120, 180),
     "fuzz": (30, 90),
