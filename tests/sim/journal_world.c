@@ -689,3 +689,30 @@ bool clerk_flush(void)
     ck_assert_int_eq(done.count, 1);
     return done.status == 0;
 }
+
+/* ---- what most cases begin with ---- */
+
+const struct sim_options clerk_shuffled = {.shuffle = true, .work_us = 300};
+
+void clerk_open_with(const char *later)
+{
+    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
+    clerk_open();
+}
+
+void clerk_begin(int seed, const char *later)
+{
+    clerk_world((uint64_t)seed, seed == 0 ? NULL : &clerk_shuffled);
+    clerk_open_with(later);
+}
+
+void clerk_messages(int32_t first, int32_t last)
+{
+    for (int32_t pts = first; pts <= last; pts++) clerk_message(pts);
+}
+
+gap_packet_t *clerk_difference(int32_t first, int32_t last)
+{
+    for (int32_t id = first; id <= last; id++) pack_new(&packed, id);
+    return pack_difference(&packed, last, 5, 1);
+}

@@ -79,6 +79,13 @@ void clerk_world(uint64_t seed, const struct sim_options *options);
 /** Open store, journal and engine with what is on the disk; rows are handed out; the engine starts,
  * and is told what clerk_answer was given (nothing: an empty difference). */
 void clerk_open(void);
+/** The same; handlers of these labels, each in bars, go on later. */
+void clerk_open_with(const char *later);
+/** Loops in another order, work that takes time. */
+extern const struct sim_options clerk_shuffled;
+/** A world and its first opening. Seed 0: loops in their order; others shuffled, work takes time.
+ */
+void clerk_begin(int seed, const char *later);
 /** The same without waiting for anything. @return what failed first. */
 int clerk_try_open(void);
 /** Nothing is left but the disk. */
@@ -91,6 +98,10 @@ void clerk_run(uint64_t ms);
 /** Pushes. */
 void clerk_feed(void);
 void clerk_message(int32_t pts);
+/** One of each pts. */
+void clerk_messages(int32_t first, int32_t last);
+/** An answer with these messages, which ends at the last one. */
+gap_packet_t *clerk_difference(int32_t first, int32_t last);
 void clerk_channel(int32_t pts);
 void clerk_answer(int64_t channel, gap_packet_t *packet);
 /** The handler is through. */

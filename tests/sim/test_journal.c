@@ -7,39 +7,13 @@
 
 #define SEEDS 12
 
-static const struct sim_options shuffled = {.shuffle = true, .work_us = 300};
-
-static void world(int seed, const char *later)
-{
-    clerk_world((uint64_t)seed, seed == 0 ? NULL : &shuffled);
-    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
-    clerk_open();
-}
-
-static void reopen(const char *later)
-{
-    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
-    clerk_open();
-}
-
-static gap_packet_t *difference(int32_t first, int32_t last)
-{
-    for (int32_t id = first; id <= last; id++) pack_new(&packed, id);
-    return pack_difference(&packed, last, 5, 1);
-}
-
-static void messages(int32_t first, int32_t last)
-{
-    for (int32_t pts = first; pts <= last; pts++) clerk_message(pts);
-}
-
 /* ---- what takes long ---- */
 
 /* A straggler holds nothing up: after 200 ms it is a row, and the position goes on. */
 START_TEST(a_straggler_is_passed)
 {
-    world(_i, "|11|");
-    messages(11, 14);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 14);
     clerk_run(150);
     clerk_expect("11 12 13 14");
     ck_assert_int_eq(clerk_disk().pts, 10);
@@ -57,16 +31,16 @@ END_TEST
 
 START_TEST(a_straggler_comes_again_from_the_journal)
 {
-    world(_i, "|11|");
-    messages(11, 14);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 14);
     clerk_run(400);
     clerk_crash();
-    reopen("");
+    clerk_open_with("");
     clerk_run(200);
     clerk_expect("11!");
     ck_assert_uint_eq(clerk_disk().rows, 0);
     clerk_crash();
-    reopen("");
+    clerk_open_with("");
     clerk_run(200);
     clerk_expect("");
     clerk_end();
@@ -77,8 +51,8 @@ END_TEST
  * and is recorded is not handled again. */
 START_TEST(what_was_done_is_not_done_again)
 {
-    world(_i, "|11|13|");
-    messages(11, 14);
+    clerk_begin(_i, "|11|13|");
+    clerk_messages(11, 14);
     clerk_run(60); /* a commit, but no row yet */
     clerk_finish("13");
     clerk_run(80);
@@ -87,8 +61,8 @@ START_TEST(what_was_done_is_not_done_again)
     ck_assert_uint_eq(clerk_disk().done, 3);
     ck_assert_uint_eq(clerk_disk().rows, 0);
     clerk_crash();
-    clerk_answer(0, difference(11, 15));
-    reopen("");
+    clerk_answer(0, clerk_difference(11, 15));
+    clerk_open_with("");
     clerk_run(300);
     clerk_expect("11~ 15~");
     ck_assert_int_eq(clerk_disk().pts, 15);
@@ -105,11 +79,11 @@ START_TEST(what_is_done_in_order_is_not_recorded)
 {
     struct gap_journal_counters n;
 
-    world(_i, "|12|");
-    messages(11, 12);
+    clerk_begin(_i, "|12|");
+    clerk_messages(11, 12);
     clerk_run(10);
     clerk_finish("12");
-    messages(13, 30);
+    clerk_messages(13, 30);
     clerk_run(300);
     gap_journal_count(clerk.journal, &n);
     ck_assert_uint_eq(n.recorded, 0);
@@ -122,7 +96,7 @@ END_TEST
 /* A user's channel: more than 50 behind by its watermark it is written at once. */
 START_TEST(a_users_channel_is_never_half_a_difference_behind)
 {
-    world(_i, "|7:51|");
+    clerk_begin(_i, "|7:51|");
     for (int32_t pts = 51; pts <= 100; pts++) clerk_channel(pts);
     clerk_run(20);
     struct gap_journal_counters n;
@@ -142,7 +116,7 @@ END_TEST
 /* A query can't be fetched again: it is written as soon as its handler goes on. */
 START_TEST(a_query_is_written_on_receipt)
 {
-    world(_i, "|query:5|");
+    clerk_begin(_i, "|query:5|");
     pack_query(&packed, 5);
     clerk_feed();
     pack_query(&packed, 6);
@@ -151,7 +125,7 @@ START_TEST(a_query_is_written_on_receipt)
     clerk_expect("query:5 query:6");
     ck_assert_uint_eq(clerk_disk().rows, 1);
     clerk_crash();
-    reopen("");
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect("query:5!");
     ck_assert_uint_eq(clerk_disk().rows, 0);
@@ -162,15 +136,15 @@ END_TEST
 /* The end in order writes all that is unfinished, whatever its age. */
 START_TEST(a_shutdown_writes_the_rest)
 {
-    world(_i, "|11|13|7:51|");
-    messages(11, 14);
+    clerk_begin(_i, "|11|13|7:51|");
+    clerk_messages(11, 14);
     clerk_channel(51);
     clerk_run(10);
     ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
     clerk_close();
     ck_assert_uint_eq(clerk_disk().rows, 3);
     ck_assert_int_eq(clerk_disk().pts, 14);
-    reopen("");
+    clerk_open_with("");
     clerk_run(10);
     ck_assert_uint_eq(strlen(clerk.diary), strlen("11! 13! 7:51!"));
     clerk_end();
@@ -190,8 +164,8 @@ static void feed_edit(int32_t pts, int32_t id, const char *text)
 /* Two edits in one second are two: the one that was not done comes again, the other does not. */
 START_TEST(s84_two_edits_in_one_second)
 {
-    world(_i, "|11|edit:9|");
-    messages(11, 11);
+    clerk_begin(_i, "|11|edit:9|");
+    clerk_messages(11, 11);
     feed_edit(12, 9, "first");
     clerk_run(10);
     clerk_finish("edit:9");
@@ -207,7 +181,7 @@ START_TEST(s84_two_edits_in_one_second)
     pack_edit(&packed, 13, 1, 9);
     packed.text = NULL;
     clerk_answer(0, pack_difference(&packed, 13, 5, 1));
-    reopen("");
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect("11~ edit:9~");
     ck_assert_int_eq(clerk_disk().pts, 13);
@@ -222,8 +196,8 @@ START_TEST(s84_a_message_that_comes_again)
     static const char *const expected[] = {"11~", "11~ edit:12~", "11~", "11~ edit:12~"};
     int what = _i % 4;
 
-    world(_i / 4, "|11|edit:12|");
-    messages(11, 12);
+    clerk_begin(_i / 4, "|11|edit:12|");
+    clerk_messages(11, 12);
     if (what >= 2) feed_edit(13, 12, what == 2 ? "changed" : "changed otherwise");
     clerk_run(10);
     if (what == 2) clerk_finish("edit:12");
@@ -234,7 +208,7 @@ START_TEST(s84_a_message_that_comes_again)
     pack_new(&packed, 12);
     packed.text = NULL;
     clerk_answer(0, pack_difference(&packed, 13, 5, 1));
-    reopen("");
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect(expected[what]);
     clerk_end();
@@ -244,8 +218,8 @@ END_TEST
 /* The same where the message is not done but in the journal: its row comes, then the edit. */
 START_TEST(s84_a_message_in_the_journal)
 {
-    world(_i, "|11|12|");
-    messages(11, 12);
+    clerk_begin(_i, "|11|12|");
+    clerk_messages(11, 12);
     clerk_run(10);
     ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), 0);
     /* The row is on the disk before the position: seen here by a slice that is not through. */
@@ -257,7 +231,7 @@ START_TEST(s84_a_message_in_the_journal)
     packed.text = NULL;
     pack_new(&packed, 12);
     clerk_answer(0, pack_difference(&packed, 13, 5, 1));
-    reopen("");
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect(_i % 2 == 0 ? "11! 12~" : "11! edit:11~ 12~");
     clerk_end();
@@ -282,16 +256,16 @@ static void look_at_disk(struct clerk_task *t)
  * is a dead letter, and everything else goes on. */
 START_TEST(a_poison_update_ends_as_a_dead_letter)
 {
-    world(0, "|11|");
-    messages(11, 11);
+    clerk_begin(0, "|11|");
+    clerk_messages(11, 11);
     clerk_run(1);
     clerk_expect("11");
     for (uint32_t crash = 1; crash <= 5; crash++) {
         clerk_crash();
         clerk.handled = look_at_disk;
         rows_at_handler = 0;
-        if (crash == 1) clerk_answer(0, difference(11, 12));
-        reopen("|11|");
+        if (crash == 1) clerk_answer(0, clerk_difference(11, 12));
+        clerk_open_with("|11|");
         clerk_run(50);
         ck_assert_uint_eq(rows_at_handler, 1 + (crash == 1));
         ck_assert_uint_eq(attempts_at_handler, crash);
@@ -299,8 +273,8 @@ START_TEST(a_poison_update_ends_as_a_dead_letter)
     }
     clerk_crash();
     clerk.handled = NULL;
-    reopen("");
-    messages(13, 13);
+    clerk_open_with("");
+    clerk_messages(13, 13);
     clerk_run(100);
     clerk_expect("13");
     ck_assert_uint_eq(clerk.lost, 1);
@@ -316,19 +290,19 @@ END_TEST
  * only stood beside it have no more attempts counted. */
 START_TEST(who_stood_beside_it_is_not_given_up)
 {
-    world(_i, "|11|12|13|");
-    messages(11, 13);
+    clerk_begin(_i, "|11|12|13|");
+    clerk_messages(11, 13);
     clerk_run(1);
     for (uint32_t crash = 1; crash <= 2; crash++) {
         clerk_crash();
-        if (crash == 1) clerk_answer(0, difference(11, 13));
-        reopen("*");
+        if (crash == 1) clerk_answer(0, clerk_difference(11, 13));
+        clerk_open_with("*");
         clerk_run(50);
         ck_assert_uint_eq(clerk_disk().rows, 3);
         for (size_t i = 0; i < 3; i++) ck_assert_uint_eq(clerk_disk().attempts[i], crash);
     }
     clerk_crash();
-    reopen("*");
+    clerk_open_with("*");
     clerk_run(1000);
     clerk_expect("11?");
     ck_assert_uint_eq(clerk_disk().attempts[0], 3);
@@ -346,13 +320,13 @@ END_TEST
 /* After an end in order nobody waits for a disk. */
 START_TEST(after_a_clean_end_attempts_are_not_waited_for)
 {
-    world(_i, "|11|");
-    messages(11, 11);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 11);
     clerk_run(10);
     ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
     clerk_close();
-    clerk_answer(0, difference(12, 13));
-    reopen("|11|");
+    clerk_answer(0, clerk_difference(12, 13));
+    clerk_open_with("|11|");
     clerk_run(50);
     clerk_expect("11! 12~ 13~");
     struct gap_journal_counters n;
@@ -366,18 +340,18 @@ END_TEST
 
 START_TEST(full_mode_writes_before_the_handler)
 {
-    clerk_world((uint64_t)_i, _i == 0 ? NULL : &shuffled);
+    clerk_world((uint64_t)_i, _i == 0 ? NULL : &clerk_shuffled);
     clerk.mode = GAP_JOURNAL_FULL;
     clerk.handled = look_at_disk;
     clerk_open();
     rows_at_handler = 0;
-    messages(11, 12);
+    clerk_messages(11, 12);
     clerk_run(20);
     ck_assert_uint_ge(rows_at_handler, 1);
     ck_assert_uint_eq(attempts_at_handler, 1);
     clerk_expect("11 12");
     fail_commits(GAP_E_STORAGE, 16); /* and is not called while the disk is full */
-    messages(13, 13);
+    clerk_messages(13, 13);
     clerk_run(3000);
     clerk_expect("");
     ck_assert_int_le(clerk_disk().pts, 12);
@@ -392,18 +366,18 @@ END_TEST
 
 START_TEST(light_mode_writes_nothing)
 {
-    clerk_world((uint64_t)_i, _i == 0 ? NULL : &shuffled);
+    clerk_world((uint64_t)_i, _i == 0 ? NULL : &clerk_shuffled);
     clerk.mode = GAP_JOURNAL_LIGHT;
     (void)snprintf(clerk.later, sizeof clerk.later, "|11|");
     clerk_open();
-    messages(11, 12);
+    clerk_messages(11, 12);
     clerk_run(1000);
     ck_assert_uint_eq(clerk_disk().rows, 0);
     ck_assert_int_eq(clerk_disk().pts, 10);
     ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), GAP_E_STATE);
     clerk_crash();
-    clerk_answer(0, difference(11, 12));
-    reopen("");
+    clerk_answer(0, clerk_difference(11, 12));
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect("11~");
     clerk_end();
@@ -413,14 +387,14 @@ END_TEST
 /* It writes nothing, but what was written before comes all the same. */
 START_TEST(light_mode_hands_out_rows_of_before)
 {
-    world(_i, "|11|");
-    messages(11, 12);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 12);
     clerk_run(400);
     ck_assert_uint_eq(clerk_disk().rows, 1);
     clerk_crash();
     clerk.mode = GAP_JOURNAL_LIGHT;
-    reopen("|13|");
-    messages(13, 13);
+    clerk_open_with("|13|");
+    clerk_messages(13, 13);
     clerk_run(400);
     clerk_expect("11! 13");
     ck_assert_uint_eq(clerk_disk().rows, 0);
@@ -435,16 +409,16 @@ END_TEST
  * room again everything is as it should be. */
 START_TEST(a_full_disk_stops_nobody)
 {
-    world(_i, "|11|");
+    clerk_begin(_i, "|11|");
     fail_commits(GAP_E_STORAGE, 16);
-    messages(11, 20);
+    clerk_messages(11, 20);
     clerk_run(2000);
     clerk_expect("11 12 13 14 15 16 17 18 19 20");
     ck_assert_int_eq(clerk_disk().pts, 10);
     clerk_crash();
     door.commit_count = 0;
-    clerk_answer(0, difference(11, 20));
-    reopen("");
+    clerk_answer(0, clerk_difference(11, 20));
+    clerk_open_with("");
     clerk_run(200);
     clerk_expect("11~ 12~ 13~ 14~ 15~ 16~ 17~ 18~ 19~ 20~");
     clerk_end();
@@ -454,11 +428,11 @@ END_TEST
 /* The guard of attempts does not stop handlers on a full disk either. */
 START_TEST(a_full_disk_after_a_crash)
 {
-    world(_i, "|11|");
-    messages(11, 12);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 12);
     clerk_run(1);
     clerk_crash();
-    clerk_answer(0, difference(11, 12));
+    clerk_answer(0, clerk_difference(11, 12));
     (void)snprintf(clerk.later, sizeof clerk.later, "|11|");
     clerk_open();
     fail_commits(GAP_E_STORAGE, 16);
@@ -477,10 +451,10 @@ START_TEST(rows_without_room_are_not_passed)
     struct gap_journal_counters n;
 
     memset(text, 'x', sizeof text - 1);
-    world(0, "*");
+    clerk_begin(0, "*");
     fail_commits(GAP_E_STORAGE, 16);
     packed.text = text;
-    messages(11, 150);
+    clerk_messages(11, 150);
     packed.text = NULL;
     clerk_run(1000);
     gap_journal_count(clerk.journal, &n);
@@ -519,15 +493,15 @@ START_TEST(damaged_rows_stop_nothing)
 {
     static void (*const changes[])(uint8_t * data, size_t * len) = {flip, newer, empty};
 
-    world(0, "|11|12|");
-    messages(11, 13);
+    clerk_begin(0, "|11|12|");
+    clerk_messages(11, 13);
     clerk_run(10);
     ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
     clerk_run(100);
     clerk_crash();
     clerk_spoil(changes[_i]);
-    clerk_answer(0, difference(12, 14));
-    reopen("");
+    clerk_answer(0, clerk_difference(12, 14));
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect("12~ 13~ 14~");
     ck_assert_uint_eq(clerk.lost, 2);
@@ -545,8 +519,8 @@ START_TEST(what_is_in_a_transaction_holds_up_what_is_behind_it)
 {
     struct gap_journal_completion c;
 
-    world(_i, "|11|12|");
-    messages(11, 13);
+    clerk_begin(_i, "|11|12|");
+    clerk_messages(11, 13);
     clerk_run(10);
     gap_journal_complete(clerk.journal, &clerk_task("11")->entry, false, &c);
     ck_assert_uint_eq(c.inbox, 0);
@@ -566,8 +540,8 @@ END_TEST
 /* Many rows come in pages, in order, as there is room. */
 START_TEST(rows_come_in_pages)
 {
-    world(0, "*");
-    messages(11, 310);
+    clerk_begin(0, "*");
+    clerk_messages(11, 310);
     clerk_run(400);
     ck_assert_int_eq(clerk_disk().pts, 310);
     ck_assert_uint_eq(clerk_disk().rows, 300);

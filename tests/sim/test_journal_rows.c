@@ -4,32 +4,6 @@
  */
 #include "tests/sim/journal_world.h"
 
-static const struct sim_options shuffled = {.shuffle = true, .work_us = 300};
-
-static void world(int seed, const char *later)
-{
-    clerk_world((uint64_t)seed, seed == 0 ? NULL : &shuffled);
-    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
-    clerk_open();
-}
-
-static void reopen(const char *later)
-{
-    (void)snprintf(clerk.later, sizeof clerk.later, "%s", later);
-    clerk_open();
-}
-
-static gap_packet_t *difference(int32_t first, int32_t last)
-{
-    for (int32_t id = first; id <= last; id++) pack_new(&packed, id);
-    return pack_difference(&packed, last, 5, 1);
-}
-
-static void messages(int32_t first, int32_t last)
-{
-    for (int32_t pts = first; pts <= last; pts++) clerk_message(pts);
-}
-
 /* ---- dead letters, rows that are read back ---- */
 
 static struct {
@@ -90,8 +64,8 @@ static void bury(const char *label)
 
 START_TEST(dead_letters)
 {
-    world(_i, "|11|12|");
-    messages(11, 13);
+    clerk_begin(_i, "|11|12|");
+    clerk_messages(11, 13);
     clerk_run(_i % 2 == 0 ? 10 : 400); /* without a row, with one */
     bury("12");
     clerk_run(400);
@@ -132,15 +106,15 @@ END_TEST
 /* A dead letter above the watermark is not handled when it is fetched again. */
 START_TEST(a_dead_letter_stays_dead)
 {
-    world(_i, "|11|12|");
-    messages(11, 12);
+    clerk_begin(_i, "|11|12|");
+    clerk_messages(11, 12);
     clerk_run(10);
     bury("12");
     clerk_run(70);
     ck_assert_int_eq(clerk_disk().pts, 10);
     clerk_crash();
-    clerk_answer(0, difference(11, 12));
-    reopen("");
+    clerk_answer(0, clerk_difference(11, 12));
+    clerk_open_with("");
     clerk_run(100);
     clerk_expect("11~");
     ck_assert_uint_eq(clerk_disk().dead, 1);
@@ -153,8 +127,8 @@ END_TEST
 
 START_TEST(rows_are_read_back)
 {
-    world(_i, "|11|");
-    messages(11, 11);
+    clerk_begin(_i, "|11|");
+    clerk_messages(11, 11);
     clerk_run(10);
     ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), 0);
     uint64_t number = clerk_task("11")->entry.number;
@@ -202,8 +176,8 @@ START_TEST(completed_in_the_stores_transaction)
     int result = 99;
 
     calls = call_result = 0;
-    world(_i / 2, "|11|12|");
-    messages(11, 13);
+    clerk_begin(_i / 2, "|11|12|");
+    clerk_messages(11, 13);
     clerk_run(row ? 300 : 10);
     struct clerk_task *t = clerk_task("12");
     gap_journal_complete(clerk.journal, &t->entry, false, &c);
@@ -218,8 +192,8 @@ START_TEST(completed_in_the_stores_transaction)
     gap_update_done(t->node);
     t->used = false;
     clerk_crash(); /* at once */
-    clerk_answer(0, difference(11, 13));
-    reopen("");
+    clerk_answer(0, clerk_difference(11, 13));
+    clerk_open_with("");
     clerk_run(300);
     ck_assert_ptr_null(strstr(clerk.diary, "12"));
     ck_assert_ptr_nonnull(strstr(clerk.diary, "11"));
@@ -236,8 +210,8 @@ START_TEST(completed_beside_the_store)
     gap_record_t rec = {.kind = GAP_RECORD_DONE};
     gap_storage_fault_t why;
 
-    world(0, "|11|");
-    messages(11, 13);
+    clerk_begin(0, "|11|");
+    clerk_messages(11, 13);
     clerk_run(100);
     struct clerk_task *t = clerk_task("11");
     ck_assert_int_eq(gap_journal_write(clerk.journal, &t->entry), 0);
@@ -260,8 +234,8 @@ START_TEST(completed_beside_the_store)
         ck_assert_uint_eq(clerk_disk().done, 0);
     }
     clerk_crash();
-    if (_i == 0) clerk_answer(0, difference(11, 13));
-    reopen("");
+    if (_i == 0) clerk_answer(0, clerk_difference(11, 13));
+    clerk_open_with("");
     clerk_run(200);
     ck_assert_ptr_null(strstr(clerk.diary, "11"));
     ck_assert_uint_eq(clerk_disk().rows, 0);
