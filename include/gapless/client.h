@@ -66,6 +66,9 @@ typedef struct gap_client_config {
     /** How updates reach handlers: lanes, how many at a time, retries, the journal. Copied. NULL:
      * all defaults. */
     const gap_runner_config_t *runner;
+    /** Send what is written into the storage's database: see gapless/outbox.h. Copied. NULL: nobody
+     * looks for rows. */
+    const struct gap_outbox_config *outbox;
     const char *device_model;    /* NULL: "Gapless" */
     const char *system_version;  /* NULL: "1.0" */
     const char *app_version;     /* NULL: the library's version */

@@ -9,6 +9,7 @@
 #include <gapless/decision.h>
 #include <gapless/engine.h>
 #include <gapless/message.h>
+#include <gapless/outbox.h>
 #include <gapless/route.h>
 #include <gapless/runner.h>
 #include <gapless/sink.h>
