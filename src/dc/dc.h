@@ -7,6 +7,7 @@
 #define GAP_DC_DC_H
 
 #include "crypto/rsa.h"
+#include "dc/call_rules.h"
 #include "dc/model.h"
 #include "dc/obfuscate.h"
 #include "dc/peers.h"
@@ -27,16 +28,20 @@ typedef struct gap_dc_options {
     uint8_t secret[GAP_DC_SECRET_BYTES];
     dc_options_t world; /* the model's */
     dc_traffic_options_t traffic;
-    uint64_t seed;          /* of the faults */
-    double reorder;         /* probability that a push comes late */
-    uint32_t reorder_ms;    /* by at most so much, default 100 */
-    double loss;            /* probability that a push is dropped */
-    double duplicate;       /* probability that a push is doubled */
-    uint32_t delay_ms;      /* everything from the server takes this long, default 0 */
-    double rpc_error;       /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
-    double flood;           /* probability that it gets 420 FLOOD_WAIT_1 */
-    double drop_answer;     /* probability that it is carried out and never answered */
-    double lose_session;    /* the same, and its connection ends and its session is forgotten */
+    uint64_t seed;       /* of the faults */
+    double reorder;      /* probability that a push comes late */
+    uint32_t reorder_ms; /* by at most so much, default 100 */
+    double loss;         /* probability that a push is dropped */
+    double duplicate;    /* probability that a push is doubled */
+    uint32_t delay_ms;   /* everything from the server takes this long, default 0 */
+    double rpc_error;    /* probability that a signed-in call gets 500 RPC_CALL_FAIL */
+    double flood;        /* probability that it gets 420 FLOOD_WAIT_1 */
+    double drop_answer;  /* probability that it is carried out and never answered */
+    double lose_session; /* the same, and its connection ends and its session is forgotten */
+    gap_dc_methods_t drop_methods; /* these calls only */
+    gap_dc_methods_t lose_methods;
+    uint32_t refusal_count;
+    gap_dc_refusal_t refusals[GAP_DC_REFUSALS_MAX]; /* signed-in calls; the first that hits */
     uint32_t answer_ms;     /* answers take longer, each by at most so much, default 0 */
     double disconnect;      /* probability per second that a connection is dropped */
     double gzip;            /* probability that a push is packed */

@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 
+#include <gapless/tl.h>
+#include <gapless/tl_api.h>
 #include <string.h>
 
 #define FIXED_BYTES 512 /* all of a line but its texts and lists */
@@ -162,6 +164,25 @@ static void put_ids(dc_ledger_t *l, const dc_event_t *e)
     put(l, "]");
 }
 
+/** The addresses that its text leads to, in their order. */
+static void put_urls(dc_ledger_t *l, gap_bytes_t marks)
+{
+    gap_tl_message_entity_text_url_t url;
+    bool is_first = true;
+
+    while (marks.len > 0) {
+        int64_t len = gap_tl_skip(marks);
+        GAP_ASSERT(len > 0); /* they were checked when they came */
+        if (gap_tl_read(marks, GAP_TL_MESSAGE_ENTITY_TEXT_URL, &url, sizeof url) > 0) {
+            put(l, is_first ? ",\"urls\":[" : ",");
+            put_string(l, url.url);
+            is_first = false;
+        }
+        marks = gap_bytes(marks.data + len, marks.len - (size_t)len);
+    }
+    if (!is_first) put(l, "]");
+}
+
 /** What only some kinds have. */
 static void put_details(dc_ledger_t *l, const dc_event_t *e)
 {
@@ -176,6 +197,7 @@ static void put_details(dc_ledger_t *l, const dc_event_t *e)
                       e->media_id);
         if (e->media != DC_MEDIA_NONE) put(l, "\"");
         if (e->entities > 0) put_field(l, ",\"entities\":", e->entities);
+        put_urls(l, e->marks);
         if (e->fwd_n != 0) put_field(l, ",\"forward_of\":", e->fwd_n);
         if (e->out) put(l, ",\"out\":true");
         break;
@@ -206,7 +228,7 @@ static void put_details(dc_ledger_t *l, const dc_event_t *e)
 int dc_ledger_event(dc_ledger_t *l, const dc_event_t *e, int64_t t_us)
 {
     if (l->write == NULL) return 0;
-    int r = begin(l, e->text.len, e->ids_count);
+    int r = begin(l, e->text.len + e->marks.len, e->ids_count);
     if (r < 0) return r;
     put_field(l, "{\"n\":", e->n);
     put(l, ",\"kind\":\"");
@@ -309,5 +331,6 @@ int dc_ledger_call(dc_ledger_t *l, const dc_ledger_call_t *c, int64_t t_us)
         put(l, c->answer);
         put(l, "\"");
     }
+    if (c->late_us != 0) put_field(l, ",\"late_us\":", (int64_t)c->late_us);
     return end(l);
 }

@@ -42,7 +42,8 @@ typedef struct dc_ledger_call {
     const char *method;      /* NULL: unknown */
     int64_t channel;         /* that it names; 0: none */
     const char *error;       /* NULL: carried out */
-    const char *answer;      /* what became of the answer: "dropped"; NULL: it was sent */
+    const char *answer;      /* what became of the answer: "dropped"; NULL: it was sent, */
+    uint64_t late_us;        /* so much later than otherwise */
     int64_t msg_id;          /* the client's message; 0: not said */
     const dc_about_t *about; /* NULL: not said */
     int32_t id;              /* the message that it created, or is about; 0: none */

@@ -255,7 +255,8 @@ typedef struct dc_event {
     gap_bytes_t text;   /* new and edit: as it was then */
     dc_media_t media;   /* likewise, */
     int64_t media_id;   /* and which one */
-    uint32_t entities;  /* how many */
+    uint32_t entities;  /* how many, */
+    gap_bytes_t marks;  /* and they themselves, one behind the other */
     uint32_t fwd_n;     /* new_message: the event that created what was forwarded; 0 none */
     bool out;           /* new_message: sent by an account here */
     bool outbox;        /* read */

@@ -566,6 +566,7 @@ static void fill_content(const dc_model_t *m, const struct dc_rec *rec, uint32_t
     out->media = content.media;
     out->media_id = content.media_id;
     out->entities = content.entity_count;
+    out->marks = content.entities;
     if (rec->kind == DC_NEW_MESSAGE) out->fwd_n = content.fwd_n;
 }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 #include <errno.h>
+#include <gapless/tl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,9 @@ enum kind {
     SLOW,
     ROLE,
     FLOOD,
+    DROP,
+    LOSE,
+    REFUSE,
     WINDOW
 };
 
@@ -78,9 +82,11 @@ static const struct option options[] = {
      "chance of a signed-in call to get 500 RPC_CALL_FAIL"},
     {"--flood", "P", CHANCE, IN_DC(flood), 0, 0,
      "chance of a signed-in call to get 420 FLOOD_WAIT_1"},
-    {"--drop-answer", "P", CHANCE, IN_DC(drop_answer), 0, 0,
-     "chance of a signed-in call to be carried out and never answered"},
-    {"--lose-session", "P", CHANCE, IN_DC(lose_session), 0, 0,
+    {"--refuse", "RULE", REFUSE, IN_CLI(dc), 0, 0,
+     "METHODS:P:CODE:TEXT, chance of a signed-in call of these to get this error; may be repeated"},
+    {"--drop-answer", "P[:METHODS]", DROP, IN_CLI(dc), 0, 0,
+     "chance of a signed-in call (of METHODS) to be carried out and never answered"},
+    {"--lose-session", "P[:METHODS]", LOSE, IN_CLI(dc), 0, 0,
      "chance of it to be carried out, then its connection ends and its session is forgotten"},
     {"--answer-ms", "N", NUMBER, IN_DC(answer_ms), 0, 3600000,
      "answers take longer, each by at most so much; pushes overtake them"},
@@ -141,17 +147,6 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
     unsigned long long n = strtoull(text, &end, 10);
     if (errno != 0 || *end != '\0' || n < min || n > max) return false;
     *out = n;
-    return true;
-}
-
-static bool read_chance(const char *text, double *out)
-{
-    char *end;
-
-    if ((text[0] < '0' || text[0] > '9') && text[0] != '.') return false;
-    double p = strtod(text, &end);
-    if (*end != '\0' || !(p >= 0.0 && p <= 1.0)) return false;
-    *out = p;
     return true;
 }
 
@@ -236,6 +231,29 @@ static const char *store_flood(const char *value, gap_dc_options_t *o)
     return NULL;
 }
 
+/* A probability, and of which methods' answers it is. */
+static const char *store_fate(const char *value, double *chance, gap_dc_methods_t *methods)
+{
+    size_t len = strcspn(value, ":");
+    const char *names = value + len + (value[len] == ':' ? 1 : 0);
+
+    if (gap_dc_chance_parse(gap_bytes(value, len), chance) < 0) return "a probability from 0 to 1";
+    methods->count = 0;
+    if (value[len] == '\0' || gap_dc_methods_parse(gap_str(names), methods) == 0) return NULL;
+    return "up to 8 methods behind the colon, like messages.sendMessage+messages.editMessage";
+}
+
+static const char *store_refusal(const char *value, gap_dc_options_t *o)
+{
+    gap_dc_refusal_t rule;
+    const char *expected;
+
+    if (gap_dc_refusal_parse(gap_str(value), &rule, &expected) < 0) return expected;
+    if (o->refusal_count == GAP_DC_REFUSALS_MAX) return "fewer of them, there is room for 8";
+    o->refusals[o->refusal_count++] = rule;
+    return NULL;
+}
+
 static const char *store_window(const char *value, gap_dc_options_t *o)
 {
     uint64_t n;
@@ -277,6 +295,12 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
         return store_role(value, &cli->dc);
     case FLOOD:
         return store_flood(value, &cli->dc);
+    case DROP:
+        return store_fate(value, &cli->dc.drop_answer, &cli->dc.drop_methods);
+    case LOSE:
+        return store_fate(value, &cli->dc.lose_session, &cli->dc.lose_methods);
+    case REFUSE:
+        return store_refusal(value, &cli->dc);
     case WINDOW:
         return store_window(value, &cli->dc);
     case SEED:
@@ -284,7 +308,7 @@ static const char *store(const struct option *o, const char *value, gap_dc_cli_t
         memcpy(at, &n, sizeof n);
         return NULL;
     case CHANCE:
-        if (!read_chance(value, &p)) return "a probability from 0 to 1";
+        if (gap_dc_chance_parse(gap_str(value), &p) < 0) return "a probability from 0 to 1";
         memcpy(at, &p, sizeof p);
         return NULL;
     case SECRET:
@@ -477,6 +501,8 @@ int gap_dc_cli_help(char *out, size_t cap)
         "its address when it listens and reads the others' when a client asks, or on SIGHUP. Or\n"
         "choose the ports and give them by --peer-dc: that may name one that does not run yet.\n"
         "A person lives in data centre X if that is known, else in the one that is asked.\n"
+        "\nMETHODS: one or several joined by +, or *, as in "
+        "messages.sendMessage+messages.editMessage.\n"
         "\nKinds: new_message, edit_message, delete_messages, pin, read, qts, callback_query, "
         "status.\nFaults touch the traffic's pushes only; the last push of every sequence is "
         "clean, and so is\nthe first of every channel.\n"

@@ -138,9 +138,8 @@ static int check(struct call *c)
 static int chance(struct call *c)
 {
     if (c->key->account == 0) return 0;
-    c->fate = gap_dc_call_fate(&c->dc->options, c->key->account, c->key->calls++);
-    if (c->fate.code == 500) return fail(c, 500, "RPC_CALL_FAIL");
-    return c->fate.code == 420 ? fail(c, 420, "FLOOD_WAIT_1") : 0;
+    c->fate = gap_dc_call_fate(&c->dc->options, c->key->account, c->key->calls++, c->query.id);
+    return c->fate.code != 0 ? fail(c, c->fate.code, c->fate.text) : 0;
 }
 
 /* Pushes of this key go to the session that called last, unless it asked not to get any. */
@@ -411,6 +410,7 @@ static int write_down(const struct call *c, int64_t account)
                              .answer = fates[faith(c)],
                              .msg_id = c->msg_id,
                              .about = &c->about,
+                             .late_us = faith(c) == GAP_DC_FAITHFUL ? late_us(c) : 0,
                              .id = a->id != 0 ? a->id : c->about.id};
 
     return dc_ledger_call(&c->dc->ledger, &line, (int64_t)c->dc->now.wall_us);

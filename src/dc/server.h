@@ -204,12 +204,14 @@ typedef enum gap_dc_faith {
 
 /** What happens to a call; the same for the same seed, account and number of the call. */
 typedef struct gap_dc_call_fate {
-    int32_t code; /* 0; 500 or 420: it is refused by chance */
+    int32_t code;     /* 0; or it is refused by chance, */
+    const char *text; /* with this error; in the options or static */
     gap_dc_faith_t answer;
     uint64_t late_us; /* its answer takes so much longer */
 } gap_dc_call_fate_t;
 
-gap_dc_call_fate_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index);
+gap_dc_call_fate_t gap_dc_call_fate(const gap_dc_options_t *o, int64_t account, uint32_t index,
+                                    uint32_t method);
 
 /* late.c */
 

@@ -193,11 +193,11 @@ START_TEST(test_fates_of_calls)
     unsigned floods = 0;
 
     gap_dc_options_init(&o);
-    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1).code, 0);
+    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1, 0).code, 0);
     o.rpc_error = 0.1;
     o.flood = 0.2;
     for (uint32_t i = 0; i < 10000; i++) {
-        int32_t code = gap_dc_call_fate(&o, 1, i).code;
+        int32_t code = gap_dc_call_fate(&o, 1, i, 0).code;
         errors += code == 500;
         floods += code == 420;
     }
@@ -206,7 +206,7 @@ START_TEST(test_fates_of_calls)
     ck_assert_uint_ge(floods, 1600);
     ck_assert_uint_le(floods, 2000);
     o.rpc_error = 1.0;
-    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1).code, 500);
+    ck_assert_int_eq(gap_dc_call_fate(&o, 1, 1, 0).code, 500);
 }
 END_TEST
 
@@ -227,9 +227,9 @@ START_TEST(test_fates_of_answers)
     o.lose_session = 0.1;
     o.answer_ms = 50;
     for (uint32_t i = 0; i < 10000; i++) {
-        gap_dc_call_fate_t f = gap_dc_call_fate(&o, 1, i);
-        gap_dc_call_fate_t again = gap_dc_call_fate(&o, 1, i);
-        ck_assert_int_eq(f.code, gap_dc_call_fate(&before, 1, i).code);
+        gap_dc_call_fate_t f = gap_dc_call_fate(&o, 1, i, 0);
+        gap_dc_call_fate_t again = gap_dc_call_fate(&o, 1, i, 0);
+        ck_assert_int_eq(f.code, gap_dc_call_fate(&before, 1, i, 0).code);
         ck_assert(f.answer == again.answer && f.late_us == again.late_us);
         dropped += f.answer == GAP_DC_ANSWER_DROPPED;
         lost += f.answer == GAP_DC_SESSION_LOST;
@@ -245,6 +245,55 @@ START_TEST(test_fates_of_answers)
     ck_assert_uint_le(lost, 720);
     ck_assert_uint_ge(latest, 49000);
     ck_assert_uint_le(latest, 50000);
+}
+END_TEST
+
+/* Faults that name methods are for these, and refusals leave the other draws as they are. */
+START_TEST(test_fates_by_method)
+{
+    static const char *const rules[] = {
+        "messages.editMessage:0.5:400:MESSAGE_ID_INVALID",
+        "messages.editMessage+messages.sendMessage:.2:403:CHAT_WRITE_FORBIDDEN"};
+    gap_dc_options_t o;
+    gap_dc_options_t all;
+    const char *expected;
+    unsigned refused[2] = {0};
+    unsigned dropped = 0;
+    unsigned lost = 0;
+
+    gap_dc_options_init(&all);
+    all.drop_answer = 0.3;
+    all.lose_session = 0.3;
+    o = all;
+    ck_assert_int_eq(gap_dc_methods_parse(gap_str("messages.sendMessage"), &o.drop_methods), 0);
+    ck_assert_int_eq(
+        gap_dc_methods_parse(gap_str("messages.sendMedia+messages.editMessage"), &o.lose_methods),
+        0);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(gap_dc_refusal_parse(gap_str(rules[i]), &o.refusals[i], &expected), 0);
+    o.refusal_count = 2;
+    for (uint32_t i = 0; i < 10000; i++) {
+        gap_dc_call_fate_t free = gap_dc_call_fate(&all, 1, i, GAP_TL_MESSAGES_SEND_MESSAGE);
+        gap_dc_call_fate_t send = gap_dc_call_fate(&o, 1, i, GAP_TL_MESSAGES_SEND_MESSAGE);
+        gap_dc_call_fate_t edit = gap_dc_call_fate(&o, 1, i, GAP_TL_MESSAGES_EDIT_MESSAGE);
+        gap_dc_call_fate_t read = gap_dc_call_fate(&o, 1, i, GAP_TL_MESSAGES_READ_HISTORY);
+        refused[0] += edit.code == 400 && strcmp(edit.text, "MESSAGE_ID_INVALID") == 0;
+        refused[1] += send.code == 403 && strcmp(send.text, "CHAT_WRITE_FORBIDDEN") == 0;
+        if (send.code == 0 && free.answer == GAP_DC_ANSWER_DROPPED) {
+            ck_assert_int_eq(send.answer, GAP_DC_ANSWER_DROPPED);
+            dropped++;
+        }
+        ck_assert_int_ne(send.answer, GAP_DC_SESSION_LOST);
+        ck_assert_int_ne(edit.answer, GAP_DC_ANSWER_DROPPED);
+        lost += edit.answer == GAP_DC_SESSION_LOST;
+        ck_assert(read.code == 0 && read.answer == GAP_DC_FAITHFUL);
+    }
+    ck_assert_uint_ge(refused[0], 4800);
+    ck_assert_uint_le(refused[0], 5200);
+    ck_assert_uint_ge(refused[1], 1850);
+    ck_assert_uint_le(refused[1], 2150);
+    ck_assert_uint_ge(dropped, 2200); /* 0.3 of what the second rule leaves */
+    ck_assert_uint_ge(lost, 1000);
 }
 END_TEST
 
@@ -287,6 +336,25 @@ static const struct {
     {{"--edit-window", "60", NULL}, 0, NULL, "a minute to edit"},
     {{"--edit-window", "0", NULL}, GAP_E_ARGUMENT, "at least 1", "no time to edit"},
     {{"--drop-answer", "0.1", NULL}, 0, NULL, "answers dropped"},
+    {{"--drop-answer", "2", NULL}, GAP_E_ARGUMENT, "probability", "more than all of them"},
+    {{"--drop-answer=.1:messages.sendMessage", NULL}, 0, NULL, "answers of a method"},
+    {{"--drop-answer", "0.1:messages.sendMessages", NULL},
+     GAP_E_ARGUMENT,
+     "up to 8 methods",
+     "of one that is not there"},
+    {{"--lose-session", "0.1:", NULL}, GAP_E_ARGUMENT, "up to 8 methods", "of none"},
+    {{"--lose-session", "1:messages.sendMessage+messages.sendMedia", NULL}, 0, NULL, "of two"},
+    {{"--refuse", "messages.editMessage:.1:400:MESSAGE_ID_INVALID", NULL}, 0, NULL, "a refusal"},
+    {{"--refuse", "*:1:500:X", NULL}, 0, NULL, "of everything"},
+    {{"--refuse", "edit:.1:400:X", NULL}, GAP_E_ARGUMENT, "first methods", "of nothing"},
+    {{"--refuse", "*:2:400:X", NULL}, GAP_E_ARGUMENT, "probability", "more than all"},
+    {{"--refuse", "*:1:40:X", NULL}, GAP_E_ARGUMENT, "400:MESSAGE", "with no code"},
+    {{"--refuse", "*:1:400:", NULL}, GAP_E_ARGUMENT, "400:MESSAGE", "with no text"},
+    {{"--refuse", "*:1:400", NULL}, GAP_E_ARGUMENT, "400:MESSAGE", "without a text"},
+    {{"--refuse", "*:1:400:A23456789012345678901234567890123456789012345678", NULL},
+     GAP_E_ARGUMENT,
+     "400:MESSAGE",
+     "with a text that is too long"},
     {{"surplus", NULL}, GAP_E_ARGUMENT, "surplus", "an argument that is no option"},
 };
 
@@ -375,10 +443,11 @@ END_TEST
 START_TEST(test_help_names_every_option)
 {
     static const char *const names[] = {
-        "--listen",     "--dc",    "--key",          "--pubkey-out", "--ledger",    "--seed",
-        "--channels",   "--users", "--events",       "--rate",       "--kinds",     "--reorder",
-        "--reorder-ms", "--loss",  "--duplicate",    "--delay-ms",   "--rpc-error", "--flood",
-        "--disconnect", "--slice", "--await-clients"};
+        "--listen",        "--dc",          "--key",          "--pubkey-out", "--ledger",
+        "--seed",          "--channels",    "--users",        "--events",     "--rate",
+        "--kinds",         "--reorder",     "--reorder-ms",   "--loss",       "--duplicate",
+        "--delay-ms",      "--rpc-error",   "--flood",        "--disconnect", "--slice",
+        "--await-clients", "--drop-answer", "--lose-session", "--refuse"};
     char text[8192];
     char tiny[8];
 
@@ -409,6 +478,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_fates_follow_the_seed_and_the_rules);
     tcase_add_test(tc, test_fates_of_calls);
     tcase_add_test(tc, test_fates_of_answers);
+    tcase_add_test(tc, test_fates_by_method);
     tcase_add_loop_test(tc, test_command_line, 0, GAP_ARRAY_LEN(lines));
     tcase_add_test(tc, test_values_arrive);
     tcase_add_test(tc, test_rules_arrive);

@@ -130,6 +130,34 @@ START_TEST(who_is_not_there_has_no_role)
 }
 END_TEST
 
+/* Who asks for a message is told whether it is pinned: how one finds out what became of a pin. */
+START_TEST(a_pinned_message_says_so)
+{
+    gap_tl_input_message_id_t named = {1};
+    gap_tl_object_t one = GAP_TL_OF(GAP_TL_INPUT_MESSAGE_ID, &named);
+    gap_tl_channels_get_messages_t get = {
+        .channel = GAP_TL_OF(GAP_TL_INPUT_CHANNEL, &w.channel_input), .id = gap_tl_array(&one, 1)};
+    gap_tl_messages_update_pinned_message_t unpin = {
+        .flags = GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE_F_UNPIN, .peer = w.to_channel, .id = 1};
+    gap_tl_messages_channel_messages_t found;
+    gap_tl_message_t msg;
+    gap_tl_object_t o;
+
+    ck_assert_int_eq(send_any(w.to_channel), 0);
+    for (int i = 0; i < 3; i++) {
+        if (i == 1) ck_assert_int_eq(pin(w.to_channel, 1), 0);
+        if (i == 2)
+            ck_assert_int_eq(send_call(&w, GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE, &unpin), 0);
+        ck_assert_int_eq(send_call(&w, GAP_TL_CHANNELS_GET_MESSAGES, &get), 0);
+        SEND_BODY(&w, GAP_TL_MESSAGES_CHANNEL_MESSAGES, &found);
+        gap_tl_iter_t it = gap_tl_iter(found.messages);
+        ck_assert_int_eq(gap_tl_next(&it, &o), 1);
+        ck_assert_int_gt(GAP_TL_READ(o, GAP_TL_MESSAGE, &msg), 0);
+        ck_assert_int_eq((msg.flags & GAP_TL_MESSAGE_F_PINNED) != 0, i == 1);
+    }
+}
+END_TEST
+
 /* --- slow mode ----------------------------------------------------------------------------- */
 
 START_TEST(slow_mode_makes_members_wait)
@@ -447,6 +475,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_reader_reads);
     tcase_add_test(tc, posts_are_for_admins);
     tcase_add_test(tc, a_user_who_blocks_gets_nothing);
+    tcase_add_test(tc, a_pinned_message_says_so);
     tcase_add_test(tc, who_is_not_there_has_no_role);
     tcase_add_test(tc, slow_mode_makes_members_wait);
     tcase_add_test(tc, slow_mode_is_not_for_admins);

@@ -100,6 +100,53 @@ START_TEST(the_ledger_names_who_caused_an_event)
 }
 END_TEST
 
+/* What a text leads to stands in the ledger, of other marks only how many there are. */
+START_TEST(the_ledger_names_addresses)
+{
+    gap_tl_message_entity_text_url_t urls[] = {{0, 1, gap_str("https://t.me/c/1/2")},
+                                               {2, 1, gap_str("https://\"x\"/")}};
+    gap_tl_message_entity_bold_t bold = {0, 1};
+    gap_tl_object_t all[] = {GAP_TL_OF(GAP_TL_MESSAGE_ENTITY_BOLD, &bold),
+                             GAP_TL_OF(GAP_TL_MESSAGE_ENTITY_TEXT_URL, &urls[0]),
+                             GAP_TL_OF(GAP_TL_MESSAGE_ENTITY_TEXT_URL, &urls[1])};
+    gap_tl_messages_send_message_t q = {.flags = GAP_TL_MESSAGES_SEND_MESSAGE_F_ENTITIES,
+                                        .peer = w.to_channel,
+                                        .message = gap_str("abc"),
+                                        .random_id = 1,
+                                        .entities = gap_tl_array(all, 3)};
+    dc_ledger_t l;
+
+    lines_len = 0;
+    dc_ledger_init(&l, gap_alloc_default(), keep_line, NULL);
+    ck_assert_int_eq(send_call(&w, GAP_TL_MESSAGES_SEND_MESSAGE, &q), 0);
+    write_down(&l);
+    q.entities = gap_tl_array(all, 1);
+    q.random_id = 2;
+    ck_assert_int_eq(send_call(&w, GAP_TL_MESSAGES_SEND_MESSAGE, &q), 0);
+    write_down(&l);
+    dc_ledger_fini(&l);
+    ck_assert_ptr_nonnull(strstr(lines, "\"id\":1,\"text\":\"abc\",\"entities\":3,"
+                                        "\"urls\":[\"https://t.me/c/1/2\","
+                                        "\"https://\\\"x\\\"/\"],\"out\":true"));
+    ck_assert_ptr_nonnull(strstr(lines, "\"id\":2,\"text\":\"abc\",\"entities\":1,\"out\":true"));
+}
+END_TEST
+
+/* A call's line says how much later than otherwise its answer went out. */
+START_TEST(the_ledger_says_how_late_an_answer_was)
+{
+    dc_ledger_call_t call = {.account = 7, .method = "messages.sendMessage", .late_us = 1500};
+    dc_ledger_t l;
+
+    lines_len = 0;
+    dc_ledger_init(&l, gap_alloc_default(), keep_line, NULL);
+    ck_assert_int_eq(dc_ledger_call(&l, &call, 9), 0);
+    dc_ledger_fini(&l);
+    ck_assert_str_eq(lines, "{\"kind\":\"call\",\"account\":7,\"method\":\"messages.sendMessage\","
+                            "\"t_us\":9,\"late_us\":1500}\n");
+}
+END_TEST
+
 /* --- random_id ----------------------------------------------------------------------------- */
 
 /* The answer to a repeated send: the first message, in no place of its box. */
@@ -183,6 +230,8 @@ static Suite *make_suite(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_ledger_names_who_caused_an_event);
+    tcase_add_test(tc, the_ledger_names_addresses);
+    tcase_add_test(tc, the_ledger_says_how_late_an_answer_was);
     tcase_add_test(tc, a_random_id_holds_for_the_account_for_ever);
     tcase_add_test(tc, a_repeated_send_brings_the_present_text);
     tcase_add_test(tc, a_refused_send_takes_no_random_id);
