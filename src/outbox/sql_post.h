@@ -24,12 +24,13 @@
     " if_expired INTEGER NOT NULL,"                                                                \
     " deadline INTEGER NOT NULL,"                                                                  \
     " message_id INTEGER NOT NULL," /* 0: not sent yet */                                          \
-    " reply_to INTEGER NOT NULL,"   /* of its first sending; 0: none */                            \
-    " random_id INTEGER NOT NULL,"  /* of its first sending */                                     \
-    " row INTEGER NOT NULL,"        /* the one that is alive, if any is */                         \
-    " revision INTEGER NOT NULL,"   /* how often it was sent or edited */                          \
-    " doubt INTEGER NOT NULL,"      /* 1: a call was begun whose outcome is not known */           \
-    " frozen INTEGER NOT NULL,"     /* 1: gone, 2: expired: it is not edited any more */           \
+    " previous INTEGER NOT NULL,"  /* the message that the next one takes the place of; 0: none */ \
+    " reply_to INTEGER NOT NULL,"  /* of its first sending; 0: none */                             \
+    " random_id INTEGER NOT NULL," /* of its first sending */                                      \
+    " row INTEGER NOT NULL,"       /* the one that is alive, if any is */                          \
+    " revision INTEGER NOT NULL,"  /* how often it was sent or edited */                           \
+    " doubt INTEGER NOT NULL,"     /* 1: a call was begun whose outcome is not known */            \
+    " frozen INTEGER NOT NULL,"    /* 1: gone, 2: expired: it is not edited any more */            \
     " generation INTEGER NOT NULL," /* of the rendering that changed it last; 0: an upsert's */    \
     " link_base BLOB NOT NULL,"                                                                    \
     " title BLOB NOT NULL,"                                                                        \
@@ -51,7 +52,8 @@
 
 /** Selects nothing, and fails if a column is missing. */
 #define GAP_POST_SQL_PROBE                                                                         \
-    "SELECT post, key, chat, class, if_gone, if_expired, deadline, message_id, reply_to,"          \
+    "SELECT post, key, chat, class, if_gone, if_expired, deadline, message_id, previous, "         \
+    "reply_to,"                                                                                    \
     " random_id, row, revision, doubt, frozen, generation, link_base, title, sent, hash, content," \
     " source FROM main.gapless_outbox_post LIMIT 0;"                                               \
     "SELECT depends_on, kind, post FROM main.gapless_outbox_link LIMIT 0;"                         \
