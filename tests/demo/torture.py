@@ -88,6 +88,12 @@ def failpoints(build):
     return there, sorted(fail & set(there))
 
 
+# What a point that fails lets its program say; and where a commit fails it is tried again only so
+# much later.
+FAILURES = {"sqlite.row": "the disk is full; nothing was changed; make room; trying again"}
+RETRY_US = 1_000_000
+
+
 def is_at_the_end(point):
     """Passed only while the program ends in good order."""
     return point.startswith(("shutdown.", "store.end"))
@@ -208,7 +214,8 @@ class Scenario:
         self.out = os.path.join(folder, "out")
         self.state = os.path.join(folder, "state.db")
         self.bounds = [0]   # offsets in the output between two lives
-        self.ends = []      # (when, snapshot), of each life
+        self.ends = []      # (when, snapshot, how much later things are written), of each life
+        self.death = None   # of the life at hand
         self.complaints = []
         self.slower = SLOWER
         self.points, self.can_fail = failpoints(build)
@@ -229,6 +236,7 @@ class Scenario:
     def start(self, death=None):
         env = dict(os.environ)
         env.pop("GAPLESS_FAILPOINT", None)
+        self.death = death
         if death is not None and death.point:
             env["GAPLESS_FAILPOINT"] = f"{death.point}:{death.count}:{death.deed}"
         return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, env=env,
@@ -240,13 +248,17 @@ class Scenario:
     def buried(self, process, may_have_died):
         """The process has been told to end: its last words, and what it left."""
         _, err = process.communicate(timeout=120)
+        fails = self.death is not None and self.death.deed == "error"
         self.bounds.append(self.size())
         self.ends.append((time.time_ns() // 1000,
-                          snapshot(self.state, read_ledger(self.dc.ledger))))
+                          snapshot(self.state, read_ledger(self.dc.ledger)),
+                          RETRY_US if fails else 0))
         self.refused += len(re.findall(b"an answer was not sent", err))
+        allowed = ["interrupted|drained|was given up after 5", *self.allowed]
+        if fails:
+            allowed.append(FAILURES[self.death.point])
         said = [line for line in err.decode("utf-8", "replace").splitlines()
-                if line.strip() and not re.search("interrupted|drained|was given up after 5", line)
-                and not any(re.search(a, line) for a in self.allowed)]
+                if line.strip() and not any(re.search(a, line) for a in allowed)]
         self.complaints += said
         if not may_have_died:
             check(False, f"{self.name}: life {len(self.bounds) - 1} ended by itself, status "
@@ -560,8 +572,8 @@ def keep_record(scenario, keep):
     target = os.path.join(keep, f"{scenario.name}-{scenario.seed}")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(scenario.folder, target)
-    ends = [(t, None if s is None else [s.counts, sorted(s.queries), s.inbox, s.dead])
-            for t, s in scenario.ends]
+    ends = [(t, None if s is None else [s.counts, sorted(s.queries), s.inbox, s.dead], late)
+            for t, s, late in scenario.ends]
     with open(os.path.join(target, "lives.json"), "w", encoding="utf-8") as f:
         json.dump({"account": scenario.account, "bounds": scenario.bounds, "ends": ends,
                    "terms": dict(scenario.terms, drained=True, refused=scenario.refused)}, f)
@@ -571,8 +583,9 @@ def rejudge(folder):
     with open(os.path.join(folder, "lives.json"), encoding="utf-8") as f:
         kept = json.load(f)
     lives = [Life(whole_lines(os.path.join(folder, "out"), a, b), t,
-                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:3], [tuple(d) for d in s[3]]))
-             for a, b, (t, s) in zip(kept["bounds"], kept["bounds"][1:], kept["ends"])]
+                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:3],
+                                                  [tuple(d) for d in s[3]]), late)
+             for a, b, (t, s, late) in zip(kept["bounds"], kept["bounds"][1:], kept["ends"])]
     judged = torture_verdict.judge(read_ledger(os.path.join(folder, "ledger")), lives,
                                    kept["account"], Terms(**kept["terms"]))
     for _, text in judged.problems:

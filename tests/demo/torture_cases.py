@@ -105,6 +105,10 @@ RECORDS = [
      {"steady": True}, ["lost"]),
     ("a query that there was no time for", TWO + [QUERY, PUSH], [full(BOTH, end_us=S // 2)],
      {"steady": True}, []),
+    ("a query that a failing disk took late", TWO + [QUERY, PUSH],
+     [Life(BOTH, 3 * S // 2, Snapshot(), S)], {"steady": True}, []),
+    ("and one that it had the time to take", TWO + [QUERY, PUSH],
+     [Life(BOTH, 3 * S, Snapshot(), S)], {"steady": True}, ["lost"]),
     ("a query of a time with cuts", TWO + [QUERY, PUSH], [full(BOTH, end_us=3 * S)], {}, []),
     ("a query before the connection", TWO + [QUERY, PUSH],
      [full([got(e, t_us=9) for e in TWO], end_us=3 * S)], {"steady": True}, []),
@@ -184,7 +188,8 @@ class Record:
         return judge(self.ledger, self.lives, self.account, self.terms)
 
     def copy(self):
-        lives = [Life(list(v.lines), v.end_us, copy.deepcopy(v.snapshot)) for v in self.lives]
+        lives = [Life(list(v.lines), v.end_us, copy.deepcopy(v.snapshot), v.late_us)
+                 for v in self.lives]
         return Record(list(self.ledger), lives, self.account, self.terms)
 
     def all_lines(self):

@@ -74,9 +74,10 @@ class Snapshot:
 class Life:
     """One process: what it wrote, and what it left."""
 
-    def __init__(self, lines, end_us=0, snapshot=None):
+    def __init__(self, lines, end_us=0, snapshot=None, late_us=0):
         self.lines, self.end_us = lines, end_us
         self.snapshot = snapshot
+        self.late_us = late_us  # its disk failed, and was tried again so much later
 
     def connected_us(self):
         """When it had certainly begun to receive; None: never."""
@@ -313,7 +314,8 @@ class Judge:
     @staticmethod
     def had_time(life, t_us):
         since = life.connected_us()
-        return since is not None and since < t_us and t_us + TIME_TO_WRITE_US < life.end_us
+        return since is not None and since < t_us and \
+            t_us + TIME_TO_WRITE_US + life.late_us < life.end_us
 
     def check_rest(self, snapshot):
         for attempts, text in snapshot.dead:
