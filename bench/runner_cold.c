@@ -25,7 +25,7 @@
 
 /** An update of another lane. */
 struct cold {
-    gap_post_t post;
+    gap_env_post_t post;
     gap_update_t update;
     uint64_t sent_ns;
     double waited_us;
@@ -99,7 +99,7 @@ static void on_idle(uv_idle_t *idle)
     be_busy();
 }
 
-static void arrive(gap_post_t *post)
+static void arrive(gap_env_post_t *post)
 {
     struct cold *c = GAP_CONTAINER_OF(post, struct cold, post);
 

@@ -346,7 +346,7 @@ gap_job_t *gap_runner_next_job(gap_runner_t *r, uint64_t now_us)
     return gap_lanes_next_of(&r->lanes, GAP_JOB_URGENT);
 }
 
-static void on_post(gap_post_t *post)
+static void on_post(gap_env_post_t *post)
 {
     gap_runner_t *r = GAP_CONTAINER_OF(post, gap_runner_t, post);
 

@@ -192,7 +192,7 @@ struct gap_runner {
     uint64_t pinned; /* bytes that tasks show */
     bool held;       /* the engine is */
     bool yielding;   /* the host has its turn, then `post` comes */
-    gap_post_t post;
+    gap_env_post_t post;
     bool told_ready; /* with pull */
     /* threads */
     struct gap_threads threads;

@@ -33,10 +33,10 @@ typedef struct gap_addr {
 } gap_addr_t;
 
 /** Something to run on the loop thread. Caller's memory, pinned until fn runs. */
-typedef struct gap_post {
-    struct gap_post *next;
-    void (*fn)(struct gap_post *self);
-} gap_post_t;
+typedef struct gap_env_post {
+    struct gap_env_post *next;
+    void (*fn)(struct gap_env_post *self);
+} gap_env_post_t;
 
 /** A slow job. Caller's memory, pinned until done runs. `run` on a library thread, `done` on the
  * loop thread. */
@@ -146,7 +146,7 @@ struct gap_env_ops {
     void (*attach)(gap_env_t *env, const struct gap_env_host *host);
     void (*set_timer)(gap_env_t *env, uint64_t deadline_us); /* GAP_ENV_NEVER: off */
     void (*set_idle)(gap_env_t *env, bool on); /* on: don't block in poll; turn in the next check */
-    void (*post)(gap_env_t *env, gap_post_t *post); /* any thread; not once close has begun */
+    void (*post)(gap_env_t *env, gap_env_post_t *post); /* any thread; not once close has begun */
     void (*work)(gap_env_t *env, gap_work_t *work);
 
     /* Workers: loop thread. */

@@ -207,10 +207,10 @@ static void op_attach(gap_env_t *base, const struct gap_env_host *host)
 /* ---- posts ---- */
 
 /* The one function of the environment that other threads may call. */
-static void op_post(gap_env_t *base, gap_post_t *post)
+static void op_post(gap_env_t *base, gap_env_post_t *post)
 {
     uv_env_t *env = uv_env_of(base);
-    gap_post_t *head = atomic_load_explicit(&env->posts, memory_order_relaxed);
+    gap_env_post_t *head = atomic_load_explicit(&env->posts, memory_order_relaxed);
 
     do {
         post->next = head;
@@ -221,17 +221,17 @@ static void op_post(gap_env_t *base, gap_post_t *post)
 
 static void run_posts(uv_env_t *env)
 {
-    gap_post_t *newest = atomic_exchange_explicit(&env->posts, NULL, memory_order_acquire);
-    gap_post_t *oldest = NULL;
+    gap_env_post_t *newest = atomic_exchange_explicit(&env->posts, NULL, memory_order_acquire);
+    gap_env_post_t *oldest = NULL;
 
     while (newest != NULL) {
-        gap_post_t *next = newest->next;
+        gap_env_post_t *next = newest->next;
         newest->next = oldest;
         oldest = newest;
         newest = next;
     }
     while (oldest != NULL) {
-        gap_post_t *post = oldest;
+        gap_env_post_t *post = oldest;
         oldest = post->next;
         post->fn(post);
     }

@@ -16,7 +16,7 @@ struct gap_case {
     gap_rt_t rt;
     gap_timer_t timer;
     gap_loop_t loop;
-    gap_post_t post;
+    gap_env_post_t post;
     struct pair p;
     struct out missing;
     size_t sent;
@@ -107,7 +107,7 @@ START_TEST(test_stalled_host_reads_before_an_after_drain_timer)
 }
 END_TEST
 
-static void post_stalls(gap_post_t *post)
+static void post_stalls(gap_env_post_t *post)
 {
     struct gap_case *c = GAP_CONTAINER_OF(post, struct gap_case, post);
     world_t *w = c->p.w;
@@ -183,7 +183,7 @@ END_TEST
 #define POSTS 1000
 
 struct numbered {
-    gap_post_t post;
+    gap_env_post_t post;
     world_t *w;
     int number;
 };
@@ -191,7 +191,7 @@ struct numbered {
 static struct numbered posts[POSTS];
 static int posts_run;
 
-static void numbered_run(gap_post_t *post)
+static void numbered_run(gap_env_post_t *post)
 {
     struct numbered *n = GAP_CONTAINER_OF(post, struct numbered, post);
 

@@ -102,7 +102,7 @@ static void worker_send(gap_worker_t *w, gap_work_t *work)
     if (idle) plan(w);
 }
 
-static void env_post(gap_env_t *env, gap_post_t *post)
+static void env_post(gap_env_t *env, gap_env_post_t *post)
 {
     struct keeper *k = keeper_of(env);
     struct thing *t = globe_thing(k->g, THING_WORK);
@@ -116,12 +116,12 @@ static void env_post(gap_env_t *env, gap_post_t *post)
 /* In any order. @return false: there is none. */
 static bool run_posts(struct keeper *k)
 {
-    gap_post_t *post = k->posts;
+    gap_env_post_t *post = k->posts;
 
     k->posts = NULL;
     if (post == NULL) return false;
     while (post != NULL) {
-        gap_post_t *next = post->next;
+        gap_env_post_t *next = post->next;
         post->fn(post);
         post = next;
     }

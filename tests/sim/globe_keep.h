@@ -20,7 +20,7 @@ struct keeper {
     gap_prng_t random;
     STAILQ_HEAD(, gap_worker) workers;
     bool on_thread;
-    gap_post_t *posts;
+    gap_env_post_t *posts;
     gap_storage_t gate; /* what the store works with */
     gap_storage_t *disk;
     gap_store_t *store;

@@ -159,7 +159,7 @@ static void op_set_idle(gap_env_t *env, bool on)
     sim_host_of(env)->idle = on;
 }
 
-static void op_post(gap_env_t *env, gap_post_t *post)
+static void op_post(gap_env_t *env, gap_env_post_t *post)
 {
     sim_host_t *h = sim_host_of(env);
 
@@ -277,7 +277,7 @@ static void maybe_stall(sim_host_t *h)
 
 static void run_post(sim_host_t *h)
 {
-    gap_post_t *post = h->posts;
+    gap_env_post_t *post = h->posts;
 
     h->posts = post->next;
     if (h->posts == NULL) h->posts_end = &h->posts;

@@ -82,8 +82,8 @@ struct sim_host {
     bool unread;
     bool busy; /* inside an iteration, or stalled */
     bool closing;
-    gap_post_t *posts;
-    gap_post_t **posts_end;
+    gap_env_post_t *posts;
+    gap_env_post_t **posts_end;
     TAILQ_HEAD(sim_job_list, sim_job) jobs;
     TAILQ_HEAD(sim_stream_list, sim_stream) streams;
     struct sim_stream_list closing_streams;
