@@ -3,8 +3,8 @@
  * writer thread, with the connection of the storage: writes inside a function of gap_store_call,
  * reads inside one of gap_store_query. Statements live as long as a call.
  *
- *   enqueue --> READY --claim--> LEASED --finish--> SENT | SNOOZED | UNKNOWN | PARKED | DEAD | READY
- *                 ^                                             |        |
+ *   enqueue --> READY --claim--> LEASED --finish--> SENT | SNOOZED | UNKNOWN | PARKED | DEAD |
+ * READY ^                                             |        |
  *                 +------------------------------- claim -------+--------+
  *
  * A function of gap_store_call may be run again if the commit fails: all of these set their outputs
@@ -21,12 +21,12 @@
 #ifndef GAP_OUTBOX_SQL_H
 #define GAP_OUTBOX_SQL_H
 
-#include <gapless/outbox.h>
+#include "outbox/post.h"
 
 /** Of the tables and of the rows in them. */
 #define GAP_OUTBOX_VERSION 1
 /** Under this chat the rows are claimed (that is, parked) whose chat is no number. */
-#define GAP_OUTBOX_CHAT_BROKEN INT64_MIN
+#define GAP_OUTBOX_CHAT_BROKEN INT64_MAX
 /** The account's own entry among the chats: its bucket, and PEER_FLOOD. RAW rows without a chat
  * stand in line under this number, too; they have no bucket but the account's. */
 #define GAP_OUTBOX_CHAT_ACCOUNT 0
@@ -60,9 +60,10 @@ struct gap_row {
     int64_t done_us;
     gap_bytes_t reason;
     gap_bytes_t key;
-    gap_bytes_t post;    /* key of the post whose content it carries; empty: of none */
-    gap_bytes_t hash;    /* 16 bytes or empty: of the content */
-    gap_bytes_t payload; /* for gap_item_unpack */
+    int64_t post;         /* gapless_outbox_post.post; 0: of none */
+    gap_bytes_t post_key; /* its key */
+    gap_bytes_t hash;     /* 16 bytes or empty: of the content */
+    gap_bytes_t payload;  /* for gap_item_unpack; of a POST: an item of kind SEND, MEDIA or EDIT */
     const gap_alloc_t *alloc;
     void *memory;
 };
@@ -74,7 +75,8 @@ struct gap_head {
     int64_t chat;
     int64_t row; /* 0: none waits */
     uint32_t kind;
-    uint32_t raw; /* constructor of RAW's method; 0: another kind, or it can't be read */
+    uint32_t raw;   /* constructor of RAW's method; 0: another kind, or it can't be read */
+    int32_t target; /* as in gap_row; POST: 0 if it sends, else it edits */
     gap_outbox_class_t urgency;
     gap_outbox_state_t state; /* READY, SNOOZED, LEASED (of another epoch) or UNKNOWN */
     bool parked;              /* the chat is */
@@ -98,7 +100,7 @@ struct gap_chat_state {
 
 /** A learned limit: calls of a method to a chat are refused until then. */
 struct gap_gate_row {
-    uint32_t method; /* its constructor; 0: all that send */
+    uint32_t method; /* as in struct gap_gate */
     int64_t chat;    /* 0: all */
     int64_t until_us;
     int32_t error;      /* 420 */
@@ -107,8 +109,11 @@ struct gap_gate_row {
 
 struct gap_outdb_opening {
     int64_t epoch; /* of this opening; rows leased by another one are UNKNOWN from now on */
-    int64_t now_us;
-    const gap_outbox_config_t *limits; /* complete, without defaults; stored for gap_outbox_eta */
+    /** As the client uses them, stored for gap_outbox_eta: calls, per_ms, burst. */
+    gap_outbox_rate_t account;
+    gap_outbox_rate_t user;
+    gap_outbox_rate_t group;
+    int64_t full_before_us; /* gap_limits_full_before: older buckets are forgotten */
     /* Each returns 0 or negative, which ends it and is the result. Views are borrowed. */
     int (*chat)(void *arg, const struct gap_chat_state *chat);
     int (*gate)(void *arg, const struct gap_gate_row *gate);
@@ -172,7 +177,7 @@ struct gap_claim {
     int64_t at_us;
     /* out */
     gap_claim_result_t result;
-    int64_t until_us;
+    int64_t until_us;     /* LATER */
     struct gap_head head; /* LATER, OTHER, STOPPED */
     struct gap_row row;   /* TAKEN */
 };
@@ -186,6 +191,7 @@ struct gap_claims {
     int64_t now_us;
     int64_t epoch;
     bool bulk_stopped;
+    bool has_probe;  /* rows of GAP_REPLAY_PROBE can be asked about; else they are parked */
     bool has_bucket; /* of the account: stored if at least one is taken */
     int64_t tokens;
     int64_t at_us;
@@ -195,15 +201,15 @@ struct gap_claims {
     size_t aside_count;
     size_t aside_cap;
 };
-/** Take the oldest waiting row of each chat. Attempts are counted. A LEASED row is taken for an
- * UNKNOWN one: the caller has nothing in flight there. */
+/** Take the oldest waiting row of each chat, all or none. Attempts are counted. A LEASED row is
+ * taken for an UNKNOWN one: the caller has nothing in flight there. */
 GAP_NODISCARD int gap_outdb_claim(struct sqlite3 *db, struct gap_claims *c);
 /** Give back rows and what was put aside; not `claims` itself. Safe twice. */
 void gap_claims_fini(struct gap_claims *c);
 
 /* ---- what became of them; inside a transaction ---- */
 
-/** What became of a row that is LEASED or UNKNOWN. */
+/** What became of a row that is LEASED or UNKNOWN. A POST's row ends as gap_post_finished says. */
 struct gap_finish {
     /* in; views are borrowed */
     int64_t row;
@@ -217,15 +223,27 @@ struct gap_finish {
     gap_bytes_t hash; /* 16 bytes: stored as what was acknowledged; empty: as it is */
     bool park_chat;   /* with `error` and `reason`; the row stays in its place until then */
     bool stop_bulk;   /* the account, likewise */
+    enum gap_post_end post_end; /* POST rows; does not count with READY: no call was made */
     /* out */
-    bool applied;         /* false: the row is gone, or is neither LEASED nor UNKNOWN */
-    struct gap_head next; /* then the oldest waiting row of its chat */
-    int64_t random_id;
+    bool applied;              /* false: the row is gone, or neither LEASED nor UNKNOWN */
+    gap_outbox_state_t became; /* `state`, unless it is a POST's */
+    const char *because;       /* instead of `reason`; NULL: that. Static */
+    struct gap_head next;      /* the oldest waiting row of its chat afterwards */
 };
-/** Store outcomes, all or none. Rows that waited for the message of a SENT one know its id then.
- * @param now_us  The present: `done_us` of what is done. */
-GAP_NODISCARD int gap_outdb_finish(struct sqlite3 *db, struct gap_finish *finishes, size_t count,
-                                   int64_t now_us);
+
+/** Some at a time. Zero-initialise. */
+struct gap_finishes {
+    /* in */
+    const gap_alloc_t *alloc;
+    struct gap_finish *finishes; /* the caller's */
+    size_t count;
+    int64_t now_us; /* `done_us` of what is done */
+    /* out */
+    struct gap_post_told told;
+};
+/** Store outcomes, all or none. Rows that waited for the message of a SENT one know its id then,
+ * and the posts that show it are marked. */
+GAP_NODISCARD int gap_outdb_finish(struct sqlite3 *db, struct gap_finishes *f);
 /** A learned limit; the one that was there for method and chat is replaced. until_us 0: forget. */
 GAP_NODISCARD int gap_outdb_gate(struct sqlite3 *db, const struct gap_gate_row *gates,
                                  size_t count);

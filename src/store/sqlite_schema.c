@@ -133,14 +133,17 @@ static int query_text(sqlite3 *db, const char *sql, char *out, size_t len)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* The tables and views with our prefix, sorted, with commas; more than fit are nobody's we know. */
+/* The tables and views with our prefix, sorted, with commas; more than fit are nobody's we know.
+ * Those of the outbox are left out: they come and go with the user's own transactions, carry a
+ * version of their own, and whoever uses them looks at it. */
 static int list_tables(sqlite3 *db, char *out, size_t len)
 {
     sqlite3_stmt *stmt = NULL;
     size_t at = 0;
     int rc = sqlite3_prepare_v2(db,
                                 "SELECT lower(name) FROM sqlite_master WHERE type IN ('table',"
-                                " 'view') AND lower(name) GLOB 'gapless_*' ORDER BY 1",
+                                " 'view') AND lower(name) GLOB 'gapless_*' AND lower(name) NOT GLOB"
+                                " 'gapless_outbox*' ORDER BY 1",
                                 -1, &stmt, NULL);
 
     out[0] = '\0';
