@@ -83,8 +83,8 @@ struct uv_env {
     bool handles_closing;
     unsigned handles_open;
 
-    _Atomic(gap_env_post_t *) posts;    /* newest first */
-    _Atomic(gap_work_t *) finished; /* newest first; pushed by our own threads */
+    _Atomic(gap_env_post_t *) posts; /* newest first */
+    _Atomic(gap_work_t *) finished;  /* newest first; pushed by our own threads */
 
     /* What is reported from the next check phase because it must not be from inside the call. */
     STAILQ_HEAD(uv_report_list, uv_stream) reports;
