@@ -330,6 +330,7 @@ static void engine_free(gap_engine_t *e)
     uint64_t key;
     void *value;
 
+    STAILQ_CONCAT(&e->arrivals, &e->queries);
     while ((n = STAILQ_FIRST(&e->arrivals)) != NULL) {
         STAILQ_REMOVE_HEAD(&e->arrivals, next);
         gap_node_free(n);
@@ -456,6 +457,7 @@ static void init_parts(gap_engine_t *e)
     gap_loop_init(&e->keeper, &keeper_class);
     gap_loop_init(&e->seq, &gap_seq_loop_class);
     STAILQ_INIT(&e->arrivals);
+    STAILQ_INIT(&e->queries);
     STAILQ_INIT(&e->failed);
     STAILQ_INIT(&e->idle);
     STAILQ_INIT(&e->stalled);

@@ -18,6 +18,12 @@ GAP_NODISCARD int gap_engine_open_on(struct gap_rt *rt, const gap_engine_config_
 
 /* ---- for the keeper of updates, which writes them elsewhere ---- */
 
+/** Queries (callback, inline, shipping ...) are handed out as they come from gap_engine_start on:
+ * no container's place in the order is waited for, and not for the end of gap_engine_hold either,
+ * but for GAP_ENGINE_INBOX_MAX of them or what the limits say. For a handler that writes them down,
+ * since nothing brings them again. Before anything is fed. */
+void gap_engine_queries_first(gap_engine_t *engine);
+
 /** Where an update lies in its sequence. */
 struct gap_place {
     gap_box_t box;      /* NONE: it has none, and nothing brings it again */

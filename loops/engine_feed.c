@@ -295,7 +295,10 @@ static void add_plain(struct intake *in, const struct gap_item *item, bool at_on
         return;
     }
     gap_node_fill(n, item, &in->updates.users, &in->updates.chats, in->via);
-    if (at_once || in->updates.seq == 0) {
+    if (e->queries_first && (item->flags & GAP_ITEM_QUERY) != 0) {
+        e->plain_count++;
+        STAILQ_INSERT_TAIL(&e->queries, n, next);
+    } else if (at_once || in->updates.seq == 0) {
         e->plain_count++;
         arrive(e, n);
     } else {

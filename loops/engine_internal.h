@@ -352,13 +352,16 @@ struct gap_engine {
     bool held;     /* gap_engine_hold */
     bool released; /* held no more: the loops put aside are to be woken */
     struct gap_stall_list stalled;
+    bool queries_first;
+    struct gap_node_list queries; /* these, if queries_first; else they are among the arrivals */
+    uint32_t held_queries;        /* handed out since it is held */
     struct gap_stall backfill_stall;
 
     gap_loop_t keeper; /* gives idle records back, closes the engine */
     gap_loop_t seq;
     struct gap_node_list arrivals;
     uint32_t arrival_count;
-    uint32_t plain_count; /* of these without a sequence */
+    uint32_t plain_count; /* of these without a sequence, and in `queries` */
     uint32_t rest_count;  /* in containers that are queued or held */
     struct gap_node_list failed;
     uint64_t shed_untold;

@@ -2,10 +2,11 @@
  * loops/engine_press.c - what happens when handlers can't keep up: the engine is held, and what
  * keeps a watermark back is handed to whoever keeps updates.
  *
- *   held:     what comes is queued (inboxes fill, then sequences are behind); no handler is called,
- *             nothing is asked; a loop that would do either is put aside, and woken at the end
- *   pressed:  the oldest unfinished update of a sequence is too far behind: it is to be kept
- *             elsewhere and passed, so that the watermark goes on; if it is not, an event tells
+ *   held:     what comes is queued (inboxes fill, then sequences are behind); no handler is called
+ *             but for queries, if somebody keeps them; nothing is asked; a loop that would do
+ * either is put aside, and woken at the end pressed:  the oldest unfinished update of a sequence is
+ * too far behind: it is to be kept elsewhere and passed, so that the watermark goes on; if it is
+ * not, an event tells
  *
  * Owns: the loops put aside. Never: calls handlers, asks.
  */
@@ -26,10 +27,16 @@ void gap_engine_hold(gap_engine_t *e, bool hold)
 {
     if (e->closing || e->held == hold) return;
     e->held = hold;
+    e->held_queries = 0;
     gap_engine_taint(e); /* holes that are open now learn how long we took */
     if (hold) return;
     e->released = true;
     gap_loop_signal(e->rt, &e->keeper);
+}
+
+void gap_engine_queries_first(gap_engine_t *e)
+{
+    e->queries_first = true;
 }
 
 void gap_engine_resume(gap_engine_t *e)

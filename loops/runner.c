@@ -5,7 +5,8 @@
  *   take -- nobody in its lanes, a slot free --> handler, at once; through: nothing is kept
  *        \-> WAITING -- its turn --> RUNNING -- through --> gone
  *                                       \-- failed --> PARKED -- pause over --> ready again
- *   no memory, or no room: KEPT in front of the lanes, and the engine is held
+ *   no room: in FRONT of the lanes, and the engine is held; queries, which come all the same, first
+ *   no memory: KEPT behind these
  *
  * Owns: tasks, runs, lanes, one timer. An update is never lost for lack of memory: what has no task
  * yet hangs on a list that needs none. Never: looks into an update, but for its chat.
@@ -124,7 +125,7 @@ struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node)
     task->attempts = 0;
     task->overruns = 0;
     task->over = task->unhandled = task->followed = false;
-    task->aside = task->reading = task->counted = task->burying = false;
+    task->aside = task->reading = task->counted = task->burying = task->front = false;
     task->bytes = bytes_of(node);
     r->pinned += task->bytes;
     if (r->tasks.in_use > r->most) r->most = r->tasks.in_use;
@@ -177,8 +178,37 @@ static void keep(gap_runner_t *r, gap_update_t *node)
         r->kept_last->keeper = node;
     r->kept_last = node;
     r->kept_count++;
-    r->gates |= GATE_KEPT;
+    r->kept_query |= class_of(node) == GAP_JOB_URGENT;
+    r->gates |= GATE_FRONT;
     gap_runner_balance(r);
+}
+
+/* @return false: no memory, or such a one was kept before for lack of it. */
+static bool put_in_front(gap_runner_t *r, gap_update_t *node)
+{
+    enum gap_job_class class = class_of(node);
+
+    if (class == GAP_JOB_URGENT ? r->kept_query : r->kept != NULL) return false;
+    if (gap_runner_reserve(r) < 0) return false;
+    struct gap_task *task = gap_runner_adopt(r, node);
+    task->front = true;
+    TAILQ_INSERT_TAIL(&r->front[class], &task->job, turn);
+    r->front_count++;
+    r->front_bytes += task->bytes;
+    r->pinned -= task->bytes; /* the lanes have room for what the journal holds */
+    r->gates |= GATE_FRONT;
+    if (r->journal != NULL) gap_rows_follow(r, task);
+    gap_runner_balance(r);
+    return true;
+}
+
+void gap_runner_leave_front(gap_runner_t *r, struct gap_task *task)
+{
+    task->front = false;
+    TAILQ_REMOVE(&r->front[task->job.class], &task->job, turn);
+    r->front_count--;
+    r->front_bytes -= task->bytes;
+    r->pinned += task->bytes;
 }
 
 /* What a handler has not finished where it came. */
@@ -301,13 +331,15 @@ int gap_runner_take(gap_update_t *node, void *arg)
     if (known == GAP_JOURNAL_SKIP) return 0;
     node->account = r->hooks.client;
     if (gap_chats_concerns(node)) gap_chats_learn(&r->chats, node);
-    if ((r->gates & (GATE_KEPT | GATE_DRAINING | GATE_CLOSING)) == 0 && gap_runner_has_room(r)) {
+    if ((r->gates & (GATE_FRONT | GATES_SHUT)) == 0 && gap_runner_has_room(r)) {
         int status = admit(r, node, known == 0);
         if (status >= 0) {
             if (status > 0 && !gap_runner_has_room(r)) gap_runner_balance(r);
             return status;
         }
         gap_runner_again(r);
+    } else if (put_in_front(r, node)) {
+        return GAP_LATER;
     }
     keep(r, node);
     return GAP_LATER;
@@ -315,25 +347,64 @@ int gap_runner_take(gap_update_t *node, void *arg)
 
 /* ---- turns ---- */
 
-/* What waits in front of the lanes goes in, as far as there is room. */
-static void take_kept(gap_runner_t *r)
+/* @return false: no memory. */
+static bool take_job(gap_runner_t *r, gap_job_t *job)
 {
-    while (r->kept != NULL && gap_runner_has_room(r) &&
-           (r->gates & (GATE_DRAINING | GATE_CLOSING)) == 0) {
-        gap_update_t *node = r->kept;
-        gap_update_t *next = node->keeper;
-        uint64_t keys[GAP_RUNNER_KEYS_MAX];
-        node->account = r->hooks.client;
-        int status = enqueue(r, node, keys, gap_runner_keys(r, node, keys));
-        if (status < 0) {
-            node->keeper = next;
-            gap_runner_again(r);
-            return;
-        }
-        r->kept = next;
-        r->kept_count--;
+    struct gap_task *task = gap_task_of_job(job);
+    uint64_t keys[GAP_RUNNER_KEYS_MAX];
+
+    if (gap_lanes_reserve(&r->lanes) < 0) return false;
+    gap_runner_leave_front(r, task);
+    int count = gap_runner_keys_of(r, task, keys);
+    int status = gap_lanes_add(&r->lanes, job, keys, (size_t)count);
+    GAP_ASSERT(status == 0);
+    return true;
+}
+
+/* @return false: no memory. */
+static bool take_kept(gap_runner_t *r)
+{
+    gap_update_t *node = r->kept;
+    gap_update_t *next = node->keeper;
+    uint64_t keys[GAP_RUNNER_KEYS_MAX];
+
+    node->account = r->hooks.client;
+    if (enqueue(r, node, keys, gap_runner_keys(r, node, keys)) < 0) {
+        node->keeper = next;
+        return false;
     }
-    if (r->kept == NULL) r->gates &= ~(uint32_t)GATE_KEPT;
+    r->kept = next;
+    r->kept_count--;
+    if (next == NULL) r->kept_query = false;
+    return true;
+}
+
+void gap_runner_take_front(gap_runner_t *r)
+{
+    gap_job_t *job;
+    bool memory = true;
+
+    if ((r->gates & GATES_SHUT) != 0) return;
+    while (memory && gap_runner_has_room(r) &&
+           ((job = TAILQ_FIRST(&r->front[GAP_JOB_URGENT])) != NULL ||
+            (job = TAILQ_FIRST(&r->front[GAP_JOB_NORMAL])) != NULL))
+        memory = take_job(r, job);
+    while (memory && r->front_count == 0 && r->kept != NULL && gap_runner_has_room(r))
+        memory = take_kept(r);
+    if (!memory) gap_runner_again(r);
+    if (r->kept == NULL && r->front_count == 0) r->gates &= ~(uint32_t)GATE_FRONT;
+}
+
+void gap_runner_shut(gap_runner_t *r, bool shut)
+{
+    if (shut) {
+        r->gates |= GATE_SHUT;
+        return;
+    }
+    r->gates &= ~(uint32_t)GATE_SHUT;
+    gap_runner_take_front(r);
+    gap_runner_balance(r);
+    gap_runner_wake(r);
 }
 
 gap_job_t *gap_runner_next_job(gap_runner_t *r, uint64_t now_us)
@@ -463,7 +534,7 @@ static void run_batch(gap_rt_t *rt, gap_loop_t *loop)
     if (r->paced_us <= now_us) r->paced_us = 0;
     gap_run_expire(r, now_us);
     gap_task_wake(r, now_us);
-    if (r->kept != NULL) take_kept(r);
+    if ((r->gates & GATE_FRONT) != 0) gap_runner_take_front(r);
     gap_thread_pump(r);
     if (r->config.pull)
         gap_runner_tell_ready(r);
@@ -520,6 +591,7 @@ static void init(gap_runner_t *r)
     gap_pool_init(&r->stored, r->alloc, sizeof(struct gap_stored), GAP_RUNNER_SLAB);
     gap_heap_init(&r->due, r->alloc);
     gap_pace_init(&r->pace, r->config.pace_per_s);
+    for (size_t i = 0; i < GAP_ARRAY_LEN(r->front); i++) TAILQ_INIT(&r->front[i]);
     TAILQ_INIT(&r->by_age);
     TAILQ_INIT(&r->gone);
     TAILQ_INIT(&r->by_time);

@@ -92,6 +92,9 @@ void gap_runner_press(void *runner, gap_update_t *update);
  */
 GAP_NODISCARD int gap_runner_replay(gap_runner_t *runner, void (*done)(void *arg, int status),
                                     void *arg);
+/** What comes waits in front of the lanes, and is journalled as always, but no handler is called
+ * with it; what a former run has left is none of that. Or no more. */
+void gap_runner_shut(gap_runner_t *runner, bool shut);
 /** Before gap_engine_collect: what is finished is to be known to the journal. @return as
  * gap_journal_collect. */
 GAP_NODISCARD int gap_runner_collect(gap_runner_t *runner);

@@ -49,11 +49,15 @@ _Static_assert(GAP_RUNNER_ACCOUNT_KEY == GAP_CHATS_ACCOUNT, "as the public heade
 /** Why updates don't go straight to their handlers. */
 enum gap_runner_gate {
     GATE_PAUSED = 1 << 0,
-    GATE_KEPT = 1 << 1, /* others wait in front of the lanes */
+    GATE_FRONT = 1 << 1, /* others wait in front of the lanes */
     GATE_DRAINING = 1 << 2,
     GATE_CLOSING = 1 << 3,
     GATE_PULL = 1 << 4,
+    GATE_SHUT = 1 << 5, /* gap_runner_shut */
 };
+
+/** Nothing that comes gets into the lanes. */
+#define GATES_SHUT ((uint32_t)GATE_DRAINING | GATE_CLOSING | GATE_SHUT)
 
 struct gap_thread;
 
@@ -112,6 +116,7 @@ struct gap_task {
     bool reading;      /* its bytes are being read back */
     bool counted;      /* its next attempt is */
     bool burying;      /* given up, and the journal could not take it yet */
+    bool front;        /* in front of the lanes */
     struct gap_journal_entry entry;
 };
 TAILQ_HEAD(gap_task_list, gap_task);
@@ -185,10 +190,14 @@ struct gap_runner {
     gap_pace_t pace;
     uint64_t paced_us; /* nothing may begin before; 0: it may */
     gap_prng_t random;
-    /* in front of the lanes: no room, or no memory; a list by `keeper` */
-    gap_update_t *kept;
+    /* in front of the lanes: no room, or not yet */
+    struct gap_job_queue front[GAP_JOB_CLASSES]; /* tasks, which the journal knows */
+    uint64_t front_count;
+    uint64_t front_bytes; /* that they show */
+    gap_update_t *kept; /* and behind them those without, for lack of memory: a list by `keeper` */
     gap_update_t *kept_last;
     uint64_t kept_count;
+    bool kept_query; /* one is among them */
     uint64_t pinned; /* bytes that tasks show */
     bool held;       /* the engine is */
     bool yielding;   /* the host has its turn, then `post` comes */
@@ -266,6 +275,10 @@ struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node);
 /** An update for which there is memory enters its lanes. */
 struct gap_task *gap_runner_enter(gap_runner_t *r, gap_update_t *node, const uint64_t *keys,
                                   int key_count);
+/** A task that was in front of the lanes is there no more. */
+void gap_runner_leave_front(gap_runner_t *r, struct gap_task *task);
+/** What waits in front of the lanes goes in, as far as there is room. */
+void gap_runner_take_front(gap_runner_t *r);
 /** Is there room for one more? */
 static inline bool gap_runner_has_room(const gap_runner_t *r)
 {

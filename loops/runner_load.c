@@ -3,7 +3,7 @@
  * those who take updates themselves, pull.
  *
  *   taking -- waiting_max, pinned_max, no memory, draining --> the engine is held
- *   held ---- three quarters of it, and none is kept --------> taking
+ *   held ---- three quarters of it, and none is in front ----> taking
  *
  * Owns nothing.
  */
@@ -13,24 +13,29 @@
 
 static bool is_full(const gap_runner_t *r)
 {
-    return r->lanes.jobs >= r->config.waiting_max || r->pinned >= r->config.pinned_max;
+    return r->lanes.jobs + r->front_count >= r->config.waiting_max ||
+           r->pinned + r->front_bytes >= r->config.pinned_max;
 }
 
 static bool is_relieved(const gap_runner_t *r)
 {
-    return r->lanes.jobs <= r->config.waiting_max - r->config.waiting_max / 4 &&
-           r->pinned <= r->config.pinned_max - r->config.pinned_max / 4;
+    const gap_runner_config_t *c = &r->config;
+
+    return r->lanes.jobs + r->front_count <= c->waiting_max - c->waiting_max / 4 &&
+           r->pinned + r->front_bytes <= c->pinned_max - c->pinned_max / 4;
 }
 
 static void tell(gap_runner_t *r, enum gap_runner_event_kind kind)
 {
-    const struct gap_runner_event event = {.kind = kind, .count = r->lanes.jobs + r->kept_count};
+    const struct gap_runner_event event = {.kind = kind,
+                                           .count = r->lanes.jobs + r->front_count + r->kept_count};
     gap_runner_tell(r, &event);
 }
 
 void gap_runner_balance(gap_runner_t *r)
 {
-    bool must = r->kept != NULL || r->drain.begun || is_full(r);
+    bool front = r->front_count > 0 && (r->gates & GATE_SHUT) == 0;
+    bool must = front || r->kept != NULL || r->drain.begun || is_full(r);
 
     if (r->closing) return;
     if (!r->held && must) {
@@ -89,7 +94,7 @@ void gap_runner_stats(const gap_runner_t *r, gap_runner_stats_t *out)
         out->journalled = journal.written;
     }
     out->retrying = r->due.count;
-    out->depth = r->lanes.jobs + r->kept_count;
+    out->depth = r->lanes.jobs + r->front_count + r->kept_count;
     if (r->config.unordered_retry) out->depth += r->due.count; /* they are in no lane */
     out->running = r->lanes.running;
     out->lanes = gap_lanes_count(&r->lanes);

@@ -135,6 +135,7 @@ void gap_task_free(gap_runner_t *r, struct gap_task *task, bool handled)
     GAP_ASSERT(task->run == NULL);
     task->unhandled = !handled;
     if (task->job.state != GAP_JOB_OUT) gap_lanes_done(&r->lanes, &task->job);
+    if (task->front) gap_runner_leave_front(r, task);
     gap_heap_remove(&r->due, &task->due);
     if (task->aside) r->aside--;
     gap_rows_forget(r, task);

@@ -149,12 +149,30 @@ static void tell_shed(gap_engine_t *e)
     gap_engine_tell(e, &ev);
 }
 
+/* @return what is left of the batch. */
+static unsigned hand_out_queries(gap_engine_t *e, unsigned budget)
+{
+    while (budget > 0 && e->started && !e->closing) {
+        struct gap_node *n = STAILQ_FIRST(&e->queries);
+        if (n == NULL || (e->held && e->held_queries >= e->config.limits.inbox)) break;
+        STAILQ_REMOVE_HEAD(&e->queries, next);
+        if (e->held) e->held_queries++;
+        e->plain_count--;
+        budget--;
+        gap_tap_node(n, GAP_DECISION_PLAIN, 0);
+        gap_node_deliver(n);
+    }
+    return budget;
+}
+
 static void seq_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     gap_engine_t *e = GAP_CONTAINER_OF(loop, gap_engine_t, seq);
+    unsigned budget = hand_out_queries(e, GAP_SEQ_BATCH_MAX);
+    bool full = budget == 0;
 
     e->quiet_since_us = rt->now_us;
-    for (unsigned budget = GAP_SEQ_BATCH_MAX; budget > 0 && !e->closing && !e->held; budget--) {
+    for (; budget > 0 && !e->closing && !e->held; budget--) {
         struct gap_node *n = STAILQ_FIRST(&e->arrivals);
         if (n == NULL) break;
         STAILQ_REMOVE_HEAD(&e->arrivals, next);
@@ -166,6 +184,7 @@ static void seq_run(gap_rt_t *rt, gap_loop_t *loop)
     gap_node_tell_failed(e);
     tell_shed(e);
     if (e->closing) return;
+    if (full) gap_loop_signal(rt, loop); /* queries that are left */
     if (!STAILQ_EMPTY(&e->arrivals)) {
         if (!e->held) gap_loop_signal(rt, loop); /* the keeper does, when it is released */
     } else {

@@ -254,6 +254,13 @@ static void begin_channel(struct gap_updater *u)
     }
 }
 
+/* An account begins by asking where the server stands. That calls no handler, and who holds the
+ * engine may wait for it. */
+static bool is_beginning(const struct gap_updater *u)
+{
+    return gap_updater_is_common(u) && !u->engine->known && u->engine->fresh;
+}
+
 static void begin(struct gap_updater *u)
 {
     gap_engine_t *e = u->engine;
@@ -266,7 +273,7 @@ static void begin(struct gap_updater *u)
     }
     u->state = UPDATER_QUEUED;
     if (!e->started || e->unauthorized) return; /* gap_engine_start comes back here */
-    if (e->held) {
+    if (e->held && !is_beginning(u)) {
         gap_stall(e, &u->stall, &u->loop);
         return;
     }
@@ -404,7 +411,7 @@ static void update_run(gap_rt_t *rt, gap_loop_t *loop)
 
     (void)rt;
     if (e->closing) return;
-    if (e->held) {
+    if (e->held && !is_beginning(u)) {
         gap_stall(e, &u->stall, loop);
         if (u->state != UPDATER_IDLE) gap_loop_wait(loop);
         return;

@@ -455,9 +455,10 @@ GAP_API int gap_engine_timeout_ms(const gap_engine_t *engine, uint64_t now_us);
 
 /**
  * Hold updates back, or let them go on. While held no handler is called and no difference is asked
- * for; what is fed is queued as far as the limits go, and then dropped to be fetched later
- * (GAP_BEHIND), as always. From inside a handler: what is being handed out in one step (the rest of
- * a container, what is held when a count begins anew) is still handed out.
+ * for (an account without a state still asks where the server stands); what is fed is queued as far
+ * as the limits go, and then dropped to be fetched later (GAP_BEHIND), as always. From inside a
+ * handler: what is being handed out in one step (the rest of a container, what is held when a count
+ * begins anew) is still handed out.
  *
  * @param engine  Borrowed. No-op if it is so already, or close has begun.
  * The thread. Calls nobody back.

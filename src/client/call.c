@@ -244,7 +244,7 @@ static void on_first_stored(void *arg, int status)
     struct held_ask *held = arg;
     gap_client_t *c = held->client;
 
-    c->state_stored = true; /* or it can't be now, which has been told and is tried again */
+    client_keep_began(c);
     int r = status == GAP_E_CLOSED ? status : ask(c, held->query, held->callback, held->arg);
     if (r < 0) held->callback(held->arg, &(gap_answer_t){.status = r});
     gap_free(c->alloc, held);

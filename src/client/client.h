@@ -161,6 +161,7 @@ struct gap_client {
     gap_storage_t *storage; /* the host's, until the store has taken it */
     bool has_storage;       /* the store has one */
     bool state_stored;      /* it holds the account's positions: the first ones, at least */
+    bool replayed;          /* what was journalled is in the lanes */
     bool store_closing;
     int64_t stored_id; /* whose the storage is; 0: nobody's yet */
     enum client_state state;
@@ -246,6 +247,9 @@ void client_run_begin(gap_client_t *c);
 /** The engine is about to start: what was journalled is put into the lanes before it hands out
  * anything. @return 0; as gap_runner_replay. */
 GAP_NODISCARD int client_run_replay(gap_client_t *c);
+/** The first positions may be stored now: handlers may be called if so, and if the replay is over.
+ */
+void client_run_go(gap_client_t *c);
 /** Hold the engine for a reason, or no more for that one. */
 void client_run_hold(gap_client_t *c, unsigned why, bool on);
 /** The engine has gone. */
@@ -379,6 +383,10 @@ void client_keep_changed(void *data);
 /** Is there a stored position to go on from, or none wanted? Until then the server is not asked for
  * what has happened since: a kill would lose it. */
 bool client_keep_has_begun(const gap_client_t *c);
+/** The engine knows where the server stands: that is to be stored, if it is the beginning. */
+void client_keep_begin(gap_client_t *c);
+/** It is; or it can't be now. */
+void client_keep_began(gap_client_t *c);
 
 /* ---- people.c ---- */
 

@@ -207,6 +207,7 @@ void client_on_engine_event(void *data, const gap_engine_event_t *event)
 
     switch (event->kind) {
     case GAP_EVENT_STARTED:
+        client_keep_begin(c);
         client_emit(c, event_of(GAP_CLIENT_STARTED, event), "updates flow");
         break;
     case GAP_EVENT_CAUGHT_UP:

@@ -72,6 +72,26 @@ bool client_keep_has_begun(const gap_client_t *c)
     return c->store == NULL || !c->has_storage || c->store_closing || c->state_stored;
 }
 
+void client_keep_began(gap_client_t *c)
+{
+    c->state_stored = true; /* or it can't be now, which has been told and is tried again */
+    client_run_go(c);
+}
+
+static void on_first_stored(void *arg, int status)
+{
+    if (status != GAP_E_CLOSED) client_keep_began(arg);
+}
+
+void client_keep_begin(gap_client_t *c)
+{
+    if (client_keep_has_begun(c)) return;
+    /* Out of memory: the first difference can't be asked for before it has worked either. */
+    int r = gap_store_flush(c->store, on_first_stored, c);
+    if (r < 0)
+        gap_rt_log(&c->rt, GAP_LOG_WARN, "the beginning is not stored now: %s", gap_strerror(r));
+}
+
 int client_keep_account(gap_client_t *c)
 {
     const gap_record_t r = {

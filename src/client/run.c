@@ -4,6 +4,9 @@
  *
  *   engine -> client_run_take -> runner: lanes -> handle -> on_update, on_message
  *
+ * No handler is called with what comes before the account's first positions are stored: after a
+ * kill the next life would begin behind it.
+ *
  * The runner is opened with the engine and closed with it: a child of the client. It lives until
  * the last handler is through. Owns c->runner. After any call into the host the client may be
  * closing, never gone.
@@ -216,13 +219,25 @@ void client_run_begin(gap_client_t *c)
 {
     if (c->journal == NULL) return;
     gap_journal_engine(c->journal, c->engine);
+    if (c->settings.runner.journal != GAP_JOURNAL_LIGHT) gap_engine_queries_first(c->engine);
+    gap_runner_shut(c->runner, true);
     client_run_hold(c, HELD_BY_REPLAY, true); /* what is pushed by then, too */
+}
+
+void client_run_go(gap_client_t *c)
+{
+    if (c->runner != NULL && c->replayed && client_keep_has_begun(c))
+        gap_runner_shut(c->runner, false);
 }
 
 static void on_replayed(void *arg, int status)
 {
     gap_client_t *c = arg;
-    if (status == 0) client_run_hold(c, HELD_BY_REPLAY, false);
+
+    if (status < 0) return;
+    c->replayed = true;
+    client_run_hold(c, HELD_BY_REPLAY, false);
+    client_run_go(c);
 }
 
 int client_run_replay(gap_client_t *c)

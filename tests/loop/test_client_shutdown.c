@@ -19,6 +19,7 @@ struct work {
     unsigned handled; /* at once */
     unsigned from_journal;
     unsigned repeated;
+    unsigned queries; /* from the journal */
     bool rows_first;  /* nothing is handled before what was journalled */
     unsigned shut_at; /* the update whose handler shuts down; 0: none */
     bool keep;
@@ -74,6 +75,7 @@ static int on_update(gap_update_t *update, void *data)
     if (gap_update_via(update) == GAP_VIA_JOURNAL) {
         w->from_journal++;
         ck_assert(gap_update_maybe_repeated(update));
+        w->queries += gap_update_id(update) == GAP_TL_UPDATE_BOT_CALLBACK_QUERY;
     }
     if (w->rows_first) ck_assert_msg(w->from_journal > 0, "before what was journalled");
     w->repeated += gap_update_maybe_repeated(update);
@@ -81,7 +83,8 @@ static int on_update(gap_update_t *update, void *data)
         w->shut_at = 0;
         shut_down(w->bench, 5000);
     }
-    if (!w->keep || w->count == KEPT_MAX) {
+    bool query = gap_update_id(update) == GAP_TL_UPDATE_BOT_CALLBACK_QUERY;
+    if (!w->keep || query || w->count == KEPT_MAX) {
         w->handled++;
         return 0;
     }
@@ -206,6 +209,48 @@ START_TEST(test_the_rest_is_journalled_and_comes_first)
                   "%u of %u", b.work.from_journal, journalled);
     account_run(&b.loop, 100);
     ck_assert_uint_eq(b.work.from_journal, journalled);
+    bench_fini(&b);
+}
+END_TEST
+
+/* Nobody waits for anybody, so that no query is at work at the shutdown. */
+static int no_keys(const gap_update_t *update, uint64_t keys[GAP_RUNNER_KEYS_MAX], void *data)
+{
+    (void)update;
+    (void)keys;
+    (void)data;
+    return 0;
+}
+
+/* The connection stays while handlers drain: a query that is pushed then is never told again. */
+START_TEST(test_queries_that_come_while_draining_are_kept)
+{
+    struct bench b;
+
+    bench_init(&b, true);
+    dc_thread_stop(&b.dc);
+    dc_thread_init(&b.dc);
+    b.dc.options.traffic.events = 3000;
+    b.dc.options.traffic.kinds = 1U << DC_NEW_MESSAGE | 1U << DC_CALLBACK_QUERY;
+    b.dc.options.rate = 2000;
+    dc_thread_start(&b.dc);
+    b.config.port = b.dc.port;
+    b.config.rsa_key = b.dc.pem;
+    b.runner.keys = no_keys;
+    bench_work(&b);
+    shut_down(&b, 400);
+    await_report(&b);
+    ck_assert_int_eq(b.report.status, 0);
+    ck_assert_uint_eq(b.report.unknown, 0);
+    while (b.work.count > 0) gap_update_failed(b.work.kept[--b.work.count], GAP_E_LIMIT);
+    account_close(&b.a);
+    unsigned journalled = (unsigned)b.report.journalled;
+    memset(&b.work, 0, sizeof b.work);
+    b.work.bench = &b;
+    b.reports = 0;
+    bench_start(&b);
+    ck_assert(account_until(&b.loop, &b.work.from_journal, journalled, ACCOUNT_WAIT_MS));
+    ck_assert_uint_gt(b.work.queries, 0);
     bench_fini(&b);
 }
 END_TEST
@@ -518,6 +563,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_what_is_at_work_is_finished);
     tcase_add_loop_test(t, test_the_rest_is_journalled_and_comes_first, 0, 2);
+    tcase_add_test(t, test_queries_that_come_while_draining_are_kept);
     tcase_add_test(t, test_without_a_storage_the_rest_is_unknown);
     tcase_add_test(t, test_a_second_call_goes_straight_to_the_journal);
     tcase_add_test(t, test_from_inside_a_handler);

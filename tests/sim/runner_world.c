@@ -186,6 +186,20 @@ struct rw_update *rw_make(int label, int64_t chat)
     return u;
 }
 
+struct rw_update *rw_make_query(int label)
+{
+    struct rw_update *u = rw_make(label, 1);
+
+    pack_fini(&packs[label]);
+    pack_query(&packs[label], label);
+    u->update.id = GAP_TL_UPDATE_BOT_CALLBACK_QUERY;
+    u->update.box = GAP_BOX_NONE;
+    u->update.channel_id = 0;
+    u->update.flags = GAP_ITEM_QUERY;
+    u->update.bytes = gap_bytes(packs[label].updates.data, packs[label].updates.len);
+    return u;
+}
+
 struct rw_update *rw_plan_result(struct rw_update *u, enum rw_act act, uint64_t us, int result)
 {
     ck_assert_int_lt(u->planned, RW_PLANS);

@@ -88,6 +88,8 @@ void rw_close(void);
 
 /** An update of a chat: done at once unless it is told otherwise. */
 struct rw_update *rw_make(int label, int64_t chat);
+/** A callback query. */
+struct rw_update *rw_make_query(int label);
 /** Its next attempt. @return u. */
 struct rw_update *rw_plan(struct rw_update *u, enum rw_act act, uint64_t us);
 struct rw_update *rw_plan_result(struct rw_update *u, enum rw_act act, uint64_t us, int result);

@@ -134,6 +134,67 @@ START_TEST(a_replay_is_held_in_its_middle)
 END_TEST
 
 /* Inboxes fill as always; what found no room is fetched when it is released. */
+/* Whoever writes queries down gets them as they come: held or not, and whatever place their
+ * container has. */
+START_TEST(queries_wait_for_nobody_if_they_are_kept)
+{
+    begin(_i);
+    gap_engine_queries_first(w.engine);
+    gap_engine_hold(w.engine, true);
+    feed_message(11);
+    pack_query(&w.p, 5);
+    feed();
+    pack_query(&w.p, 6);
+    pack_status(&w.p, 7);
+    ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 4)), 0); /* 2 and 3 are missing */
+    world_run(&w, 100);
+    world_expect(&w, "[   0] apply query 5\n[   0] apply query 6\n");
+    gap_engine_hold(w.engine, false);
+    pack_query(&w.p, 6);
+    ck_assert_int_eq(world_feed(&w, pack_updates(&w.p, 4)), 0); /* once more */
+    world_run(&w, 100);
+    world_expect(&w, "[ 100] apply 11\n");
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(held_only_so_many_queries_come)
+{
+    gap_engine_config_t c = {.limits = {.inbox = 4}};
+
+    begin_with(_i, &c);
+    gap_engine_queries_first(w.engine);
+    gap_engine_hold(w.engine, true);
+    for (int i = 1; i <= 6; i++) {
+        pack_query(&w.p, i);
+        feed();
+        world_run(&w, 10);
+    }
+    ck_assert_uint_eq(lines_with("apply query"), 4);
+    gap_engine_hold(w.engine, false);
+    world_run(&w, 20);
+    ck_assert_uint_eq(lines_with("apply query"), 6);
+    world_fini(&w);
+}
+END_TEST
+
+/* Of an engine that has not started nobody keeps anything. */
+START_TEST(no_query_comes_before_the_start)
+{
+    world_init(&w, (uint64_t)_i, NULL);
+    gap_engine_queries_first(w.engine);
+    pack_query(&w.p, 5);
+    feed();
+    world_run(&w, 100);
+    world_expect(&w, "");
+    world_answer(&w, 0, pack_empty(1));
+    gap_engine_start(w.engine);
+    world_run(&w, 200);
+    ck_assert_uint_eq(lines_with("[ 100] apply query 5"), 1);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(held_long_it_is_behind)
 {
     gap_engine_config_t c = {0};
@@ -461,6 +522,9 @@ static Suite *suite(void)
     tcase_add_loop_test(t, a_slice_waits_and_so_does_the_next, 0, SEEDS);
     tcase_add_loop_test(t, a_slice_is_held_in_its_middle, 0, SEEDS);
     tcase_add_loop_test(t, a_replay_is_held_in_its_middle, 0, SEEDS);
+    tcase_add_loop_test(t, queries_wait_for_nobody_if_they_are_kept, 0, SEEDS);
+    tcase_add_loop_test(t, held_only_so_many_queries_come, 0, SEEDS);
+    tcase_add_loop_test(t, no_query_comes_before_the_start, 0, SEEDS);
     tcase_add_loop_test(t, held_long_it_is_behind, 0, SEEDS);
     tcase_add_loop_test(t, held_at_the_start_nothing_is_asked, 0, SEEDS);
     tcase_add_loop_test(t, closed_while_held, 0, SEEDS);

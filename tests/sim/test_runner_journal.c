@@ -129,6 +129,63 @@ START_TEST(a_drain_waits_for_no_attempt_behind_its_deadline)
 }
 END_TEST
 
+/* ---- in front of the lanes ---- */
+
+/* Nothing is handled yet, or any more, but a query is written down: nothing brings it again. */
+START_TEST(a_query_is_written_before_its_turn_can_come)
+{
+    rw_begin_kept(NULL, false);
+    gap_runner_shut(rw_runner, true);
+    rw_send(1, 7, RW_DONE, 0);
+    (void)rw_take(rw_make_query(2));
+    rw_run(100);
+    ck_assert_int_eq(rw_updates[1].begun + rw_updates[2].begun, 0);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 1);
+    ck_assert_msg(!rw_held, "there is room");
+    gap_runner_shut(rw_runner, false);
+    rw_run(100);
+    ck_assert(comes_before("begin 2", "begin 1"));
+    ck_assert_int_eq(rw_updates[1].handled, 1);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 0);
+    rw_drain(60000);
+    (void)rw_take(rw_make_query(3));
+    rw_run(100);
+    ck_assert_int_eq(rw_updates[3].begun, 0);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 1);
+    rw_end();
+    rw_begin_kept(NULL, true);
+    rw_replay();
+    rw_run(100);
+    ck_assert_int_eq(rw_updates[3].handled, 1);
+    end_all();
+}
+END_TEST
+
+/* As many wait in front of the lanes as may wait in them. */
+START_TEST(what_waits_in_front_is_bounded_and_counted)
+{
+    const gap_runner_config_t config = {.waiting_max = 3};
+
+    rw_begin_kept(&config, false);
+    gap_runner_shut(rw_runner, true);
+    for (int i = 1; i <= 2; i++) rw_send(i, i, RW_DONE, 0);
+    ck_assert(!rw_held);
+    rw_send(3, 3, RW_HANG, 0);
+    ck_assert(rw_held);
+    (void)rw_take(rw_make_query(4));
+    ck_assert_uint_eq(rw_stats().depth, 4);
+    rw_run(400);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 4);
+    gap_runner_shut(rw_runner, false);
+    rw_run(400);
+    ck_assert(!rw_held);
+    for (int i = 1; i <= 4; i++) ck_assert_int_eq(rw_updates[i].handled, i != 3);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 1);
+    rw_unhang(&rw_updates[3], 0, 0);
+    end_all();
+}
+END_TEST
+
 /* ---- a former life ---- */
 
 START_TEST(after_an_unclean_end_attempts_are_counted_before_they_begin)
@@ -414,6 +471,8 @@ static Suite *make_suite(void)
                         3);
     tcase_add_test(t, a_second_drain_is_over_at_once);
     tcase_add_test(t, a_drain_waits_for_no_attempt_behind_its_deadline);
+    tcase_add_test(t, a_query_is_written_before_its_turn_can_come);
+    tcase_add_test(t, what_waits_in_front_is_bounded_and_counted);
     tcase_add_test(t, after_an_unclean_end_attempts_are_counted_before_they_begin);
     tcase_add_test(t, nothing_is_handled_before_it_is_written_in_mode_full);
     tcase_add_test(t, a_transaction_is_part_of_the_commit);
