@@ -11,7 +11,13 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <string.h>
+
+int gap_random_own(void *out, size_t len)
+{
+    return RAND_bytes_ex(NULL, out, len, 0) == 1 ? 0 : GAP_E_LIBCRYPTO;
+}
 
 static int make_contexts(gap_crypto_t *c)
 {

@@ -34,6 +34,10 @@ typedef struct gap_random {
     void *arg;
 } gap_random_t;
 
+/** OpenSSL's own generator, where there is no environment to ask. Any thread and process, also
+ * after a fork. @return 0 or GAP_E_LIBCRYPTO. */
+GAP_NODISCARD int gap_random_own(void *out, size_t len);
+
 /** Fetch algorithms, make contexts, detect AES instructions. @return 0, or GAP_E_LIBCRYPTO (nothing
  * to fini, though fini is allowed). */
 GAP_NODISCARD int gap_crypto_init(gap_crypto_t *c);

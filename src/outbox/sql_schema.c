@@ -150,29 +150,10 @@ int gap_outbox_number(sqlite3 *db, const char *sql, const int64_t *numbers, int 
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* UTF-8 as far as SQLite cares: what it would have to change in a database of UTF-16 is bytes. */
-static bool is_text(gap_bytes_t s)
-{
-    for (size_t i = 0; i < s.len;) {
-        uint8_t b = s.data[i];
-        size_t more = b < 0x80 ? 0 : b >= 0xc2 && b < 0xe0 ? 1 : b >= 0xe0 && b < 0xf0 ? 2 : 3;
-        if (b == 0 || (b >= 0x80 && b < 0xc2) || b > 0xf4 || more >= s.len - i) return false;
-        for (size_t k = 1; k <= more; k++)
-            if ((s.data[i + k] & 0xc0) != 0x80) return false;
-        if (b == 0xe0 && s.data[i + 1] < 0xa0) return false;
-        if (b == 0xed && s.data[i + 1] >= 0xa0) return false;
-        if (b == 0xf0 && s.data[i + 1] < 0x90) return false;
-        if (b == 0xf4 && s.data[i + 1] >= 0x90) return false;
-        i += more + 1;
-    }
-    return true;
-}
-
-int gap_outbox_bind_name(sqlite3_stmt *stmt, int at, gap_bytes_t name)
+int gap_outbox_bind_text(sqlite3_stmt *stmt, int at, gap_bytes_t name)
 {
     if (name.len == 0) return sqlite3_bind_null(stmt, at);
-    return is_text(name) ? gap_sqlite_bind_text(stmt, at, name)
-                         : gap_sqlite_bind_bytes(stmt, at, name);
+    return gap_sqlite_bind_text(stmt, at, name);
 }
 
 int gap_outbox_bind_blob(sqlite3_stmt *stmt, int at, gap_bytes_t bytes)

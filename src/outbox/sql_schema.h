@@ -15,6 +15,9 @@
 /** A row of which no call was ever begun that may have been executed. */
 #define GAP_OUTBOX_UNBEGUN " state IN (1, 2) AND (flags & 1) = 0 "
 
+/** The wall clock, where no client is: SQLite's. */
+#define GAP_OUTBOX_NOW "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+
 /** Column `flags`. */
 #define GAP_OUTBOX_FLAG_BEGUN 1 /* a call of it may have been executed */
 #define GAP_OUTBOX_FLAG_CHAT  2 /* PARKED with its chat: waits again when that is released */
@@ -47,8 +50,8 @@ GAP_NODISCARD int gap_outbox_do(sqlite3 *db, const char *sql, const int64_t *num
 /** The first column of the first row; @p out is left alone if there is none. @return a code. */
 GAP_NODISCARD int gap_outbox_number(sqlite3 *db, const char *sql, const int64_t *numbers, int count,
                                     int64_t *out);
-/** Bind a text that may be no text: as bytes then. NULL if it is empty. @return a code. */
-GAP_NODISCARD int gap_outbox_bind_name(sqlite3_stmt *stmt, int at, gap_bytes_t name);
+/** Bind a text; NULL if it is empty. It outlives the statement's next run. @return a code. */
+GAP_NODISCARD int gap_outbox_bind_text(sqlite3_stmt *stmt, int at, gap_bytes_t name);
 /** Bind bytes; NULL if there are none. They outlive the statement's next run. @return a code. */
 GAP_NODISCARD int gap_outbox_bind_blob(sqlite3_stmt *stmt, int at, gap_bytes_t bytes);
 /** A column's bytes, whatever type it has; last until the next step. */
