@@ -60,14 +60,15 @@ struct gap_steady {
     int64_t wall0_us;
     uint64_t mono0_us;
     int64_t ahead_us; /* by how much it is ahead of the wall clock, when it was last looked at */
+    int64_t told_us;  /* the same when it was last told that it was set */
 };
 
 /** @param wall_us The wall clock. @param mono_us The monotonic clock, at the same moment. */
 void gap_steady_init(struct gap_steady *s, uint64_t wall_us, uint64_t mono_us);
 /** @return this clock's time. Never goes back if @p mono_us does not. */
 int64_t gap_steady_now(const struct gap_steady *s, uint64_t mono_us);
-/** Compare with the wall clock. @return true: it was set by more than a second since it was looked
- * at last: what waits for a wall time has to be looked at again (gap_schedule_recheck). */
+/** Compare with the wall clock. @return true: it was set by more than a second since it was told
+ * last: what waits for a wall time has to be looked at again (gap_schedule_recheck). */
 bool gap_steady_look(struct gap_steady *s, uint64_t wall_us, uint64_t mono_us);
 /** @return when the wall clock will show @p wall_us, on this one. INT64_MAX stays what it is. */
 int64_t gap_steady_from_wall(const struct gap_steady *s, int64_t wall_us);

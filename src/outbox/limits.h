@@ -10,8 +10,7 @@
  *
  * A chat whose bucket is full is not kept: there is nothing to know about it. At most
  * GAP_LIMITS_CHATS_MAX are in memory. For one more the oldest is forgotten before it is full, and
- * until it would have been, chats that are not known begin with nothing instead of a full bucket:
- * too slow rather than too fast.
+ * until it would have been, chats that are not known wait: too slow rather than too fast.
  *
  * Times are those of gap_steady. Pure.
  */
@@ -41,7 +40,7 @@ struct gap_limits {
     struct gap_limits_chats chats; /* the oldest look first */
     size_t chats_max;
     int64_t opened_us;
-    int64_t bare_until_us; /* unknown chats begin with nothing */
+    int64_t bare_until_us; /* chats that are not known wait */
     struct gap_gates gates;
     bool bulk_stopped;
 };
@@ -57,6 +56,8 @@ void gap_limits_fini(struct gap_limits *l);
  * such chat. */
 GAP_NODISCARD int gap_limits_load(struct gap_limits *l, int64_t chat, int64_t millionths,
                                   int64_t now_us);
+/** Forget the chats whose buckets are full: when there is nothing to do. O(chats). */
+void gap_limits_trim(struct gap_limits *l, int64_t now_us);
 /** PEER_FLOOD was said, or people have seen to it. Also at the start, as stored. */
 void gap_limits_stop_bulk(struct gap_limits *l, bool stopped);
 
