@@ -215,7 +215,7 @@ class Scenario:
         self.state = os.path.join(folder, "state.db")
         self.bounds = [0]   # offsets in the output between two lives
         self.ends = []      # (when, snapshot, how much later things are written), of each life
-        self.death = None   # of the life at hand
+        self.ending = None  # of the life at hand
         self.complaints = []
         self.slower = SLOWER
         self.points, self.can_fail = failpoints(build)
@@ -236,7 +236,7 @@ class Scenario:
     def start(self, death=None):
         env = dict(os.environ)
         env.pop("GAPLESS_FAILPOINT", None)
-        self.death = death
+        self.ending = death
         if death is not None and death.point:
             env["GAPLESS_FAILPOINT"] = f"{death.point}:{death.count}:{death.deed}"
         return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, env=env,
@@ -248,7 +248,7 @@ class Scenario:
     def buried(self, process, may_have_died):
         """The process has been told to end: its last words, and what it left."""
         _, err = process.communicate(timeout=120)
-        fails = self.death is not None and self.death.deed == "error"
+        fails = self.ending is not None and self.ending.deed == "error"
         self.bounds.append(self.size())
         self.ends.append((time.time_ns() // 1000,
                           snapshot(self.state, read_ledger(self.dc.ledger)),
@@ -256,7 +256,7 @@ class Scenario:
         self.refused += len(re.findall(b"an answer was not sent", err))
         allowed = ["interrupted|drained|was given up after 5", *self.allowed]
         if fails:
-            allowed.append(FAILURES[self.death.point])
+            allowed.append(FAILURES[self.ending.point])
         said = [line for line in err.decode("utf-8", "replace").splitlines()
                 if line.strip() and not any(re.search(a, line) for a in allowed)]
         self.complaints += said

@@ -568,6 +568,7 @@ void keep_opened(struct globe *g)
     struct keeper *k = g->keeper;
 
     gap_journal_engine(k->journal, g->engine);
+    if (g->o.run.journal != GAP_JOURNAL_LIGHT) gap_engine_queries_first(g->engine);
     int r = gap_runner_replay(k->runner, replayed, g);
     if (r < 0) judge_say(g, "open", "rows can't be handed out: %s", gap_strerror(r));
 }
