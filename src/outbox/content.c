@@ -5,6 +5,7 @@
 #include "outbox/content_in.h"
 
 #include "base/bytes.h"
+#include "outbox/sql.h"
 
 #include <gapless/tl_api.h>
 
@@ -125,7 +126,7 @@ static int check_form(const gap_outbox_entity_t *e, const struct gap_entity_form
     case GAP_ENTITY_POST:
         return e->value.len > 0 ? 0 : GAP_E_ARGUMENT;
     case GAP_ENTITY_MENTION:
-        return e->number > 0 && e->number <= GAP_OUTBOX_PEER_ID_MAX ? 0 : GAP_E_ARGUMENT;
+        return gap_is_peer((gap_peer_t){e->number, GAP_PEER_USER}) ? 0 : GAP_E_ARGUMENT;
     case GAP_ENTITY_EMOJI:
         return e->number != 0 ? 0 : GAP_E_ARGUMENT;
     case GAP_ENTITY_QUOTE:
@@ -251,8 +252,7 @@ static unsigned set_fields(const gap_outbox_item_t *i)
 
 bool gap_is_peer(gap_peer_t peer)
 {
-    return peer.kind >= GAP_PEER_USER && peer.kind <= GAP_PEER_CHANNEL && peer.id > 0 &&
-           peer.id <= GAP_OUTBOX_PEER_ID_MAX;
+    return gap_outbox_mark(peer) != 0;
 }
 
 static int check_ids(const gap_outbox_item_t *i)

@@ -30,10 +30,6 @@
 #define GAP_OUTBOX_KEY_BYTES   255
 /** A payload, and so a call: what fits into one message of MTProto with room to spare. */
 #define GAP_OUTBOX_PAYLOAD_BYTES (512U << 10)
-/** Ids of users, basic groups and channels are below it, or a chat's one number on disk would mean
- * two chats. */
-#define GAP_OUTBOX_PEER_ID_MAX INT64_C(999999999999)
-
 /** An item that was unpacked. Views point into the payload; item.content.entities and item.ids into
  * this struct, so don't copy it. About 11 KiB. */
 struct gap_item {

@@ -348,7 +348,7 @@ static void take_item(struct reader *in, uint32_t set, struct gap_item *out)
     if ((set & SET_MAX_ID) != 0) i->max_id = (int32_t)take_positive(in, INT32_MAX);
     if ((set & SET_FROM) != 0) {
         i->from.kind = (gap_peer_kind_t)take_byte(in);
-        i->from.id = (int64_t)take_positive(in, GAP_OUTBOX_PEER_ID_MAX);
+        i->from.id = (int64_t)take_positive(in, INT64_MAX);
     }
     i->unpin = (set & SET_UNPIN) != 0;
     i->for_me_only = (set & SET_FOR_ME) != 0;
@@ -396,6 +396,16 @@ int gap_content_unpack(gap_bytes_t bytes, struct gap_content *out)
     take_content(&in, set, &out->content, out->entities);
     if (!is_through(&in)) return GAP_E_DAMAGED;
     return gap_content_check(&out->content, GAP_CONTENT_POST) < 0 ? GAP_E_DAMAGED : 0;
+}
+
+uint32_t gap_item_raw_method(gap_bytes_t payload)
+{
+    struct gap_item item;
+    uint32_t method = 0;
+
+    if (gap_item_unpack(payload, &item) < 0 || item.item.kind != GAP_OUTBOX_RAW) return 0;
+    int r = gap_raw_check(gap_tl_bytes(item.item.query), item.item.replay, &method);
+    return r == 0 ? method : 0;
 }
 
 const char *gap_item_reason(int error)

@@ -43,7 +43,7 @@ struct gap_request {
 /**
  * Append the serialised call to @p out.
  *
- * @param item  Unpacked, or checked with gap_outbox_check. Not GAP_OUTBOX_POST.
+ * @param item  Unpacked, or checked with gap_outbox_check. Of a POST's row: what its payload says.
  * @return 0; what address() returned; GAP_E_STATE message_row or reply_to_row is set and no target
  *         is given; GAP_E_ARGUMENT the address is not one of that kind of peer; GAP_E_LIMIT;
  *         GAP_E_NOMEM. After a failure @p out holds what it held.
