@@ -10,6 +10,7 @@
 #include "outbox/markdown.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/bytes.h"
 
 #include <stdarg.h>
@@ -128,6 +129,9 @@ static int put_text(struct reader *r, const char *text)
 
 /* --- entities ------------------------------------------------------------------------------ */
 
+/* Where a title will be: U+FFFC, one unit. */
+static const char place_holder[] = "\xef\xbf\xbc";
+
 static int begin_entity(struct reader *r, gap_style_t style, gap_bytes_t value, uint32_t *out)
 {
     gap_note_t *n = r->note;
@@ -136,15 +140,21 @@ static int begin_entity(struct reader *r, gap_style_t style, gap_bytes_t value, 
         grow(n->alloc, (void **)&n->entities, &n->entity_cap, n->entity_count, sizeof *n->entities);
     if (result < 0) return result;
     *out = n->entity_count;
-    n->entities[n->entity_count++] = (gap_note_entity_t){style, n->units, 0, value};
+    n->entities[n->entity_count++] = (gap_note_entity_t){style, n->units, 0, value, false};
     return 0;
 }
 
-static void end_entity(struct reader *r, uint32_t entity)
+static int end_entity(struct reader *r, uint32_t entity)
 {
     gap_note_entity_t *e = &r->note->entities[entity];
+    int result = 0;
 
+    if (e->style == GAP_STYLE_NOTE && e->offset == r->note->units) {
+        e->wants_title = true;
+        result = put_text(r, place_holder);
+    }
     e->length = r->note->units - e->offset;
+    return result;
 }
 
 /* --- marks --------------------------------------------------------------------------------- */
@@ -176,13 +186,14 @@ static bool mark_at(const uint8_t *p, const uint8_t *end, struct mark *out)
 }
 
 /* The last mark of this kind that is open; what was opened behind it will have no partner. */
-static bool close_mark(struct reader *r, struct mark *end)
+static bool close_mark(struct reader *r, struct mark *end, bool may_be_empty)
 {
     for (uint32_t i = r->open_count; i > 0; i--) {
         struct mark *m = &r->marks[r->open[i - 1]];
         if (m->style != end->style || *m->at != (end->style == GAP_STYLE_LINK ? '[' : *end->at))
             continue;
-        if (m->at + m->len == end->at) return false; /* nothing lies between them */
+        /* Nothing lies between them. */
+        if (m->at + m->len == end->at && !may_be_empty) return false;
         m->is_paired = end->is_paired = end->is_end = true;
         end->partner = r->open[i - 1];
         r->open_count = i - 1;
@@ -200,7 +211,7 @@ static int take_mark(struct reader *r, const uint8_t *start, const uint8_t *end,
     bool closes = !is_space(before_c) && !(is_word_mark && is_word(after_c));
     bool opens = !is_space(after_c) && !(is_word_mark && is_word(before_c));
 
-    if (closes && close_mark(r, m)) return add_mark(r, m);
+    if (closes && close_mark(r, m, false)) return add_mark(r, m);
     if (!opens || r->open_count == GAP_NOTE_OPEN_MAX) return 0;
     r->open[r->open_count++] = r->count;
     return add_mark(r, m);
@@ -250,7 +261,8 @@ static int take_bracket(struct reader *r, const uint8_t *p, const uint8_t *end, 
         return add_mark(r, &m);
     }
     size_t len = address_at(p, end, &m.value);
-    if (len == 0 || !link_style(m.value, &style) || !close_mark(r, &m)) return 0;
+    if (len == 0 || !link_style(m.value, &style) || !close_mark(r, &m, style == GAP_STYLE_NOTE))
+        return 0;
     m.len = (uint32_t)len;
     *taken = len;
     r->marks[m.partner].style = style;
@@ -347,7 +359,7 @@ static int put_block(struct reader *r, const uint8_t *start, const uint8_t *end)
         start = m->at + m->len;
         is_code = m->style == GAP_STYLE_CODE && !m->is_end;
         if (result == 0 && m->is_end)
-            end_entity(r, r->marks[m->partner].entity);
+            result = end_entity(r, r->marks[m->partner].entity);
         else if (result == 0)
             result = begin_entity(r, m->style, m->value, &m->entity);
     }
@@ -488,8 +500,7 @@ static int put_fenced(struct reader *r)
         if (result == 0) result = put(r, text.data, text.data + text.len);
         is_first = false;
     }
-    if (result == 0) end_entity(r, entity);
-    return result;
+    return result == 0 ? end_entity(r, entity) : result;
 }
 
 /* # to ###### and a blank. @return bytes before the text; 0: it is no heading. */
@@ -520,10 +531,15 @@ static int put_heading(struct reader *r)
     gap_bytes_t text = trim(gap_bytes(line.data + from, line.len - from));
     uint32_t entity;
 
+    size_t at = r->note->text.len;
     int result = begin_entity(r, GAP_STYLE_BOLD, gap_bytes(NULL, 0), &entity);
     if (result == 0) result = put_block(r, text.data, text.data + text.len);
-    if (result == 0) end_entity(r, entity);
-    return result;
+    if (result < 0) return result;
+    if (r->note->title_len == 0) {
+        r->note->title_at = at;
+        r->note->title_len = r->note->text.len - at;
+    }
+    return end_entity(r, entity);
 }
 
 /* A paragraph, or an item with the lines that belong to it. */
@@ -596,6 +612,7 @@ static void finish(gap_note_t *n)
         n->text.len--;
         n->units--;
     }
+    if (n->title_at + n->title_len > n->text.len) n->title_len = n->text.len - n->title_at;
     for (uint32_t i = 0; i < n->entity_count; i++) {
         gap_note_entity_t e = n->entities[i];
         uint32_t end = e.offset + e.length < n->units ? e.offset + e.length : n->units;
@@ -630,6 +647,59 @@ int gap_note_read(const gap_alloc_t *alloc, gap_bytes_t source, gap_note_t *out,
     if (result == 0) finish(out);
     gap_free(alloc, r.marks);
     return result;
+}
+
+/* Bytes before so many units of a text. */
+static size_t byte_of(gap_bytes_t text, uint32_t units)
+{
+    size_t at = 0;
+
+    while (units > 0 && at < text.len) {
+        size_t len = utf8_at(text.data + at, text.data + text.len);
+        units -= len == 4 && units > 1 ? 2 : 1;
+        at += len;
+    }
+    return at;
+}
+
+int gap_note_retitle(gap_note_t *n, uint32_t entity, gap_bytes_t title)
+{
+    const size_t hole = sizeof place_holder - 1;
+    uint32_t units = 0;
+
+    GAP_ASSERT(entity < n->entity_count);
+    GAP_ASSERT(n->entities[entity].wants_title);
+    uint32_t from = n->entities[entity].offset;
+    size_t at = byte_of(gap_buf_view(&n->text), from);
+    for (const uint8_t *p = title.data; p < title.data + title.len;) {
+        size_t len = utf8_at(p, title.data + title.len);
+        GAP_ASSERT(len > 0);
+        units += len == 4 ? 2 : 1;
+        p += len;
+    }
+    GAP_ASSERT(units > 0);
+    int result = gap_buf_reserve(&n->text, title.len);
+    if (result < 0) return result;
+    memmove(n->text.data + at + title.len, n->text.data + at + hole, n->text.len - at - hole);
+    memcpy(n->text.data + at, title.data, title.len);
+    n->text.len += title.len - hole;
+    n->units += units - 1;
+    for (uint32_t i = 0; i < n->entity_count; i++) {
+        gap_note_entity_t *e = &n->entities[i];
+        if (e->offset > from) {
+            e->offset += units - 1;
+        } else if (e->offset + e->length > from) {
+            e->length += units - 1;
+        }
+    }
+    n->entities[entity].wants_title = false;
+    /* The heading's own text moves with it. */
+    if (n->title_at > at) {
+        n->title_at += title.len - hole;
+    } else if (n->title_at + n->title_len > at) {
+        n->title_len += title.len - hole;
+    }
+    return 0;
 }
 
 void gap_note_fini(gap_note_t *n)

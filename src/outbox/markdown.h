@@ -7,6 +7,7 @@
  *
  *     **bold**  *italic*  _italic_  __underlined__  ~~struck~~  ||hidden||  `code`
  *     [text](https://...)   a link          [text](other.md)   a link to another note
+ *                                           [](other.md)       the same, showing its title
  *     # heading             a bold line     - item             an item with a bullet
  *     ``` c  ...  ```       code with its language
  *
@@ -48,6 +49,7 @@ typedef struct gap_note_entity {
     uint32_t offset; /* UTF-16 units */
     uint32_t length; /* at least 1 */
     gap_bytes_t value;
+    bool wants_title; /* of [](other.md): it stands over one U+FFFC; see gap_note_retitle */
 } gap_note_entity_t;
 
 /** A note that was read. Views last as long as the source. */
@@ -60,6 +62,8 @@ typedef struct gap_note {
     gap_note_entity_t *entities; /* by offset, the outer one first */
     uint32_t entity_count;
     uint32_t entity_cap;
+    size_t title_at; /* the text of the first heading, bytes of the text; nothing: there is none */
+    size_t title_len;
 } gap_note_t;
 
 /**
@@ -72,6 +76,12 @@ typedef struct gap_note {
  */
 GAP_NODISCARD int gap_note_read(const gap_alloc_t *alloc, gap_bytes_t source, gap_note_t *out,
                                 char *error, size_t error_cap);
+/**
+ * Put a text in place of what an entity that wants a title stands over.
+ * @param title  UTF-8, one line, not empty.
+ * @return 0; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_note_retitle(gap_note_t *n, uint32_t entity, gap_bytes_t title);
 /** Safe twice, and on zeros. */
 void gap_note_fini(gap_note_t *n);
 

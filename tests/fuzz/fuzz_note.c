@@ -8,6 +8,19 @@
 #include "base/bytes.h"
 #include "outbox/markdown.h"
 
+/* Titles of another length than what they take the place of. */
+static void show_titles(gap_note_t *note)
+{
+    static const uint8_t title[] = "\xf0\x9f\x98\x80 \xc3\xa9";
+
+    for (uint32_t i = 0; i < note->entity_count; i++) {
+        if (!note->entities[i].wants_title) continue;
+        int r = gap_note_retitle(note, i, gap_bytes(title, i % 2 == 0 ? sizeof title - 1 : 4));
+        GAP_ASSERT(r == 0);
+    }
+    GAP_ASSERT(note->title_at + note->title_len <= note->text.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* UTF-16 units of UTF-8. */
@@ -57,6 +70,19 @@ static void check_note(const gap_note_t *note)
     }
 }
 
+/* Titles of another length than what they take the place of. */
+static void show_titles(gap_note_t *note)
+{
+    static const uint8_t title[] = "\xf0\x9f\x98\x80 \xc3\xa9";
+
+    for (uint32_t i = 0; i < note->entity_count; i++) {
+        if (!note->entities[i].wants_title) continue;
+        int r = gap_note_retitle(note, i, gap_bytes(title, i % 2 == 0 ? sizeof title - 1 : 4));
+        GAP_ASSERT(r == 0);
+    }
+    GAP_ASSERT(note->title_at + note->title_len <= note->text.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gap_note_t note;
@@ -67,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = gap_note_read(gap_alloc_default(), source, &note, error, sizeof error);
     GAP_ASSERT(r == 0 || r == GAP_E_ARGUMENT || r == GAP_E_LIMIT);
     if (r == 0) {
+        check_note(&note);
+        show_titles(&note);
         check_note(&note);
         check_parts(&note, 2U + data[0]);
     }

@@ -16,6 +16,11 @@
 static gap_note_t note;
 static char error[256];
 
+static gap_bytes_t bytes_of(const char *text)
+{
+    return gap_bytes(text, strlen(text));
+}
+
 static int read_note(const char *source)
 {
     error[0] = '\0';
@@ -75,6 +80,8 @@ static const struct {
     {"a link", "see [it](https://x.org/a_b_(c)) now", "see it now", "l4+2=https://x.org/a_b_(c)"},
     {"a link in bold, bold in a link", "**[a *b*](http://x/)**", "a b", "b0+3 l0+3=http://x/ i2+1"},
     {"another note", "[next](../b/next.md)", "next", "n0+4=../b/next.md"},
+    {"another note's title", "a [](b.md) c", "a \xef\xbf\xbc c", "n2+1=b.md"},
+    {"no other title", "[](https://x.org/)", "[](https://x.org/)", ""},
     {"no addresses", "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)",
      "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)", ""},
     {"a mark that a link cuts", "[a **b](http://x/) c**", "a **b c**", "l0+5=http://x/"},
@@ -356,6 +363,49 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+static const struct {
+    const char *why;
+    const char *source;
+    const char *title; /* of the first note that is shown; NULL: none is */
+    const char *text;
+    const char *entities;
+    const char *heading;
+} titles[] = {
+    {"no heading", "a", NULL, "a", "", ""},
+    {"the first one", "a\n# b **c**\n# d", NULL, "a\nb c\nd", "b2+3 b4+1 b6+1", "b c"},
+    {"an empty one", "# \n# d", NULL, "#\nd", "b2+1", "d"},
+    {"at the end", "# a b  ", NULL, "a b", "b0+3", "a b"},
+    {"a title is put in", "see [](b.md), **c**", "One " SMILE, "see One " SMILE ", c",
+     "n4+6=b.md b12+1", ""},
+    {"inside of others", "**x [](b.md)** _y_", "two", "x two y", "b0+5 n2+3=b.md i6+1", ""},
+    {"right behind another", "**x**[](b.md)*y*", "t", "xty", "b0+1 n1+1=b.md i2+1", ""},
+    {"behind what counts twice", SMILE "[](b.md)", "t", SMILE "t", "n2+1=b.md", ""},
+    {"before the heading", "[](b.md)\n# h", "long", "long\nh", "n0+4=b.md b5+1", "h"},
+    {"in the heading", "# h [](b.md)\n*x*", "u", "h u\nx", "b0+3 n2+1=b.md i4+1", "h u"},
+};
+
+START_TEST(titles_are_found_and_shown)
+{
+    ck_assert_int_eq(read_note(titles[_i].source), 0);
+    for (uint32_t i = 0; i < note.entity_count; i++) {
+        if (!note.entities[i].wants_title) continue;
+        ck_assert_int_eq(gap_note_retitle(&note, i, bytes_of(titles[_i].title)), 0);
+    }
+    ck_assert_msg(gap_bytes_equal(gap_buf_view(&note.text), bytes_of(titles[_i].text)), "%s: %.*s",
+                  titles[_i].why, (int)note.text.len, (const char *)note.text.data);
+    ck_assert_msg(strcmp(entities(), titles[_i].entities) == 0, "%s: %s", titles[_i].why,
+                  entities());
+    gap_bytes_t heading = gap_bytes(note.text.data + note.title_at, note.title_len);
+    ck_assert_msg(gap_bytes_equal(heading, bytes_of(titles[_i].heading)), "%s: %.*s",
+                  titles[_i].why, (int)heading.len, (const char *)heading.data);
+    uint32_t units = 0;
+    for (size_t i = 0; i < note.text.len; i++)
+        units += (note.text.data[i] & 0xc0) == 0x80 ? 0 : note.text.data[i] >= 0xf0 ? 2 : 1;
+    ck_assert_uint_eq(note.units, units);
+    gap_note_fini(&note);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("markdown");
@@ -363,6 +413,7 @@ static Suite *make_suite(void)
 
     tcase_set_timeout(tc, 20);
     tcase_add_loop_test(tc, notes_are_read, 0, GAP_ARRAY_LEN(cases));
+    tcase_add_loop_test(tc, titles_are_found_and_shown, 0, GAP_ARRAY_LEN(titles));
     tcase_add_test(tc, front_matter_names_chat_and_key);
     tcase_add_loop_test(tc, what_is_broken_is_told, 0, GAP_ARRAY_LEN(broken));
     tcase_add_test(tc, there_is_a_limit);
