@@ -164,6 +164,38 @@ static void put_ids(dc_ledger_t *l, const dc_event_t *e)
     put(l, "]");
 }
 
+/** Where an entity begins and how long it is: at the same place in all but those with flags. */
+static void put_bounds(dc_ledger_t *l, gap_bytes_t mark)
+{
+    uint32_t id = gap_load32(mark.data);
+    size_t at = id == GAP_TL_MESSAGE_ENTITY_BLOCKQUOTE || id == GAP_TL_MESSAGE_ENTITY_FORMATTED_DATE
+                    ? 8
+                    : 4;
+
+    put_field(l, " ", gap_load32(mark.data + at));
+    put_field(l, "+", gap_load32(mark.data + at + 4));
+}
+
+/** "Bold 0+4, TextUrl 5+3": every entity, with where it begins and its length in UTF-16 units. */
+static void put_marks(dc_ledger_t *l, gap_bytes_t marks)
+{
+    static const char prefix[] = "messageEntity";
+    const char *head = ",\"marks\":\"";
+
+    if (marks.len == 0) return;
+    while (marks.len > 0) {
+        int64_t len = gap_tl_skip(marks);
+        GAP_ASSERT(len > 0); /* they were checked when they came */
+        const char *name = gap_tl_name(gap_load32(marks.data));
+        put(l, head);
+        put(l, strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name);
+        put_bounds(l, marks);
+        marks = gap_bytes(marks.data + len, marks.len - (size_t)len);
+        head = ", ";
+    }
+    put(l, "\"");
+}
+
 /** The addresses that its text leads to, in their order. */
 static void put_urls(dc_ledger_t *l, gap_bytes_t marks)
 {
@@ -197,6 +229,7 @@ static void put_details(dc_ledger_t *l, const dc_event_t *e)
                       e->media_id);
         if (e->media != DC_MEDIA_NONE) put(l, "\"");
         if (e->entities > 0) put_field(l, ",\"entities\":", e->entities);
+        put_marks(l, e->marks);
         put_urls(l, e->marks);
         if (e->fwd_n != 0) put_field(l, ",\"forward_of\":", e->fwd_n);
         if (e->out) put(l, ",\"out\":true");

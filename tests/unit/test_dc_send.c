@@ -100,8 +100,8 @@ START_TEST(the_ledger_names_who_caused_an_event)
 }
 END_TEST
 
-/* What a text leads to stands in the ledger, of other marks only how many there are. */
-START_TEST(the_ledger_names_addresses)
+/* The marks of a text, and what it leads to, stand in the ledger. */
+START_TEST(the_ledger_names_marks_and_addresses)
 {
     gap_tl_message_entity_text_url_t urls[] = {{0, 1, gap_str("https://t.me/c/1/2")},
                                                {2, 1, gap_str("https://\"x\"/")}};
@@ -126,9 +126,11 @@ START_TEST(the_ledger_names_addresses)
     write_down(&l);
     dc_ledger_fini(&l);
     ck_assert_ptr_nonnull(strstr(lines, "\"id\":1,\"text\":\"abc\",\"entities\":3,"
+                                        "\"marks\":\"Bold 0+1, TextUrl 0+1, TextUrl 2+1\","
                                         "\"urls\":[\"https://t.me/c/1/2\","
                                         "\"https://\\\"x\\\"/\"],\"out\":true"));
-    ck_assert_ptr_nonnull(strstr(lines, "\"id\":2,\"text\":\"abc\",\"entities\":1,\"out\":true"));
+    ck_assert_ptr_nonnull(strstr(lines, "\"id\":2,\"text\":\"abc\",\"entities\":1,"
+                                        "\"marks\":\"Bold 0+1\",\"out\":true"));
 }
 END_TEST
 
@@ -230,7 +232,7 @@ static Suite *make_suite(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_ledger_names_who_caused_an_event);
-    tcase_add_test(tc, the_ledger_names_addresses);
+    tcase_add_test(tc, the_ledger_names_marks_and_addresses);
     tcase_add_test(tc, the_ledger_says_how_late_an_answer_was);
     tcase_add_test(tc, a_random_id_holds_for_the_account_for_ever);
     tcase_add_test(tc, a_repeated_send_brings_the_present_text);
