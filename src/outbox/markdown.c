@@ -245,8 +245,10 @@ static bool link_style(gap_bytes_t address, gap_style_t *out)
         if (address.len > len && memcmp(address.data, schemes[i], len) == 0) return true;
     }
     *out = GAP_STYLE_NOTE;
-    bool is_note = address.len > 3 && memcmp(address.data + address.len - 3, ".md", 3) == 0;
-    return is_note && memchr(address.data, ':', address.len) == NULL;
+    const uint8_t *place = memchr(address.data, '#', address.len); /* a heading of the note */
+    size_t len = place != NULL ? (size_t)(place - address.data) : address.len;
+    bool is_note = len > 3 && memcmp(address.data + len - 3, ".md", 3) == 0;
+    return is_note && memchr(address.data, ':', len) == NULL;
 }
 
 static int take_bracket(struct reader *r, const uint8_t *p, const uint8_t *end, size_t *taken)

@@ -40,7 +40,8 @@ typedef enum gap_style {
     GAP_STYLE_CODE,
     GAP_STYLE_PRE,  /* value: the language, may be empty */
     GAP_STYLE_LINK, /* value: the address */
-    GAP_STYLE_NOTE  /* value: the path of the other note, as it was written */
+    GAP_STYLE_NOTE  /* value: the path of the other note, as it was written, perhaps
+                       with #heading */
 } gap_style_t;
 
 /** A stretch of the text. */

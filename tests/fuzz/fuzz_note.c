@@ -8,19 +8,6 @@
 #include "base/bytes.h"
 #include "outbox/markdown.h"
 
-/* Titles of another length than what they take the place of. */
-static void show_titles(gap_note_t *note)
-{
-    static const uint8_t title[] = "\xf0\x9f\x98\x80 \xc3\xa9";
-
-    for (uint32_t i = 0; i < note->entity_count; i++) {
-        if (!note->entities[i].wants_title) continue;
-        int r = gap_note_retitle(note, i, gap_bytes(title, i % 2 == 0 ? sizeof title - 1 : 4));
-        GAP_ASSERT(r == 0);
-    }
-    GAP_ASSERT(note->title_at + note->title_len <= note->text.len);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* UTF-16 units of UTF-8. */

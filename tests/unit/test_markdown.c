@@ -80,6 +80,7 @@ static const struct {
     {"a link", "see [it](https://x.org/a_b_(c)) now", "see it now", "l4+2=https://x.org/a_b_(c)"},
     {"a link in bold, bold in a link", "**[a *b*](http://x/)**", "a b", "b0+3 l0+3=http://x/ i2+1"},
     {"another note", "[next](../b/next.md)", "next", "n0+4=../b/next.md"},
+    {"a place in another note", "[a](b.md#c:d)", "a", "n0+1=b.md#c:d"},
     {"another note's title", "a [](b.md) c", "a \xef\xbf\xbc c", "n2+1=b.md"},
     {"no other title", "[](https://x.org/)", "[](https://x.org/)", ""},
     {"no addresses", "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)",
