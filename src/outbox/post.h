@@ -29,9 +29,12 @@
 #define GAP_POST_STEP_MAX 64
 /** A renderer that failed is asked again after so long. */
 #define GAP_POST_RENDER_RETRY_US 60000000
-/** Longest key and longest link_base, bytes. */
-#define GAP_POST_KEY_MAX  255
-#define GAP_POST_BASE_MAX 255
+/** Longest key, longest link_base, longest title, bytes. */
+#define GAP_POST_KEY_MAX   255
+#define GAP_POST_BASE_MAX  255
+#define GAP_POST_TITLE_MAX 4096
+/** What one post shows of others at most. */
+#define GAP_POST_EDGES_MAX 1024
 
 /* --- what the client's functions on rows call (sql_post_row.c) ---------------------------------
  * All run inside a transaction and leave no statement behind. Failures are results of this library
@@ -41,8 +44,8 @@
 /** A GAP_OUTBOX_POST row as it is in the table, before it is changed. Views are borrowed. */
 struct gap_post_row {
     int64_t row;
-    int64_t post; /* its column of that name: gapless_outbox_post.post */
-    gap_outbox_state_t state;
+    int64_t post;        /* its column of that name: gapless_outbox_post.post */
+    bool begun;          /* a call of it may have been executed, and how is not known */
     gap_bytes_t payload; /* what it sent when it was claimed last; empty: it never was */
     gap_bytes_t hash;    /* of that */
 };
@@ -71,7 +74,7 @@ struct gap_post_claim {
  * The caller stores the payload and the hash in the row with the claim (state LEASED), uses its
  * random_id, and then takes the row for one of the kind that is in the payload.
  *
- * @param row      state: as before the claim (READY, SNOOZED, UNKNOWN).
+ * @param row      As before the claim.
  * @param payload  GO: cleared and filled with the packed item. May not be what row->payload views.
  * @return 0; GAP_E_NOMEM; GAP_E_STORAGE and others of SQLite's.
  */
@@ -192,11 +195,6 @@ enum gap_post_way { GAP_POST_WAY_FREEZE, GAP_POST_WAY_REPOST, GAP_POST_WAY_REPLY
 /** @param gone GONE, else EXPIRED. @param policy Out of range: the default. */
 enum gap_post_way gap_post_way(bool gone, int64_t policy);
 
-/** The marked id of a chat, as it is on disk; 0: no such chat. */
-int64_t gap_post_chat(gap_peer_t chat);
-/** And back; kind NONE: no chat has that number. */
-gap_peer_t gap_post_peer(int64_t chat);
-
 /**
  * Append the address of a message.
  * @param base  gap_post.link_base; empty: by the channel's id.
@@ -208,5 +206,46 @@ GAP_NODISCARD int gap_post_address(int64_t chat, gap_bytes_t base, int32_t messa
 
 /** Class of a post's rows. @param wanted gap_post.urgency. */
 gap_outbox_class_t gap_post_class(int64_t wanted, bool edits);
+
+/** Is it an upsert's that can be? Content and renderer aside. @return 0; GAP_E_ARGUMENT;
+ * GAP_E_LIMIT. */
+GAP_NODISCARD int gap_post_check(const gap_post_t *post);
+
+/** How one post shows another. Numbers are on disk. */
+enum gap_post_shows { GAP_POST_SHOWS_LINK = 1, GAP_POST_SHOWS_TITLE = 2, GAP_POST_SHOWS_TEXT = 3 };
+
+/** What a post shows of others, each once; memory of its own. Zero-initialise but for alloc. */
+struct gap_post_edges {
+    const gap_alloc_t *alloc;
+    struct gap_post_edge *list;
+    size_t count;
+    size_t cap;
+};
+struct gap_post_edge {
+    enum gap_post_shows kind;
+    uint32_t len;
+    uint8_t key[GAP_POST_KEY_MAX];
+};
+/** @return 0; GAP_E_ARGUMENT no post has such a key; GAP_E_LIMIT there are GAP_POST_EDGES_MAX;
+ * GAP_E_NOMEM. */
+GAP_NODISCARD int gap_post_edge_add(struct gap_post_edges *e, enum gap_post_shows kind,
+                                    gap_bytes_t key);
+void gap_post_edges_fini(struct gap_post_edges *e);
+
+/** Looks up where a post's message is. @param out Appended to. @return 0; GAP_E_NOT_FOUND; else it
+ * is forwarded. */
+typedef int (*gap_post_find_cb)(void *arg, gap_bytes_t key, gap_buf_t *out);
+/**
+ * Make of a content with GAP_POST_LINK one that can be sent: links become TEXT_URL, or plain where
+ * there is no address. Every post that is linked to becomes an edge.
+ *
+ * @param source   Packed. Not trusted.
+ * @param out      Cleared and filled: packed.
+ * @param hash     Of it.
+ * @return 0; GAP_E_DAMAGED, GAP_E_NEWER of source; what @p find returned; GAP_E_LIMIT; GAP_E_NOMEM.
+ */
+GAP_NODISCARD int gap_post_resolve(const gap_alloc_t *alloc, gap_bytes_t source,
+                                   gap_post_find_cb find, void *arg, struct gap_post_edges *edges,
+                                   gap_buf_t *out, uint8_t hash[16]);
 
 #endif

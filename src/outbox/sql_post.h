@@ -59,4 +59,120 @@
     "SELECT depends_on, kind, post FROM main.gapless_outbox_link LIMIT 0;"                         \
     "SELECT post, since, generation FROM main.gapless_outbox_dirty LIMIT 0"
 
+/** A post as it is stored. Views point into `memory`. */
+struct gap_post_record {
+    int64_t post; /* 0: not stored yet */
+    int64_t chat;
+    int64_t urgency;
+    int64_t if_gone;
+    int64_t if_expired;
+    int64_t deadline_us;
+    int32_t message_id;
+    int32_t previous;
+    int32_t reply_to;
+    int64_t random_id;
+    int64_t row;
+    int64_t revision;
+    bool doubt;
+    int frozen;
+    int generation;
+    bool removed;
+    bool has_sent;
+    bool has_hash; /* and a content */
+    bool has_source;
+    uint8_t sent[16];
+    uint8_t hash[16];
+    gap_bytes_t key; /* empty: removed */
+    gap_bytes_t link_base;
+    gap_bytes_t title;
+    gap_bytes_t content;
+    gap_bytes_t source;
+    void *memory;
+    const gap_alloc_t *alloc;
+};
+
+/* sql_post.c. Functions return 0, a positive SQLite code, or a result of this library, unless it is
+ * said otherwise; gap_outbox_result makes results of all. */
+
+/** By its key or, if that is empty, by its number. @return also GAP_E_NOT_FOUND; GAP_E_DAMAGED. */
+GAP_NODISCARD int gap_post_load(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key,
+                                int64_t post, struct gap_post_record *out);
+/** Safe twice, and on zeros. */
+void gap_post_record_fini(struct gap_post_record *p);
+/** A new post: its number is set. */
+GAP_NODISCARD int gap_post_insert(sqlite3 *db, struct gap_post_record *p);
+/** All of it but key and chat. */
+GAP_NODISCARD int gap_post_store(sqlite3 *db, const struct gap_post_record *p);
+/** What outcomes change: ids, row, sent, revision, doubt, frozen. */
+GAP_NODISCARD int gap_post_store_state(sqlite3 *db, const struct gap_post_record *p);
+/** It is no more: the post, what it shows, its mark. */
+GAP_NODISCARD int gap_post_forget(sqlite3 *db, int64_t post);
+/** 64 random bits, not 0. */
+int64_t gap_post_draw(void);
+/** The next message takes the place of this one. */
+void gap_post_turn(struct gap_post_record *p, enum gap_post_way way, bool gone);
+
+/** The state of a post's row. @p row is not the post's: OVER; 0: NONE. */
+GAP_NODISCARD int gap_post_row_life(sqlite3 *db, int64_t post, int64_t row,
+                                    enum gap_post_life *out);
+/** For the rules. @p life: of its row. */
+struct gap_post_facts gap_post_facts(const struct gap_post_record *p, enum gap_post_life life);
+/** Write a row that takes the place of the one that the post has; p->row is set, and stored. A row
+ * that is parked or dead is cancelled by it unless @p keep. */
+GAP_NODISCARD int gap_post_row_write(sqlite3 *db, struct gap_post_record *p, bool keep);
+/** It was not begun: it is cancelled. */
+GAP_NODISCARD int gap_post_row_cancel(sqlite3 *db, int64_t post, int64_t row, const char *reason);
+/** A row that deletes a message. */
+GAP_NODISCARD int gap_post_row_delete(sqlite3 *db, const struct gap_post_record *p,
+                                      int32_t message_id);
+
+/** Write what a post shows, if that has changed. Sorts @p edges. */
+GAP_NODISCARD int gap_post_edges_store(sqlite3 *db, int64_t post, struct gap_post_edges *edges);
+/** Bits of what has changed about a post: 1 << enum gap_post_shows. */
+#define GAP_POST_CHANGED(shows) (1U << (shows))
+/**
+ * Mark those that show it.
+ * @param generation  Of their rendering; above GAP_POST_GENERATIONS_MAX: none is marked, but it is
+ *                    told if there is one.
+ * @param since_us    0: the clock is not known.
+ */
+GAP_NODISCARD int gap_post_mark(sqlite3 *db, gap_bytes_t key, unsigned changed, int generation,
+                                int64_t since_us, struct gap_post_told *told);
+/** Mark one. */
+GAP_NODISCARD int gap_post_mark_one(sqlite3 *db, int64_t post, int generation, int64_t since_us);
+/** Its mark is gone. */
+GAP_NODISCARD int gap_post_unmark(sqlite3 *db, int64_t post);
+
+/* sql_post_render.c */
+
+/** What rendering a post has given. Zero-initialise, then gap_post_rendered_init. */
+struct gap_post_rendered {
+    gap_buf_t source; /* packed, as the renderer gave it; empty: the stored one */
+    gap_buf_t title;
+    gap_buf_t content;
+    uint8_t hash[16];
+    struct gap_post_edges edges;
+};
+void gap_post_rendered_init(struct gap_post_rendered *r, const gap_alloc_t *alloc);
+void gap_post_rendered_fini(struct gap_post_rendered *r);
+/**
+ * Ask a renderer; source and title are set then.
+ * @param told  What it said: 0; negative: not now; GAP_E_STATE it has put nothing.
+ * @return a code: a failure that is not the renderer's.
+ */
+GAP_NODISCARD int gap_post_ask(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key,
+                               gap_post_render_cb render, void *data, struct gap_post_rendered *r,
+                               int *told);
+/** Make of @p source what goes out. */
+GAP_NODISCARD int gap_post_build(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t source,
+                                 struct gap_post_rendered *r);
+/** Which of title and text are not as in @p p? Bits as for gap_post_mark. */
+unsigned gap_post_differs(const struct gap_post_record *p, const struct gap_post_rendered *r,
+                          gap_bytes_t title);
+
+/* sql_post_upsert.c: with an allocator of the caller's. */
+GAP_NODISCARD int gap_post_upsert_with(sqlite3 *db, const gap_alloc_t *alloc,
+                                       const gap_post_t *post, int64_t *row);
+GAP_NODISCARD int gap_post_remove_with(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key);
+
 #endif
