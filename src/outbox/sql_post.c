@@ -136,7 +136,7 @@ int gap_post_load(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key, int64_
     (void)snprintf(sql, sizeof sql, "%s%s", select_sql, key.len > 0 ? "key = ?1" : "post = ?1");
     int rc = gap_outbox_prepare(db, sql, &stmt);
     if (rc == SQLITE_OK)
-        rc = key.len > 0 ? gap_outbox_bind_name(stmt, 1, key) : sqlite3_bind_int64(stmt, 1, post);
+        rc = key.len > 0 ? gap_outbox_bind_text(stmt, 1, key) : sqlite3_bind_int64(stmt, 1, post);
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         rc = read_post(stmt, out);
@@ -188,7 +188,7 @@ int gap_post_insert(sqlite3 *db, struct gap_post_record *p)
         &stmt);
 
     if (rc == SQLITE_OK) rc = bind_post(stmt, p);
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_name(stmt, 21, p->key);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 21, p->key);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 22, p->chat);
     if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
     (void)sqlite3_finalize(stmt); /* it repeats what step said */
@@ -358,11 +358,12 @@ int gap_post_row_write(sqlite3 *db, struct gap_post_record *p, bool keep)
 int gap_post_row_cancel(sqlite3 *db, int64_t post, int64_t row, const char *reason)
 {
     sqlite3_stmt *stmt;
-    int rc = gap_outbox_prepare(db,
-                                "UPDATE main.gapless_outbox SET state = 8, reason = ?3"
-                                " WHERE row = ?1 AND post = ?2 AND kind = 10"
-                                " AND state IN (1, 2, 6, 7)",
-                                &stmt);
+    int rc = gap_outbox_prepare(
+        db,
+        "UPDATE main.gapless_outbox SET state = 8, reason = ?3, done = " GAP_OUTBOX_NOW
+        " WHERE row = ?1 AND post = ?2 AND kind = 10"
+        " AND state IN (1, 2, 6, 7)",
+        &stmt);
 
     if (rc == SQLITE_OK) rc = sqlite3_bind_text(stmt, 3, reason, -1, SQLITE_STATIC);
     const int64_t numbers[] = {row, post};
@@ -433,7 +434,7 @@ static int insert_edges(sqlite3 *db, int64_t post, const struct gap_post_edges *
     for (size_t i = 0; rc == SQLITE_OK && i < edges->count; i++) {
         const struct gap_post_edge *e = &edges->list[i];
         const int64_t numbers[] = {post, e->kind};
-        rc = gap_outbox_bind_name(stmt, 3, gap_bytes(e->key, e->len));
+        rc = gap_outbox_bind_text(stmt, 3, gap_bytes(e->key, e->len));
         if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, numbers, 2);
     }
     (void)sqlite3_finalize(stmt); /* it repeats what step said */
@@ -458,7 +459,7 @@ static int run_for_dependants(sqlite3 *db, const char *sql, gap_bytes_t key, uns
     sqlite3_stmt *stmt;
     int rc = gap_outbox_prepare(db, sql, &stmt);
 
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_name(stmt, 4, key);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 4, key);
     for (int i = 0; rc == SQLITE_OK && i < 3; i++) rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     *any = rc == SQLITE_ROW;

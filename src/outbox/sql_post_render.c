@@ -62,7 +62,7 @@ static int find_address(void *arg, gap_bytes_t key, gap_buf_t *out)
                                 " FROM main.gapless_outbox_post WHERE key = ?1",
                                 &stmt);
 
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_name(stmt, 1, key);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 1, key);
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     if (rc == SQLITE_DONE) rc = GAP_E_NOT_FOUND;
     if (rc == SQLITE_ROW) {
@@ -174,7 +174,7 @@ int gap_post_title(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out)
                             "SELECT CASE WHEN length(title) <= 4096 THEN title END"
                             " FROM main.gapless_outbox_post WHERE key = ?1",
                             &stmt);
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_name(stmt, 1, key);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 1, key);
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         rc = hand_out(r, gap_outbox_column(stmt, 0), out);
@@ -196,7 +196,7 @@ int gap_post_text(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out)
                             "SELECT CASE WHEN length(content) <= 524288 THEN content END"
                             " FROM main.gapless_outbox_post WHERE key = ?1",
                             &stmt);
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_name(stmt, 1, key);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 1, key);
     if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         rc = text_of(gap_outbox_column(stmt, 0), &space, &text) ? hand_out(r, text, out)

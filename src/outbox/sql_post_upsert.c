@@ -314,7 +314,7 @@ static int read_posts(sqlite3 *db, const char *sql, gap_bytes_t key, gap_post_st
     sqlite3_stmt *stmt;
     int rc = gap_outbox_prepare(db, sql, &stmt);
 
-    if (rc == SQLITE_OK && key.len > 0) rc = gap_outbox_bind_name(stmt, 1, key);
+    if (rc == SQLITE_OK && key.len > 0) rc = gap_outbox_bind_text(stmt, 1, key);
     while (rc == SQLITE_OK && *told == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         *any = true;
         *told = tell_status(stmt, each, arg);
