@@ -9,14 +9,12 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "outbox/content.h"
+#include "outbox/sql.h"
 
 #include <gapless/tl_api.h>
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* Bot API's marks: a channel is -1000000000000 minus its id. */
-#define CHANNEL_MARK INT64_C(-1000000000000)
 
 bool gap_post_in_step(const struct gap_post_facts *f)
 {
@@ -58,14 +56,14 @@ enum gap_post_way gap_post_way(bool gone, int64_t policy)
 int gap_post_address(int64_t chat, gap_bytes_t base, int32_t message_id, gap_buf_t *out)
 {
     char text[64];
-    int64_t channel = CHANNEL_MARK - chat;
+    gap_peer_t peer = gap_outbox_peer(chat);
 
-    if (message_id <= 0 || channel <= 0 || channel > GAP_OUTBOX_PEER_ID_MAX) return GAP_E_NOT_FOUND;
+    if (message_id <= 0 || peer.kind != GAP_PEER_CHANNEL) return GAP_E_NOT_FOUND;
     while (base.len > 0 && base.data[base.len - 1] == '/') base.len--;
     size_t len =
         (size_t)(base.len > 0 ? snprintf(text, sizeof text, "/%" PRId32, message_id)
                               : snprintf(text, sizeof text, "https://t.me/c/%" PRId64 "/%" PRId32,
-                                         channel, message_id));
+                                         peer.id, message_id));
     int r = gap_buf_reserve(out, base.len + len);
     if (r == 0) r = gap_buf_append(out, base.data, base.len);
     return r == 0 ? gap_buf_append(out, text, len) : r;
@@ -90,9 +88,7 @@ int gap_post_check(const gap_post_t *post)
     if (post->key.len == 0 || post->urgency > GAP_OUTBOX_BULK || post->if_gone > GAP_POST_REPOST ||
         post->if_expired > GAP_POST_REPLY || post->deadline_us < 0)
         return GAP_E_ARGUMENT;
-    if (post->chat.kind == GAP_PEER_NONE || post->chat.kind > GAP_PEER_CHANNEL ||
-        post->chat.id <= 0 || post->chat.id > GAP_OUTBOX_PEER_ID_MAX)
-        return GAP_E_ARGUMENT;
+    if (gap_outbox_mark(post->chat) == 0) return GAP_E_ARGUMENT;
     for (size_t i = 0; i < post->link_base.len; i++)
         if (post->link_base.data[i] <= ' ' || post->link_base.data[i] >= 0x7f)
             return GAP_E_ARGUMENT;
