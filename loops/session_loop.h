@@ -122,7 +122,9 @@ enum gap_call_flags {
     GAP_CALL_NO_FLOOD_REPEAT = 1U << 0,
     /** Report 500 and -503 instead of repeating after 1, 2, 4 ... s. */
     GAP_CALL_NO_ERROR_REPEAT = 1U << 1,
-    /** End with GAP_E_DISCONNECTED when the connection is lost after the query went out. */
+    /** Never send it where it may have been carried out: end with GAP_E_DISCONNECTED when, after
+     * the query went out, the connection is lost or the server forgot the session; and with
+     * GAP_ENV_ECANCELED when the connection is lost before. */
     GAP_CALL_NO_RESEND = 1U << 2,
     /** Wrap in invokeWithoutUpdates: this connection gets no updates because of this call. */
     GAP_CALL_WITHOUT_UPDATES = 1U << 3,

@@ -191,13 +191,18 @@ static void forget_received(gap_session_t *s)
     s->resends.count = 0;
 }
 
-/* All of the flight goes back to the queue; ids of the old session mean nothing any more. */
+/* All of the flight goes back to the queue, or ends if it must not go out twice; ids of the old
+ * session mean nothing any more. */
 static void requeue_all(gap_session_t *s)
 {
     struct session_request *r;
 
-    while ((r = TAILQ_LAST(&s->flight, session_requests)) != NULL)
-        session_request_requeue(s, r, false);
+    while ((r = TAILQ_LAST(&s->flight, session_requests)) != NULL) {
+        if ((r->flags & GAP_SESSION_NO_RESEND) != 0)
+            session_request_fail(s, r, GAP_E_DISCONNECTED);
+        else
+            session_request_requeue(s, r, false);
+    }
     TAILQ_FOREACH (r, &s->queue, link) {
         session_request_forget_id(s, r);
         r->keep_id = false;
@@ -285,20 +290,12 @@ static void restore_acks(gap_session_t *s)
 
 void gap_session_disconnected(gap_session_t *s)
 {
-    struct session_request *r, *before;
-
     s->connected = false;
     s->check_us = UINT64_MAX;
     restore_acks(s);
     session_services_clear(s, &s->services_sent, &s->service_sent_count);
     session_services_clear(s, &s->services, &s->service_count);
-    for (r = TAILQ_LAST(&s->flight, session_requests); r != NULL; r = before) {
-        before = TAILQ_PREV(r, session_requests, link);
-        if ((r->flags & GAP_SESSION_NO_RESEND) != 0)
-            session_request_fail(s, r, GAP_E_DISCONNECTED);
-        else if (r->state == REQUEST_SENT)
-            session_request_requeue(s, r, true);
-    }
+    session_request_disconnect(s);
 }
 
 /* ---- salts ---- */

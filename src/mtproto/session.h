@@ -53,6 +53,9 @@
 #define GAP_SESSION_SERVICE_SENT_MAX  32U                  /* sent service messages remembered */
 #define GAP_SESSION_SERVICE_QUEUE_MAX 64U                  /* service messages waiting to go out */
 
+/** How a request with GAP_SESSION_NO_RESEND ends whose connection was lost before it went out. */
+#define GAP_SESSION_E_UNSENT (-125) /* GAP_ENV_ECANCELED */
+
 /** The session ignored the message: a duplicate, or of a session given up. */
 #define GAP_SESSION_IGNORED 1
 
@@ -149,7 +152,7 @@ void gap_session_unsync(gap_session_t *s);
 /** A connection is there: gap_session_poll has packets. */
 void gap_session_connected(gap_session_t *s, uint64_t now_us);
 /** The connection is lost: unacknowledged requests wait to be sent again, those with NO_RESEND end
- * with GAP_E_DISCONNECTED. */
+ * with GAP_E_DISCONNECTED, or with GAP_SESSION_E_UNSENT if they had not gone out. */
 void gap_session_disconnected(gap_session_t *s);
 
 /**

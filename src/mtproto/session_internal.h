@@ -188,6 +188,10 @@ void session_request_fail(gap_session_t *s, struct session_request *r, int statu
 void session_request_requeue(gap_session_t *s, struct session_request *r, bool keep_id);
 /** The server refused or never saw it: again under a new id, or fail after too many times. */
 void session_request_reject(gap_session_t *s, struct session_request *r);
+/** The server does not know any more whether it saw it: the same, or, with NO_RESEND, it fails. */
+void session_request_lost(gap_session_t *s, struct session_request *r);
+/** The connection is lost: who goes out again, and who ends. */
+void session_request_disconnect(gap_session_t *s);
 void session_request_delay(gap_session_t *s, struct session_request *r, uint64_t until_us);
 void session_request_forget_id(gap_session_t *s, struct session_request *r);
 /** An rpc_error to a request. @return 1 hand it up; 0 it is repeated. */

@@ -105,6 +105,32 @@ void session_request_delay(gap_session_t *s, struct session_request *r, uint64_t
     GAP_ASSERT(failed == 0); /* the place was reserved with the request */
 }
 
+void session_request_lost(gap_session_t *s, struct session_request *r)
+{
+    if ((r->flags & GAP_SESSION_NO_RESEND) != 0)
+        session_request_fail(s, r, GAP_E_DISCONNECTED);
+    else
+        session_request_reject(s, r);
+}
+
+void session_request_disconnect(gap_session_t *s)
+{
+    struct session_request *r, *next;
+
+    for (r = TAILQ_LAST(&s->flight, session_requests); r != NULL; r = next) {
+        next = TAILQ_PREV(r, session_requests, link);
+        if ((r->flags & GAP_SESSION_NO_RESEND) != 0)
+            session_request_fail(s, r, GAP_E_DISCONNECTED);
+        else if (r->state == REQUEST_SENT)
+            session_request_requeue(s, r, true);
+    }
+    for (r = TAILQ_FIRST(&s->queue); r != NULL; r = next) {
+        next = TAILQ_NEXT(r, link);
+        if ((r->flags & GAP_SESSION_NO_RESEND) != 0)
+            session_request_fail(s, r, r->keep_id ? GAP_E_DISCONNECTED : GAP_SESSION_E_UNSENT);
+    }
+}
+
 void session_request_reject(gap_session_t *s, struct session_request *r)
 {
     if (++r->rejected > GAP_SESSION_BAD_MAX) {

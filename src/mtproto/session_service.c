@@ -50,14 +50,16 @@ static void on_state(gap_session_t *s, uint64_t msg_id, uint8_t info)
 
     if (r == NULL || (r->state != REQUEST_SENT && r->state != REQUEST_ACKED)) return;
     switch (info & 7) {
-    case 1:
+    case 1: /* it may have been forgotten there */
+        session_request_lost(s, r);
+        break;
     case 2:
     case 3:
         session_request_reject(s, r);
         break;
     case 4:
         /* There is an answer, which did not come: the same id again makes the server repeat it. */
-        if ((info & 64) != 0 && r->asked > 1)
+        if ((info & 64) != 0 && r->asked > 1 && (r->flags & GAP_SESSION_NO_RESEND) == 0)
             session_request_requeue(s, r, true);
         else
             acked(r);
@@ -186,9 +188,11 @@ static int on_new_detailed(gap_session_t *s, uint64_t now_us, gap_bytes_t body)
 
 /* ---- what the server refused ---- */
 
-/* Send the message, or every member of the container, of this id again under new ids.
+/* Send the message, or every member of the container, of this id again under new ids, as @p again
+ * says.
  * @return was there any? */
-static bool resend(gap_session_t *s, uint64_t msg_id)
+static bool resend(gap_session_t *s, uint64_t msg_id,
+                   void (*again)(gap_session_t *, struct session_request *))
 {
     struct session_request *r, *before;
     struct session_service *m, *next;
@@ -197,7 +201,7 @@ static bool resend(gap_session_t *s, uint64_t msg_id)
     for (r = TAILQ_LAST(&s->flight, session_requests); r != NULL; r = before) {
         before = TAILQ_PREV(r, session_requests, link);
         if (r->msg_id != msg_id && r->container_id != msg_id) continue;
-        session_request_reject(s, r);
+        again(s, r);
         found = true;
     }
     for (m = TAILQ_FIRST(&s->services_sent); m != NULL; m = next) {
@@ -224,6 +228,7 @@ static bool is_ours(gap_session_t *s, uint64_t msg_id)
 }
 
 /* What every code of bad_msg_notification asks for, besides sending the message again. */
+#define BAD_MSG_TOO_OLD 20 /* to know whether it came */
 enum bad_action { BAD_RESEND = 0, BAD_CLOCK = 1, BAD_SESSION = 2 };
 
 static unsigned bad_action(int32_t code)
@@ -242,7 +247,7 @@ static unsigned bad_action(int32_t code)
     case 64:
         return BAD_SESSION; /* broken container */
     default:
-        return BAD_RESEND; /* 20: too old to know whether it came */
+        return BAD_RESEND;
     }
 }
 
@@ -254,7 +259,9 @@ static int on_bad_msg(gap_session_t *s, uint64_t now_us, const struct session_it
     if (!is_ours(s, (uint64_t)m.bad_msg_id)) return 0;
     unsigned action = bad_action(m.error_code);
     if ((action & BAD_CLOCK) != 0) session_set_time(s, now_us, session_id_us(item->msg_id));
-    bool found = resend(s, (uint64_t)m.bad_msg_id);
+    bool found = resend(s, (uint64_t)m.bad_msg_id,
+                        m.error_code == BAD_MSG_TOO_OLD ? session_request_lost
+                                                        : session_request_reject);
     if (found && (action & BAD_SESSION) != 0) session_reset(s);
     return 0;
 }
@@ -264,7 +271,7 @@ static int on_bad_salt(gap_session_t *s, gap_bytes_t body)
     gap_mt_bad_server_salt_t m;
 
     if (gap_tl_read(body, GAP_MT_BAD_SERVER_SALT, &m, sizeof m) < 0) return GAP_E_TL;
-    if (!resend(s, (uint64_t)m.bad_msg_id)) return 0;
+    if (!resend(s, (uint64_t)m.bad_msg_id, session_request_reject)) return 0;
     s->salt = (uint64_t)m.new_server_salt;
     s->salt_count = 0; /* the list was wrong, or does not reach this far */
     return 0;
@@ -283,7 +290,7 @@ static int on_new_session(gap_session_t *s, gap_bytes_t body)
     for (r = TAILQ_LAST(&s->flight, session_requests); r != NULL; r = before) {
         before = TAILQ_PREV(r, session_requests, link);
         if ((r->container_id != 0 ? r->container_id : r->msg_id) < first)
-            session_request_reject(s, r);
+            session_request_lost(s, r);
     }
     TAILQ_FOREACH (r, &s->queue, link) {
         if (r->msg_id < first) r->keep_id = false;

@@ -259,6 +259,109 @@ START_TEST(a_lost_session_is_news)
 }
 END_TEST
 
+/* ---- what must not be carried out twice ---- */
+
+/* One that is in flight, and then the server or the connection says something. */
+static struct obj *state_of_it(struct world *w, uint64_t msg_id, const char *state)
+{
+    world_expire(w, 11 * SECOND);
+    world_flush(w);
+    struct sent *ask = world_sent(w, GAP_MT_MSGS_STATE_REQ);
+    ck_assert_ptr_nonnull(ask);
+    ck_assert_uint_eq(gap_load64(ask->body + 12), msg_id);
+    return obj_bytes(obj64(obj_start(GAP_MT_MSGS_STATE_INFO), ask->msg_id), state, 1);
+}
+
+static const struct {
+    enum { LOST_CONNECTION, LOST_SESSION, LOST_KEY, BAD_MESSAGE, WRONG_SALT, STATE } what;
+    int32_t code;
+    const char *state;
+    bool again; /* it goes out again; otherwise it ends */
+    const char *why;
+} once_cases[] = {
+    {LOST_CONNECTION, 0, NULL, false, "nobody knows whether it arrived"},
+    {LOST_SESSION, 0, NULL, false, "the server forgot whether it was carried out"},
+    {LOST_KEY, 0, NULL, false, "and so it has with a new key"},
+    {BAD_MESSAGE, 20, NULL, false, "too old for the server to know"},
+    {BAD_MESSAGE, 16, NULL, true, "refused because of its id: not carried out"},
+    {BAD_MESSAGE, 64, NULL, true, "the same in a new session"},
+    {WRONG_SALT, 48, NULL, true, "refused because of its salt"},
+    {STATE, 0, "\x01", false, "may have been forgotten there"},
+    {STATE, 0, "\x02", true, "never arrived"},
+    {STATE, 0, "\x03", true, "never arrived"},
+};
+
+START_TEST(what_must_not_go_out_twice_ends_where_it_may_have)
+{
+    const char *why = once_cases[_i].why;
+    struct world w;
+    struct obj *o = NULL;
+
+    world_init(&w);
+    world_warm(&w);
+    uint64_t call = world_call_with(&w, GAP_SESSION_NO_RESEND, 0);
+    world_flush(&w);
+    struct sent q = *world_sent(&w, GAP_TL_UPDATES_GET_STATE);
+    switch (once_cases[_i].what) {
+    case LOST_CONNECTION:
+        gap_session_disconnected(w.s);
+        gap_session_connected(w.s, w.now);
+        break;
+    case LOST_SESSION:
+        o = new_session((q.container_id != 0 ? q.container_id : q.msg_id) + 4, 9, 0x99);
+        break;
+    case LOST_KEY:
+        gap_session_set_key(w.s, w.now, 1, 0);
+        break;
+    case BAD_MESSAGE:
+        o = obj_bad(q.msg_id, q.seqno, once_cases[_i].code);
+        break;
+    case WRONG_SALT:
+        o = obj32(obj32(obj64(obj_start(GAP_MT_BAD_SERVER_SALT), q.msg_id), 4), 48);
+        obj64(o, 0x5555);
+        break;
+    case STATE:
+        o = state_of_it(&w, q.msg_id, once_cases[_i].state);
+        break;
+    }
+    bool is_content = once_cases[_i].what == LOST_SESSION;
+    if (o != NULL) ck_assert_int_eq(world_say(&w, o, is_content), 0);
+    bool ended = false;
+    for (int kind = world_next(&w); kind > 0; kind = world_next(&w)) {
+        if (kind != GAP_SESSION_FAILED) continue;
+        ended = true;
+        ck_assert_msg(w.ev.call == call && w.ev.status == GAP_E_DISCONNECTED, "%s", why);
+    }
+    ck_assert_msg(ended != once_cases[_i].again, "%s", why);
+    world_flush(&w);
+    struct sent *next = world_sent(&w, GAP_TL_UPDATES_GET_STATE);
+    ck_assert_msg((next != NULL) == once_cases[_i].again, "%s", why);
+    ck_assert_uint_eq(gap_session_pending(w.s), once_cases[_i].again ? 1 : 0);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(what_had_not_gone_out_says_so)
+{
+    struct world w;
+
+    world_init(&w);
+    world_warm(&w);
+    uint64_t call = world_call_with(&w, GAP_SESSION_NO_RESEND, 0);
+    gap_session_disconnected(w.s);
+    ck_assert_int_eq(world_next(&w), GAP_SESSION_FAILED);
+    ck_assert_uint_eq(w.ev.call, call);
+    ck_assert_int_eq(w.ev.status, GAP_SESSION_E_UNSENT);
+    /* Without a connection it waits for one. */
+    call = world_call_with(&w, GAP_SESSION_NO_RESEND, 0);
+    ck_assert_int_eq(world_next(&w), 0);
+    gap_session_connected(w.s, w.now);
+    world_flush(&w);
+    ck_assert_ptr_nonnull(world_sent(&w, GAP_TL_UPDATES_GET_STATE));
+    world_fini(&w);
+}
+END_TEST
+
 /* ---- reconnecting ---- */
 
 START_TEST(after_a_reconnect_everything_goes_out_once)
@@ -565,6 +668,9 @@ static Suite *make_suite(void)
     tcase_add_test(tc, the_first_session_is_no_news);
     tcase_add_test(tc, a_lost_session_is_news);
     tcase_add_test(tc, after_a_reconnect_everything_goes_out_once);
+    tcase_add_loop_test(tc, what_must_not_go_out_twice_ends_where_it_may_have, 0,
+                        (int)GAP_ARRAY_LEN(once_cases));
+    tcase_add_test(tc, what_had_not_gone_out_says_so);
     tcase_add_test(tc, acks_of_a_lost_connection_go_out_again);
     tcase_add_test(tc, an_old_id_is_not_used_again);
     tcase_add_test(tc, an_answer_before_the_repeat_counts);
