@@ -117,6 +117,14 @@ typedef enum gap_event_kind {
                                    with `error`: see gap_runner_dead_letters */
     GAP_CLIENT_OVERLOADED,      /* `count` updates wait for handlers: no more are taken (`held`),
                                    or they are again */
+    GAP_CLIENT_OUTBOX_LIMITED,  /* the server wants a pause of `us` from `chat`, or (NONE) from a
+                                   method in all chats: `text` says which. It is stored */
+    GAP_CLIENT_OUTBOX_PARKED,   /* `row` of the outbox needs people, or all rows of `chat` (`row` 0)
+                                   do: `text` says why; gap_outbox_retry, gap_outbox_release */
+    GAP_CLIENT_OUTBOX_DEAD,     /* `row` of the outbox was given up: `text` says why */
+    GAP_CLIENT_OUTBOX_STOPPED,  /* PEER_FLOOD: nothing is published any more (GAP_OUTBOX_BULK) until
+                                   gap_outbox_release of GAP_PEER_NONE */
+    GAP_CLIENT_OUTBOX_CASCADE,  /* changes of posts by each other did not settle: `text`: of which */
     GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
     GAP_CLIENT_STORE_RECOVERED, /* they are stored again */
     GAP_CLIENT_ERROR,           /* something failed and is tried again, or dropped: `text` */
@@ -185,6 +193,8 @@ typedef struct gap_event {
     bool held;                    /* OVERLOADED: it begins; false: it is over */
     const gap_update_t *update;   /* HANDLER_FAILED, HANDLER_TIMEOUT, DEAD_LETTER: to be looked at;
                                      NULL if it can't be */
+    gap_peer_t chat;              /* OUTBOX_LIMITED, OUTBOX_PARKED, OUTBOX_DEAD; or GAP_PEER_NONE */
+    int64_t row;                  /* OUTBOX_PARKED, OUTBOX_DEAD; or 0 */
 } gap_event_t;
 
 /** Event callback. Loop thread. */

@@ -23,6 +23,11 @@ static gap_log_level_t level_of(gap_event_kind_t kind)
     case GAP_CLIENT_HANDLER_TIMEOUT:
     case GAP_CLIENT_DEAD_LETTER:
     case GAP_CLIENT_OVERLOADED:
+    case GAP_CLIENT_OUTBOX_LIMITED:
+    case GAP_CLIENT_OUTBOX_PARKED:
+    case GAP_CLIENT_OUTBOX_DEAD:
+    case GAP_CLIENT_OUTBOX_STOPPED:
+    case GAP_CLIENT_OUTBOX_CASCADE:
     case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_ERROR:
     case GAP_CLIENT_DISCONNECTED:

@@ -157,6 +157,11 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     case GAP_CLIENT_HANDLER_TIMEOUT:
     case GAP_CLIENT_DEAD_LETTER:
     case GAP_CLIENT_OVERLOADED:
+    case GAP_CLIENT_OUTBOX_LIMITED:
+    case GAP_CLIENT_OUTBOX_PARKED:
+    case GAP_CLIENT_OUTBOX_DEAD:
+    case GAP_CLIENT_OUTBOX_STOPPED:
+    case GAP_CLIENT_OUTBOX_CASCADE:
     case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_STORE_RECOVERED:
     case GAP_CLIENT_ERROR:
