@@ -344,6 +344,7 @@ bool gap_watch_keep_back(gap_engine_t *e, struct gap_node *n)
 
     if (!gap_watch_is_own(e, &n->update)) return false;
     e->count.own++;
+    if (e->config.own != NULL) e->config.own(e->config.own_data, &n->update);
     if (message == NULL || n->track == NULL) return true;
     int32_t id = gap_watch_message_id(message);
     if (id > n->track->last_id) n->track->last_id = id;

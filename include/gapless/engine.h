@@ -262,6 +262,9 @@ typedef struct gap_engine_config {
      * and read marks do, whoever caused them: an edit of an own message may be somebody's reaction.
      */
     bool no_own_updates;
+    /** Each update that no_own_updates keeps back, borrowed. From ticks. May be NULL. */
+    void (*own)(void *data, const gap_update_t *update);
+    void *own_data;
     uint64_t jitter_seed; /* any; two accounts should differ */
     gap_invoke_cb invoke; /* required */
     void *invoke_arg;
