@@ -57,7 +57,6 @@ void gap_schedule_init(struct gap_schedule *s, const gap_alloc_t *alloc, struct 
     for (int c = 0; c <= GAP_OUTBOX_BULK; c++) {
         TAILQ_INIT(&s->ready[c]);
         s->credit[c] = weights[c];
-        s->since_us[c] = 0;
     }
     s->chats_max = chats_max > 0 ? chats_max : GAP_OUTBOX_CHATS_MAX;
     s->in_flight_max = in_flight_max > 0 ? in_flight_max : GAP_OUTBOX_IN_FLIGHT;
@@ -75,9 +74,8 @@ void gap_schedule_fini(struct gap_schedule *s)
 
 /* ---- places ---- */
 
-static void make_ready(struct gap_schedule *s, struct gap_turn *t, int64_t now_us)
+static void make_ready(struct gap_schedule *s, struct gap_turn *t)
 {
-    if (TAILQ_EMPTY(&s->ready[t->urgency])) s->since_us[t->urgency] = now_us;
     t->state = TURN_READY;
     TAILQ_INSERT_TAIL(&s->ready[t->urgency], t, u.ready);
 }
@@ -97,7 +95,7 @@ static void place(struct gap_schedule *s, struct gap_turn *t, int64_t now_us)
     if (when > now_us) {
         make_blocked(s, t, when);
     } else {
-        make_ready(s, t, now_us);
+        make_ready(s, t);
     }
 }
 
@@ -183,9 +181,8 @@ static int class_next(struct gap_schedule *s)
 }
 
 /* What is to be left in the account's bucket: for those more urgent than whoever waits. */
-static uint32_t kept(const struct gap_schedule *s, int urgency, int64_t now_us)
+static uint32_t kept(const struct gap_schedule *s, int urgency)
 {
-    if (now_us - s->since_us[urgency] >= GAP_SCHEDULE_PATIENCE_US) return 0;
     for (int c = GAP_OUTBOX_REPLY; c < urgency; c++) {
         if (usable(s, c)) return gap_limits_keep(s->limits, (gap_outbox_class_t)c);
     }
@@ -231,11 +228,10 @@ int gap_schedule_next(struct gap_schedule *s, int64_t now_us, int64_t *chat)
     int c = class_next(s);
     if (c == 0) return GAP_SCHEDULE_NONE;
     struct gap_turn *t = TAILQ_FIRST(&s->ready[c]);
-    int r = gap_limits_take(s->limits, t->chat, kept(s, c, now_us), now_us);
+    int r = gap_limits_take(s->limits, t->chat, kept(s, c), now_us);
     if (r < 0) return r;
     if (r != 0) return GAP_SCHEDULE_NONE;
     s->credit[c]--;
-    s->since_us[c] = now_us;
     TAILQ_REMOVE(&s->ready[c], t, u.ready);
     t->state = TURN_IN_FLIGHT;
     t->u.until_us = 0;
@@ -255,11 +251,7 @@ int64_t gap_schedule_next_time(struct gap_schedule *s, int64_t now_us)
     int64_t when = first == NULL ? INT64_MAX : (int64_t)first->key;
     int c = class_next(s);
     if (c == 0) return when;
-    int64_t at = gap_limits_account_when(s->limits, kept(s, c, now_us), now_us);
-    int64_t patient = gap_limits_account_when(s->limits, 0, now_us);
-    if (patient < s->since_us[c] + GAP_SCHEDULE_PATIENCE_US)
-        patient = s->since_us[c] + GAP_SCHEDULE_PATIENCE_US;
-    if (patient < at) at = patient;
+    int64_t at = gap_limits_account_when(s->limits, kept(s, c), now_us);
     return at < when ? at : when;
 }
 

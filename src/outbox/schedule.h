@@ -11,9 +11,10 @@
  * one call, so chats of a class simply take turns: with k of them nobody waits for more than k
  * turns of the class. Classes share what the account has in proportion 12 : 3 : 1 (replies, edits,
  * bulk) as long as all of them have something to do, replies first within each round; a class that
- * has nothing leaves its share to the others. What edits and bulk leave in the account's bucket
- * (gap_limits_keep) they leave only while nobody more urgent waits and for GAP_SCHEDULE_PATIENCE_US
- * at most: nobody starves. An eighth of the places in flight is left to replies.
+ * has nothing leaves its share to the others. Edits and bulk leave something in the account's
+ * bucket (gap_limits_keep) while nobody more urgent waits, so that a reply goes at once; it is
+ * there for whoever's turn it is when one does, so that nobody starves. An eighth of the places in
+ * flight is left to replies.
  *
  * A blocked chat is one entry of a heap: no timer, nothing to do until its time. A chat that has
  * nothing to send is not known. At most chats_max are: add says FULL, and whoever reads them pauses
@@ -33,9 +34,8 @@
 #define GAP_OUTBOX_CHATS_MAX 65536
 /** Calls without an answer. */
 #define GAP_OUTBOX_IN_FLIGHT 64
-/** A class that waited so long takes what was kept for others. */
-#define GAP_SCHEDULE_PATIENCE_US INT64_C(1000000)
-#define GAP_SCHEDULE_STEPS_MAX   1024
+/** Chats that one gap_schedule_next moves. */
+#define GAP_SCHEDULE_STEPS_MAX 1024
 
 /** gap_schedule_next(): nobody, now. */
 #define GAP_SCHEDULE_NONE 1
@@ -55,7 +55,6 @@ struct gap_schedule {
     gap_heap_t blocked;
     struct gap_turns_ready ready[GAP_OUTBOX_BULK + 1]; /* by class; 0 is unused */
     uint32_t credit[GAP_OUTBOX_BULK + 1];              /* turns left in this round */
-    int64_t since_us[GAP_OUTBOX_BULK + 1];             /* waits since, or had its last turn */
     size_t chats_max;
     uint32_t in_flight_max;
     uint32_t in_flight;
