@@ -23,6 +23,12 @@ static const struct gap_rate *rate_of(const struct gap_eta *e, int64_t chat)
     return chat > 0 ? &e->row.user_rate : &e->row.group_rate;
 }
 
+/* Of its chat, up to and with its own, that are still to be taken from buckets. */
+static uint64_t calls_of(const struct gap_eta_row *row)
+{
+    return row->under_way ? row->ahead : row->ahead < UINT64_MAX ? row->ahead + 1 : row->ahead;
+}
+
 static int64_t bucket_when(const struct gap_eta *e)
 {
     const struct gap_eta_row *row = &e->row;
@@ -30,7 +36,7 @@ static int64_t bucket_when(const struct gap_eta *e)
     if (row->chat == 0) return row->now_us;
     const struct gap_rate *rate = rate_of(e, row->chat);
     struct gap_bucket own = opened(&row->own, rate, row->now_us);
-    return gap_bucket_when(&own, rate, row->ahead + 1, row->now_us);
+    return gap_bucket_when(&own, rate, calls_of(row), row->now_us);
 }
 
 void gap_eta_begin(struct gap_eta *e, const struct gap_eta_row *row)
@@ -112,9 +118,9 @@ void gap_eta_end(const struct gap_eta *e, gap_outbox_eta_t *out)
 {
     const struct gap_eta_row *row = &e->row;
     struct gap_bucket account = opened(&row->account, &row->account_rate, row->now_us);
-    uint64_t before =
-        row->ahead > UINT64_MAX - 1 - e->others ? UINT64_MAX - 1 : row->ahead + e->others;
-    int64_t all = gap_bucket_when(&account, &row->account_rate, before + 1, row->now_us);
+    uint64_t own = calls_of(row);
+    uint64_t calls = own > UINT64_MAX - e->others ? UINT64_MAX : own + e->others;
+    int64_t all = gap_bucket_when(&account, &row->account_rate, calls, row->now_us);
 
     out->ahead = row->ahead;
     out->because[0] = '\0';
@@ -133,7 +139,7 @@ void gap_eta_end(const struct gap_eta *e, gap_outbox_eta_t *out)
         print_rate(rate, &row->account_rate);
         (void)snprintf(out->because, sizeof out->because,
                        "the limit of the account, %s, and %" PRIu64 " call%s before it", rate,
-                       before, before == 1 ? "" : "s");
+                       calls - (calls > 0), calls == 2 ? "" : "s");
     } else {
         out->at_us = e->chat_us;
         if (e->chat_us > row->now_us) because_of_chat(e, out);

@@ -3,8 +3,8 @@
  *
  * A lower bound: it counts only what has to pass before. Those are the rows of its chat before it,
  * one after the other, each at its time; gates; the chat's bucket; and of the account's bucket what
- * other chats will have taken by then: chats of a class that is not less urgent take turns with
- * this one, as far as they have rows and their own buckets let them.
+ * other chats will have taken by then: chats of the same class take turns with this one, as far as
+ * they have rows and their own buckets let them.
  *
  *   gap_eta_begin(&eta, &row), gap_eta_other() for chats, gap_eta_end(&eta, &out)
  *
@@ -25,8 +25,9 @@ struct gap_eta_bucket {
 /** What is asked about. Strings are borrowed until the end. */
 struct gap_eta_row {
     int64_t now_us;
-    int64_t chat;               /* marked id; 0: none */
-    uint64_t ahead;             /* rows of its chat that wait before it */
+    int64_t chat;   /* marked id; 0: none */
+    uint64_t ahead; /* rows of its chat that wait before it, one that is under way included */
+    bool under_way; /* it, or the first of those ahead, is leased: its call is taken already */
     int64_t not_before_us;      /* of itself and of rows ahead, the latest; 0: none */
     bool not_before_ahead;      /* it is one ahead that has it */
     gap_outbox_class_t urgency; /* of the chat: that of its oldest row */
@@ -56,9 +57,9 @@ void gap_eta_begin(struct gap_eta *e, const struct gap_eta_row *row);
 /** Can other chats matter? If not, there is no need to look for them (the first row of a chat may
  * be next). */
 bool gap_eta_wants_others(const struct gap_eta *e);
-/** Another chat that is neither parked nor snoozed nor behind a gate and whose oldest row is of a
- * class not less urgent than this row's chat. Leaving some out is honest, too.
- * @param rows Of it that wait; row.ahead are enough. */
+/** Another chat that is neither parked nor snoozed nor behind a gate and whose oldest row is of the
+ * same class as that of this row's chat. Leaving some out is honest, too.
+ * @param rows Of it that wait, without one that is leased; no more than row.ahead are needed. */
 void gap_eta_other(struct gap_eta *e, int64_t chat, uint64_t rows,
                    const struct gap_eta_bucket *bucket);
 /** The answer: at_us, ahead, because. */
