@@ -113,6 +113,7 @@ struct gap_outdb_opening {
     gap_outbox_rate_t account;
     gap_outbox_rate_t user;
     gap_outbox_rate_t group;
+    int64_t now_us;
     int64_t full_before_us; /* gap_limits_full_before: older buckets are forgotten */
     /* Each returns 0 or negative, which ends it and is the result. Views are borrowed. */
     int (*chat)(void *arg, const struct gap_chat_state *chat);
