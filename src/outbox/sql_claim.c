@@ -212,7 +212,7 @@ static int look_at_post(struct claiming *k, struct gap_row *row)
     struct gap_post_claim out = {0};
     const struct gap_post_row post = {.row = row->row,
                                       .post = row->post,
-                                      .state = row->state,
+                                      .begun = row->begun,
                                       .payload = row->payload,
                                       .hash = row->hash};
 

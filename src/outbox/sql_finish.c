@@ -69,7 +69,7 @@ static bool read_before(sqlite3_stmt *stmt, int64_t row, struct before *b)
     b->is_post = kind == GAP_OUTBOX_POST;
     b->post.row = row;
     b->post.post = sqlite3_column_int64(stmt, 6);
-    b->post.state = (gap_outbox_state_t)state;
+    b->post.begun = (b->flags & GAP_OUTBOX_FLAG_BEGUN) != 0;
     b->post.hash = gap_outbox_column(stmt, 7);
     b->post.payload = gap_outbox_column(stmt, 8);
     return true;
