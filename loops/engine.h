@@ -43,6 +43,12 @@ bool gap_engine_is_oldest(const gap_update_t *update);
  * all the same. From inside its handler on; then the handler must return GAP_LATER. No-op for what
  * has no place. */
 void gap_engine_pass(gap_update_t *update);
+/** Where its channel begins is stored, so that a process that begins with that misses nothing of
+ * it. True for what is of no channel, or of no engine. From inside its handler. */
+bool gap_engine_is_based(const gap_update_t *update);
+/** What gap_engine_collect has handed over of the channel since an update of it was in a handler is
+ * stored. */
+void gap_engine_based(gap_engine_t *engine, int64_t channel_id);
 /** It is not handled any more, and comes again after a restart if it can: in place of
  * gap_update_done, once gap_engine_close has begun. The watermark stays before it. Invalidates @p
  * update. What is of no engine is done. */

@@ -172,6 +172,7 @@ struct gap_track {
     bool hearsay : 1;           /* it stands where the server said; nothing of it was delivered */
     bool garbled : 1;           /* no difference could be read since a search ended in vain */
     bool pressed : 1;           /* its oldest unfinished is too far behind, and was not passed */
+    bool based : 1;             /* a position of it is stored: gap_engine_is_based */
     uint32_t applied;           /* updates handed to the handler, modulo 2^32 */
     int32_t last_id;            /* highest id of a new message delivered */
 };

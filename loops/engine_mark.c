@@ -190,6 +190,7 @@ static int hand_channel(gap_engine_t *e, struct gap_track *track, const gap_engi
     if (track->lost || track->untracked || (c.pts == 0 && !c.unfinished)) {
         if (track->handed != 0 || track->handed_unfinished)
             r = to->channel_gone(to->arg, track->channel_id);
+        track->based = false;
         c.pts = 0;
         c.unfinished = false;
     } else if (c.pts != track->handed || c.unfinished != track->handed_unfinished) {

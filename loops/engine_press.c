@@ -119,6 +119,18 @@ bool gap_engine_is_oldest(const gap_update_t *update)
     return alone && gap_mark_delivered(track) > n->before;
 }
 
+bool gap_engine_is_based(const gap_update_t *update)
+{
+    const struct gap_node *n = update->box == GAP_BOX_CHANNEL ? gap_node_find(update) : NULL;
+    return n == NULL || n->track == NULL || n->track->based;
+}
+
+void gap_engine_based(gap_engine_t *e, int64_t channel_id)
+{
+    struct gap_track *track = gap_map_get(&e->channels, (uint64_t)channel_id);
+    if (track != NULL && !track->lost) track->based = true;
+}
+
 /* Another question may be answered in smaller slices: until the position is behind the whole of
  * this one, what it brought may come again. */
 static int32_t last_of_slice(const struct gap_node *n)

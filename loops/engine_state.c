@@ -22,6 +22,7 @@ static int take_channel(gap_engine_t *e, const gap_engine_channel_t *c, bool sto
     track->core.position = c->pts;
     track->ask = c->unfinished;
     track->restored = true;
+    track->based = stored;
     if (stored) {
         track->handed = c->pts;
         track->handed_unfinished = c->unfinished;

@@ -303,6 +303,8 @@ static void flushed(void *arg, int status)
          * safeguard only, and a full disk is to leave everything else running. */
         bool over = e->round <= round && (status == 0 || j->mode != GAP_JOURNAL_FULL);
         if (over) enlist(j, e, JOURNAL_READY);
+        if (over && status == 0 && e->baseless && j->engine != NULL)
+            gap_engine_based(j->engine, e->place.channel_id);
         e = next;
     }
     j->flush_us = status < 0 ? now_us(j) + GAP_STORE_RETRY_MIN_US : 0;
@@ -392,12 +394,14 @@ int gap_journal_admit(gap_journal_t *j, gap_update_t *u)
 {
     bool full = j->mode == GAP_JOURNAL_FULL;
 
-    if (!u->maybe_repeated && !full) return 0;
+    int otherwise = gap_engine_is_based(u) ? 0 : GAP_JOURNAL_FOLLOW;
+
+    if (!u->maybe_repeated && !full) return otherwise;
     if (u->maybe_repeated && u->via != GAP_VIA_BACKFILL && j->recall.map.count > 0 &&
         gap_recall_had(j, u))
         return GAP_JOURNAL_SKIP;
-    if (j->mode == GAP_JOURNAL_LIGHT || may_be_lost(u)) return 0;
-    return full || is_suspect(j, u) ? GAP_JOURNAL_FOLLOW : 0;
+    if (j->mode == GAP_JOURNAL_LIGHT || may_be_lost(u)) return otherwise;
+    return full || is_suspect(j, u) ? GAP_JOURNAL_FOLLOW : otherwise;
 }
 
 void gap_journal_follow(gap_journal_t *j, struct gap_journal_entry *e, gap_update_t *node)
@@ -407,8 +411,9 @@ void gap_journal_follow(gap_journal_t *j, struct gap_journal_entry *e, gap_updat
     e->since_us = now_us(j);
     e->created_us = j->rt->env == NULL ? 0 : (int64_t)gap_env_wall_us(j->rt->env);
     gap_engine_place(node, &e->place);
+    e->baseless = !gap_engine_is_based(node);
     if (j->mode == GAP_JOURNAL_LIGHT || may_be_lost(node)) return;
-    e->guarded = j->mode == GAP_JOURNAL_FULL || is_suspect(j, node);
+    e->guarded = j->mode == GAP_JOURNAL_FULL || e->baseless || is_suspect(j, node);
     enlist(j, e, JOURNAL_LISTED);
     /* What could not be written is tried again. */
     if (e->guarded)
@@ -435,7 +440,13 @@ void gap_journal_adopt(gap_journal_t *j, struct gap_journal_entry *e,
 
 int gap_journal_attempt(gap_journal_t *j, struct gap_journal_entry *e, uint32_t attempts)
 {
+    bool flushes = now_us(j) >= j->flush_us;
+
     e->attempts = attempts;
+    if (!e->guarded && e->baseless && flushes) {
+        wait_flush(j, e);
+        return GAP_JOURNAL_WAIT;
+    }
     if (!e->guarded) {
         /* The first run of one that was written while it waited is counted by the next start. */
         if (e->number != 0 && (attempts > 1 || e->replayed)) put_attempts(j, e);
@@ -456,7 +467,7 @@ int gap_journal_attempt(gap_journal_t *j, struct gap_journal_entry *e, uint32_t 
         e->asked = j->mode == GAP_JOURNAL_FULL && e->list == JOURNAL_LISTED;
         return e->asked ? GAP_JOURNAL_WAIT : 0;
     }
-    if (j->mode != GAP_JOURNAL_FULL && now_us(j) < j->flush_us) return 0;
+    if (j->mode != GAP_JOURNAL_FULL && !flushes) return 0;
     wait_flush(j, e);
     return GAP_JOURNAL_WAIT;
 }
@@ -730,42 +741,6 @@ int gap_journal_open(gap_rt_t *rt, const struct gap_journal_config *c, gap_journ
     }
     *out = j;
     return 0;
-}
-
-static void nobody_ready(void *arg, struct gap_journal_entry *entry)
-{
-    (void)arg;
-    (void)entry;
-}
-static int nobody_replay(void *arg, const struct gap_journal_row *row)
-{
-    (void)arg;
-    (void)row;
-    return 1; /* no room: the rows stay */
-}
-static void nobody_replayed(void *arg, int status)
-{
-    (void)arg;
-    (void)status;
-}
-static void nobody_lost(void *arg, const struct gap_journal_loss *loss)
-{
-    (void)arg;
-    (void)loss;
-}
-
-void gap_journal_serve(gap_journal_t *j, const struct gap_journal_user *user, void *arg)
-{
-    static const struct gap_journal_user nobody = {
-        .ready = nobody_ready,
-        .replay = nobody_replay,
-        .replayed = nobody_replayed,
-        .lost = nobody_lost,
-    };
-
-    j->user = user == NULL ? &nobody : user;
-    j->deserted = user == NULL;
-    j->user_arg = arg;
 }
 
 void gap_journal_engine(gap_journal_t *j, gap_engine_t *engine)

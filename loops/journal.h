@@ -78,6 +78,7 @@ struct gap_journal_entry {
     uint8_t list;
     bool named;    /* identity is set */
     bool guarded;  /* its attempts are counted on disk before they begin */
+    bool baseless; /* its channel is not known to the storage: not handled before it is */
     bool asked;    /* an attempt waits until it is written */
     bool busy;     /* its completion is in a transaction, */
     bool own;      /* of the caller's own connection */

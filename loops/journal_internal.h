@@ -3,7 +3,7 @@
  *
  *   journal.c         entries: when they are written, counted, through
  *   journal_recall.c  what former runs have done, or left behind
- *   journal_rows.c    rows and dead letters that are read
+ *   journal_rows.c    rows and dead letters that are read; who is served
  */
 #ifndef GAP_LOOPS_JOURNAL_INTERNAL_H
 #define GAP_LOOPS_JOURNAL_INTERNAL_H

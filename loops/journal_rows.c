@@ -18,6 +18,44 @@
 
 #include <string.h>
 
+/* ---- who is served ---- */
+
+static void nobody_ready(void *arg, struct gap_journal_entry *entry)
+{
+    (void)arg;
+    (void)entry;
+}
+static int nobody_replay(void *arg, const struct gap_journal_row *row)
+{
+    (void)arg;
+    (void)row;
+    return 1; /* no room: the rows stay */
+}
+static void nobody_replayed(void *arg, int status)
+{
+    (void)arg;
+    (void)status;
+}
+static void nobody_lost(void *arg, const struct gap_journal_loss *loss)
+{
+    (void)arg;
+    (void)loss;
+}
+
+void gap_journal_serve(gap_journal_t *j, const struct gap_journal_user *user, void *arg)
+{
+    static const struct gap_journal_user nobody = {
+        .ready = nobody_ready,
+        .replay = nobody_replay,
+        .replayed = nobody_replayed,
+        .lost = nobody_lost,
+    };
+
+    j->user = user == NULL ? &nobody : user;
+    j->deserted = user == NULL;
+    j->user_arg = arg;
+}
+
 /* ---- rows to updates ---- */
 
 static void row_init(struct gap_journal_row *row, const gap_inbox_record_t *r)

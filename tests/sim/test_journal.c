@@ -113,6 +113,39 @@ START_TEST(a_users_channel_is_never_half_a_difference_behind)
 }
 END_TEST
 
+static void until_handled(void)
+{
+    for (int ms = 0; clerk.diary[0] == 0 && ms < 1000; ms++) clerk_run(1);
+}
+
+/* A channel begins with its first push. What the handler was given then must not be lost because
+ * the process ended before that was stored, and a later push began the channel anew. */
+START_TEST(a_new_channel_is_stored_before_its_handlers_are_called)
+{
+    bool light = _i >= SEEDS;
+
+    clerk_begin(_i % SEEDS, "*");
+    clerk_close();
+    clerk.mode = light ? GAP_JOURNAL_LIGHT : GAP_JOURNAL_LAZY;
+    clerk_open_with("*");
+    pack_channel_message(&packed, 9, 5000, 1, 5000);
+    clerk_feed();
+    until_handled();
+    clerk_expect("9:5000");
+    clerk_crash();
+    if (light) {
+        pack_channel_new(&packed, 9, 5000);
+        clerk_answer(9, pack_channel_difference(&packed, 5000, true));
+    }
+    clerk_open_with("");
+    pack_channel_message(&packed, 9, 5001, 1, 5001);
+    clerk_feed();
+    clerk_run(100);
+    clerk_expect(light ? "9:5000~ 9:5001" : "9:5000! 9:5001");
+    clerk_end();
+}
+END_TEST
+
 /* A query can't be fetched again: it is written as soon as its handler goes on. */
 START_TEST(a_query_is_written_on_receipt)
 {
@@ -569,6 +602,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, what_was_done_is_not_done_again, 0, SEEDS);
     tcase_add_loop_test(t, what_is_done_in_order_is_not_recorded, 0, SEEDS);
     tcase_add_loop_test(t, a_users_channel_is_never_half_a_difference_behind, 0, SEEDS);
+    tcase_add_loop_test(t, a_new_channel_is_stored_before_its_handlers_are_called, 0, 2 * SEEDS);
     tcase_add_loop_test(t, a_query_is_written_on_receipt, 0, SEEDS);
     tcase_add_loop_test(t, a_shutdown_writes_the_rest, 0, SEEDS);
     tcase_add_loop_test(t, s84_two_edits_in_one_second, 0, SEEDS);
