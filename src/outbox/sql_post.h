@@ -170,6 +170,13 @@ GAP_NODISCARD int gap_post_build(sqlite3 *db, const gap_alloc_t *alloc, gap_byte
 unsigned gap_post_differs(const struct gap_post_record *p, const struct gap_post_rendered *r,
                           gap_bytes_t title);
 
+/* sql_post_step.c */
+
+/** Render one that is marked and has a stored content, if it is, now: its turn to go out has come.
+ * The row that acts for it is alive. @p p is read anew if that has changed anything. */
+GAP_NODISCARD int gap_post_refresh(sqlite3 *db, const gap_alloc_t *alloc,
+                                   struct gap_post_record *p);
+
 /* sql_post_upsert.c: with an allocator of the caller's. */
 GAP_NODISCARD int gap_post_upsert_with(sqlite3 *db, const gap_alloc_t *alloc,
                                        const gap_post_t *post, int64_t *row);

@@ -120,8 +120,8 @@ static int claim_edit(const struct gap_post_record *p, gap_buf_t *payload,
     return pack_newest(p, &space, payload, out);
 }
 
-static int claim(sqlite3 *db, struct gap_post_record *p, const struct gap_post_row *row,
-                 gap_buf_t *payload, struct gap_post_claim *out)
+static int claim(sqlite3 *db, const gap_alloc_t *alloc, struct gap_post_record *p,
+                 const struct gap_post_row *row, gap_buf_t *payload, struct gap_post_claim *out)
 {
     bool ours;
     int rc = take_place(db, p, row->row, &ours);
@@ -133,6 +133,9 @@ static int claim(sqlite3 *db, struct gap_post_record *p, const struct gap_post_r
         rc = gap_post_store_state(db, p);
         if (rc != SQLITE_OK) return rc;
     }
+    /* What is known by now need not be put right by an edit. */
+    rc = gap_post_refresh(db, alloc, p);
+    if (rc != SQLITE_OK) return rc;
     if (p->message_id != 0) return claim_edit(p, payload, out);
     if (p->removed && !p->doubt) {
         rc = gap_post_forget(db, p->post);
@@ -153,7 +156,7 @@ int gap_post_claim(struct sqlite3 *db, const gap_alloc_t *alloc, const struct ga
     if (rc == GAP_E_DAMAGED)
         return settle(out, GAP_POST_PARK,
                       "its post can't be read: its line in gapless_outbox_post was changed");
-    if (rc == 0) rc = claim(db, &p, row, payload, out);
+    if (rc == 0) rc = claim(db, alloc, &p, row, payload, out);
     gap_post_record_fini(&p);
     return gap_outbox_result(rc);
 }

@@ -186,6 +186,27 @@ static int render_one(struct step *s, int64_t post, int generation)
     return rc;
 }
 
+int gap_post_refresh(sqlite3 *db, const gap_alloc_t *alloc, struct gap_post_record *p)
+{
+    struct gap_post_told told = {0};
+    struct step s = {.db = db, .alloc = alloc, .told = &told};
+    int64_t generation = -1;
+    int64_t post = p->post;
+
+    if (!p->has_source || p->removed) return SQLITE_OK;
+    int rc =
+        gap_outbox_number(db, "SELECT generation FROM main.gapless_outbox_dirty WHERE post = ?1",
+                          &post, 1, &generation);
+    if (rc != SQLITE_OK || generation < 0) return rc;
+    if (generation > GAP_POST_GENERATIONS_MAX) generation = GAP_POST_GENERATIONS_MAX;
+    rc = render_one(&s, post, (int)generation);
+    if (rc == SQLITE_OK && told.failed > 0) /* the step that comes to it tells */
+        return gap_post_mark_one(db, post, (int)generation, 0);
+    if (rc != SQLITE_OK) return rc;
+    gap_post_record_fini(p);
+    return gap_post_load(db, alloc, (gap_bytes_t){NULL, 0}, post, p);
+}
+
 int gap_post_step(struct sqlite3 *db, const gap_alloc_t *alloc, int64_t now_us,
                   uint64_t debounce_us, gap_post_render_cb render, void *data,
                   struct gap_post_told *told)

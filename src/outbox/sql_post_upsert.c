@@ -51,8 +51,9 @@ static int render(struct upsert *u)
     const gap_post_t *post = u->post;
     int rc;
 
-    u->title = post->title;
+    u->title = u->record.title; /* its renderer says it, too */
     if (post->content == NULL && post->render == NULL) return 0;
+    u->title = post->title;
     if (post->content != NULL) {
         rc = gap_content_check(post->content, GAP_CONTENT_POST);
         if (rc == 0) rc = gap_content_pack(post->content, &u->rendered.source);
