@@ -90,7 +90,8 @@ def failpoints(build):
 
 # What a point that fails lets its program say; and where a commit fails it is tried again only so
 # much later.
-FAILURES = {"sqlite.row": "the disk is full; nothing was changed; make room; trying again"}
+FAILURES = {"sqlite.row": "the disk is full; nothing was changed; make room; trying again|"
+                          "stored again"}
 RETRY_US = 1_000_000
 
 
