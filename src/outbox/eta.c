@@ -13,8 +13,11 @@ static struct gap_bucket opened(const struct gap_eta_bucket *stored, const struc
 {
     struct gap_bucket b;
     int64_t at = stored->at_us < now_us ? stored->at_us : now_us;
+    int64_t millionths = stored->stored ? stored->millionths : INT64_MAX;
 
-    gap_bucket_init(&b, rate, stored->stored ? stored->millionths : INT64_MAX, at);
+    /* It was rounded down: at most this much was in it. */
+    if (millionths < INT64_MAX) millionths++;
+    gap_bucket_init(&b, rate, millionths, at);
     return b;
 }
 
@@ -57,14 +60,15 @@ void gap_eta_begin(struct gap_eta *e, const struct gap_eta_row *row)
 
 bool gap_eta_wants_others(const struct gap_eta *e)
 {
-    return e->row.ahead > 0 && !e->stopped && e->chat_us < INT64_MAX;
+    return calls_of(&e->row) > 1 && !e->stopped && e->chat_us < INT64_MAX;
 }
 
 void gap_eta_other(struct gap_eta *e, int64_t chat, uint64_t rows,
                    const struct gap_eta_bucket *bucket)
 {
     const struct gap_eta_row *row = &e->row;
-    uint64_t turns = rows < row->ahead ? rows : row->ahead;
+    uint64_t between = calls_of(row) > 1 ? calls_of(row) - 1 : 0; /* of its own, whole turns */
+    uint64_t turns = rows < between ? rows : between;
 
     if (chat != 0) {
         /* Until this chat's own limits let the row pass, at least. */
@@ -74,7 +78,8 @@ void gap_eta_other(struct gap_eta *e, int64_t chat, uint64_t rows,
         uint64_t during = (uint64_t)e->chat_us - (uint64_t)row->now_us;
         gap_u128_t brought = (gap_u128_t)during * rate->calls * GAP_BUCKET_CALL / rate->per_us;
         gap_u128_t calls = (there + brought) / GAP_BUCKET_CALL;
-        if (calls < turns) turns = (uint64_t)calls;
+        /* The last one may come into line behind this row. */
+        if (calls <= turns) turns = calls > 0 ? (uint64_t)calls - 1 : 0;
     }
     e->others = turns > UINT64_MAX - e->others ? UINT64_MAX : e->others + turns;
 }
