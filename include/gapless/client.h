@@ -124,7 +124,7 @@ typedef enum gap_event_kind {
     GAP_CLIENT_OUTBOX_DEAD,     /* `row` of the outbox was given up: `text` says why */
     GAP_CLIENT_OUTBOX_STOPPED,  /* PEER_FLOOD: nothing is published any more (GAP_OUTBOX_BULK) until
                                    gap_outbox_release of GAP_PEER_NONE */
-    GAP_CLIENT_OUTBOX_CASCADE,  /* changes of posts by each other did not settle: `text`: of which */
+    GAP_CLIENT_OUTBOX_CASCADE,  /* posts change each other without end: `text`: which */
     GAP_CLIENT_STORE_FAILED,    /* positions or session can't be stored; tried again after `us` */
     GAP_CLIENT_STORE_RECOVERED, /* they are stored again */
     GAP_CLIENT_ERROR,           /* something failed and is tried again, or dropped: `text` */

@@ -115,11 +115,13 @@ static void on_answer(void *arg, gap_call_id_t id, const struct gap_call_result 
 
 int client_call_main(struct client_call *call)
 {
+    static const struct gap_call_options once = {
+        .flags = GAP_CALL_NO_RESEND | GAP_CALL_NO_FLOOD_REPEAT | GAP_CALL_NO_ERROR_REPEAT};
     gap_client_t *c = call->client;
     gap_tl_object_t query = {call->query, call->query_len, NULL, call->id};
 
     if (c->link != NULL && !c->link_closing)
-        return gap_link_call(c->link, query, NULL, on_answer, call, NULL);
+        return gap_link_call(c->link, query, call->once ? &once : NULL, on_answer, call, NULL);
     return c->links.moved ? client_links_wait(&c->links.moving, call) : GAP_E_STATE;
 }
 
@@ -160,6 +162,7 @@ static int take_call(gap_client_t *c, gap_tl_object_t query, const struct client
     call->data = how->data;
     call->dc = how->dc;
     call->kind = how->kind;
+    call->once = how->once;
     r = client_links_send(call);
     if (r < 0)
         gap_free(c->alloc, call);
@@ -174,6 +177,14 @@ int gap_client_call(gap_client_t *client, gap_tl_object_t query, gap_call_cb cal
 
     int r = may_call(client);
     return r < 0 ? r : take_call(client, query, &how);
+}
+
+int client_call_once(gap_client_t *c, gap_tl_object_t query, gap_call_cb callback, void *data)
+{
+    const struct client_call how = {.callback = callback, .data = data, .once = true};
+
+    int r = may_call(c);
+    return r < 0 ? r : take_call(c, query, &how);
 }
 
 int gap_client_call_at(gap_client_t *client, int32_t dc, gap_connection_kind_t kind,

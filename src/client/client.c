@@ -76,6 +76,7 @@ static void actor_closed(gap_rt_t *rt, gap_loop_t *self)
     GAP_ASSERT(c->runner == NULL);
     GAP_ASSERT(!c->links.open);
     GAP_ASSERT(c->finder == NULL);
+    GAP_ASSERT(c->outbox == NULL);
     client_shutdown_closed(c);
     c->finished = true;
 }
@@ -161,6 +162,7 @@ void client_close_engine(gap_client_t *c)
     if (c->stopped) return;
     c->stopped = true;
     client_shutdown_stopped(c);
+    client_outbox_stop(c);
     if (c->engine != NULL) {
         client_book_use(&c->book, NULL);
         gap_engine_counters(c->engine, &c->counters);
@@ -184,6 +186,7 @@ void gap_client_close(gap_client_t *client, void (*callback)(void *data), void *
     client->closed_data = data;
     client_close_engine(client);
     if (client->store != NULL) gap_store_give_up_calls(client->store);
+    client_outbox_close(client);
     client_people_close(client);
     client_keep_salt(client);
     client_links_close(client);

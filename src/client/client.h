@@ -17,6 +17,7 @@
  *   links*.c    further links, see links.h    people.c    who is known, looking peers up
  *   run.c       the runner, handlers          reply.c     addressing peers, answering
  *   boot.c      the secret, orderly ends      shutdown.c  the way to one
+ *   outbox.c    the outbox's actor
  *
  * The client is an actor of its runtime to count its children, the engine, the runner and the
  * links, and to take the steps of a shutdown; all else it does happens in their events.
@@ -29,12 +30,15 @@
 #include "loops/engine.h"
 #include "loops/journal.h"
 #include "loops/loop.h"
+#include "loops/outbox_loop.h"
 #include "loops/runner.h"
 #include "loops/session_loop.h"
 #include "loops/store_loop.h"
 #include "store/session_file.h"
 
 #include <gapless/client.h>
+#include <gapless/outbox.h>
+#include <stdatomic.h>
 
 /** Server keys taken at most. */
 #define GAP_CLIENT_KEYS_MAX 8
@@ -83,6 +87,8 @@ struct client_settings {
     char *app_version;
     char *lang_code;
     gap_runner_config_t runner;
+    bool has_outbox;
+    gap_outbox_config_t outbox;
     char *keys; /* all PEM texts, each ended by 0 */
     const char *pems[GAP_CLIENT_KEYS_MAX];
     size_t pem_count;
@@ -147,7 +153,10 @@ struct gap_client {
     struct client_links links;
     gap_engine_t *engine;
     gap_runner_t *runner;   /* from the engine's opening until its last handler is through */
-    gap_journal_t *journal; /* NULL: nothing is journalled. Until the store has gone */
+    gap_outbox_t *outbox;   /* from the sign-in on, if one is wanted */
+    gap_env_post_t outbox_post;
+    atomic_bool outbox_woken; /* the post is under way */
+    gap_journal_t *journal;   /* NULL: nothing is journalled. Until the store has gone */
     unsigned held;          /* enum client_held */
     uint32_t calls;         /* requests of the host that have no answer yet */
     struct client_boot boot;
@@ -404,6 +413,26 @@ void client_people_update(gap_client_t *c, const gap_update_t *update);
 /** Nobody is looked for any more. No-op without a finder, and twice. */
 void client_people_close(gap_client_t *c);
 
+/* ---- outbox.c ---- */
+
+/** Signed in: open it, if one is wanted. What can't be is FATAL. @return 0; as gap_outbox_open. */
+GAP_NODISCARD int client_outbox_open(gap_client_t *c);
+/** There is a connection, or none any more. */
+void client_outbox_signal(gap_client_t *c);
+/** Nothing is sent any more. */
+void client_outbox_stop(gap_client_t *c);
+/** Is nothing of it under way? */
+bool client_outbox_is_quiet(const gap_client_t *c);
+/** Close it. No-op without one, and twice. */
+void client_outbox_close(gap_client_t *c);
+/** An update: it may say which message one of its rows has become. */
+void client_outbox_update(gap_client_t *c, const gap_update_t *update);
+/** gap_engine_config.own */
+void client_outbox_own(void *data, const gap_update_t *update);
+/** gap_store_call() of a function of the host's, which may write rows. @param arg The client. */
+int client_outbox_call(void *arg, const gap_call_record_t *record,
+                       void (*done)(void *arg, int status, int result), void *done_arg);
+
 /* ---- call.c ---- */
 
 /** The host's callback, and nothing is left of the call. The client may be closing then. */
@@ -413,6 +442,12 @@ void client_call_end_with(struct client_call *call, int status);
 /** Send a call by the main link. @return 0; GAP_E_STATE there is none; GAP_E_LIMIT; as
  * gap_link_call. */
 GAP_NODISCARD int client_call_main(struct client_call *call);
+
+/** gap_client_call() that is never sent again where it may have been carried out: then it ends with
+ * GAP_E_DISCONNECTED (with GAP_ENV_ECANCELED if it never went out). No error is waited out.
+ * @return as gap_client_call. */
+GAP_NODISCARD int client_call_once(gap_client_t *c, gap_tl_object_t query, gap_call_cb callback,
+                                   void *data);
 
 /** gap_engine_config.invoke. */
 int client_invoke(void *arg, gap_tl_object_t query, gap_answer_cb cb, void *answer_arg);

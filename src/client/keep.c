@@ -215,7 +215,7 @@ void client_keep_close(gap_client_t *c)
 {
     if (c->store == NULL || c->store_closing) return;
     if (c->engine != NULL || c->runner != NULL || c->link != NULL || c->finder != NULL ||
-        c->links.open)
+        c->links.open || c->outbox != NULL)
         return; /* they come first */
     client_boot_end(c);
     c->store_closing = true;

@@ -51,6 +51,7 @@ static void on_state(void *arg, enum gap_link_state state, const struct gap_link
     char name[GAP_CLIENT_NAME_MAX];
 
     if (c->link_closing) return;
+    client_outbox_signal(c);
     if (state == GAP_LINK_READY) {
         bool first = !c->was_ready;
         c->was_ready = true;

@@ -144,7 +144,7 @@ bool client_links_follow(struct client_call *call, const struct gap_call_result 
     gap_bytes_t name = result->error_name;
 
     if (!client_links_are_open(c)) return false;
-    if (result->status == GAP_E_CLOSED && c->links.moved && !call->repeated) {
+    if (result->status == GAP_E_CLOSED && c->links.moved && !call->repeated && !call->once) {
         call->repeated = true;
         return client_links_wait(&c->links.moving, call) == 0;
     }

@@ -52,6 +52,7 @@ struct client_call {
     uint32_t id; /* of the method */
     uint8_t hops;
     bool repeated; /* because a link or an authorisation was lost: that is done once */
+    bool once;     /* never sent again where it may have been carried out; errors are told */
     size_t query_len;
     uint8_t query[];
 };

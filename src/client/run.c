@@ -46,6 +46,7 @@ int client_run_take(gap_update_t *update, void *data)
 
     if (gap_update_id(update) == GAP_TL_UPDATE_DC_OPTIONS) client_links_ask_config(c);
     client_people_update(c, update);
+    client_outbox_update(c, update);
     return gap_runner_take(update, c->runner);
 }
 
@@ -154,13 +155,6 @@ void client_run_press(void *data, gap_update_t *oldest)
 
 /* ---- life ---- */
 
-/* gap_runner_hooks.call */
-static int call_in_commit(void *store, const gap_call_record_t *call,
-                          void (*done)(void *arg, int status, int result), void *arg)
-{
-    return gap_store_call(store, call, done, arg);
-}
-
 static int open_journal(gap_client_t *c, const struct gap_store_loaded *loaded)
 {
     struct gap_journal_config config = {
@@ -195,8 +189,8 @@ static int open_runner(gap_client_t *c)
         .hold = hold,
         .arg = c,
         .journal = c->journal,
-        .call = c->has_storage ? call_in_commit : NULL,
-        .call_arg = c->store,
+        .call = c->has_storage ? client_outbox_call : NULL,
+        .call_arg = c,
         .client = c,
         .user_id = c->session.user_id,
     };

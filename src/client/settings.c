@@ -103,6 +103,24 @@ static const char *runner_contradiction(const gap_runner_config_t *c)
     return NULL;
 }
 
+static bool is_rate(const gap_outbox_rate_t *r)
+{
+    return r->calls == 0 || r->per_ms > 0;
+}
+
+static const char *outbox_contradiction(const gap_client_config_t *config)
+{
+    const gap_outbox_config_t *c = config->outbox;
+
+    if (config->storage == NULL) return "outbox: its rows lie in a SQLite storage; give one";
+    if (!is_rate(&c->account) || !is_rate(&c->user) || !is_rate(&c->group))
+        return "outbox: a rate of so many calls per no time; set per_ms";
+    if (c->in_flight > GAP_OUTBOX_FLIGHT_MAX) return "outbox.in_flight: more than 64";
+    if (c->retry_max_us != 0 && c->retry_min_us > c->retry_max_us)
+        return "outbox.retry_min_us: above retry_max_us";
+    return NULL;
+}
+
 /* What can be seen without knowing any server. */
 static const char *contradiction(const gap_client_config_t *c)
 {
@@ -127,7 +145,8 @@ static const char *contradiction(const gap_client_config_t *c)
         return "api_id, api_hash: get yours from https://my.telegram.org/apps";
     if (c->bot_token != NULL && c->bot_token[0] != 0 && c->phone != NULL && c->phone[0] != 0)
         return "bot_token, phone: an account is a bot or a person";
-    return c->runner == NULL ? NULL : runner_contradiction(c->runner);
+    const char *why = c->runner == NULL ? NULL : runner_contradiction(c->runner);
+    return why == NULL && c->outbox != NULL ? outbox_contradiction(c) : why;
 }
 
 /* Split the PEM texts: each begins where its BEGIN line does. Every key must be one. */
@@ -192,6 +211,8 @@ int client_settings_copy(struct client_settings *s, const gap_alloc_t *alloc,
     s->tap = config->tap;
     s->tap_data = config->tap_data;
     if (config->runner != NULL) s->runner = *config->runner;
+    s->has_outbox = config->outbox != NULL;
+    if (s->has_outbox) s->outbox = *config->outbox;
     const struct {
         const char *from;
         char **to;

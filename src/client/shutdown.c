@@ -13,6 +13,12 @@
 #include "base/assert.h"
 #include "base/failpoint.h"
 
+/* Is somebody asked, or something of the outbox's not stored? */
+static bool is_asking(const gap_client_t *c)
+{
+    return c->calls > 0 || !client_outbox_is_quiet(c);
+}
+
 static bool is_under_way(const gap_client_t *c)
 {
     return c->shutdown.phase != SHUTDOWN_NONE && c->shutdown.phase != SHUTDOWN_DONE;
@@ -91,7 +97,7 @@ static void send_out(gap_client_t *c)
 
     s->phase = SHUTDOWN_SENDING;
     client_close_engine(c);
-    if (c->calls == 0 || s->hurried || c->state != CLIENT_SIGNED_IN) return;
+    if (!is_asking(c) || s->hurried || c->state != CLIENT_SIGNED_IN) return;
     int r = gap_timer_start(&c->rt, &s->timer, gap_rt_now_us(&c->rt) + s->sends_us);
     GAP_ASSERT(r == 0); /* it has its place since the shutdown began */
 }
@@ -136,7 +142,7 @@ void client_shutdown_step(gap_client_t *c)
 
     if (s->phase == SHUTDOWN_DRAINING && s->drained) send_out(c);
     if (s->phase == SHUTDOWN_SENDING &&
-        (c->calls == 0 || s->hurried || c->state != CLIENT_SIGNED_IN))
+        (!is_asking(c) || s->hurried || c->state != CLIENT_SIGNED_IN))
         commit(c);
     if (s->phase == SHUTDOWN_COMMITTING && s->committed) report(c, s->status);
 }
@@ -162,6 +168,7 @@ static int begin(gap_client_t *c, const gap_shutdown_config_t *config)
     s->timer.fn = on_time_up;
     int r = gap_timer_start(&c->rt, &s->timer, GAP_ENV_NEVER); /* keeps its place */
     if (r < 0) return r;
+    client_outbox_stop(c);
     s->sends_us = or_default(config == NULL ? 0 : config->sends_us, GAP_SHUTDOWN_SENDS_US);
     drain(c, gap_rt_now_us(&c->rt) + deadline_us);
     return 0;

@@ -82,6 +82,8 @@ static int open_engine(gap_client_t *c, const gap_engine_state_t *state,
         .changed_data = c,
         .peers = client_on_engine_peers,
         .peers_data = c,
+        .own = client_outbox_own,
+        .own_data = c,
     };
 
     int r = gap_env_random(c->env, &seed, sizeof seed);
@@ -244,6 +246,7 @@ static void go_on(gap_client_t *c)
     if (r == 0 && c->engine == NULL && !c->stopped) r = open_engine(c, NULL, NULL);
     if (r == 0 && c->engine != NULL && !c->stopped) r = client_run_replay(c);
     if (r == 0) r = client_links_open(c);
+    if (r == 0) r = client_outbox_open(c);
     if (r < 0) {
         client_fatal(c, r, 0, "updates can't be started: %s", gap_strerror(r));
         return;
@@ -254,6 +257,7 @@ static void go_on(gap_client_t *c)
                 (long long)c->session.user_id);
     if (c->closing || c->stopped) return; /* the host's answer to the event */
     gap_engine_start(c->engine);
+    client_outbox_signal(c);
 }
 
 void client_connected(gap_client_t *c)

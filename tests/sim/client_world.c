@@ -327,6 +327,7 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     struct client_world *w = data;
 
     (void)client;
+    if (w->told != NULL) w->told(w->told_arg, event);
     switch (event->kind) {
     case GAP_CLIENT_SIGNED_IN:
         w->signed_in = true;
@@ -411,6 +412,8 @@ int client_world_open(struct client_world *w)
         .session = "session",
         .storage = storage,
         .runner = &runner,
+        .outbox = w->outbox,
+        .no_own_updates = w->no_own_updates,
         .alloc = &w->counted,
     };
 

@@ -39,6 +39,8 @@ struct client_world {
     gap_client_t *client;
     gap_storage_t *(*storage)(void *arg); /* of a new life; NULL: none can be made */
     void *storage_arg;
+    const gap_outbox_config_t *outbox; /* of a new life; NULL: it has none */
+    bool no_own_updates;
     bool (*is_dead)(void); /* NULL: it lives until it is closed */
     /* In a transaction, the message or its edit; NULL: nothing is counted. */
     int (*count)(struct sqlite3 *db, uint32_t n, bool edit);
@@ -51,6 +53,8 @@ struct client_world {
     unsigned store_recovered;
     unsigned troubles; /* events that say that something went wrong */
     char trouble[256]; /* the last of them */
+    void (*told)(void *arg, const gap_event_t *event); /* NULL: nobody else wants events */
+    void *told_arg;
     struct client_world_later *later;
     unsigned calls; /* of the handler, of this life */
     /* all lives */

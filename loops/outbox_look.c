@@ -1,0 +1,199 @@
+/*
+ * loops/outbox_look.c - what is new in the tables.
+ *
+ *   poll or wake --> has anything changed? --> rows above the last one seen --> schedule
+ *                                         \--> nothing new: a walk over the oldest rows of all
+ * chats
+ *
+ * At the beginning, and when something has changed that no new row explains (people have seen to a
+ * chat, taken a row back, changed a table by hand), all chats are walked over, page by page. While
+ * the schedule has no room the walk stands still, and goes on where it was.
+ *
+ * Owns ob->look. Never: writes.
+ */
+#include "loops/outbox_internal.h"
+
+#include <string.h>
+
+/* A question to the tables, in its place among the commits. */
+static int query(gap_store_t *store, int (*ask)(void *arg, struct sqlite3 *db), void *arg,
+                 void (*done)(void *arg, int status, int result), void *done_arg)
+{
+    const gap_call_record_t call = {.call = ask, .arg = arg};
+
+    return gap_store_call(store, &call, done, done_arg);
+}
+
+/* ---- on the writer thread ---- */
+
+static int note_head(void *arg, const struct gap_head *head)
+{
+    struct outbox_look *look = arg;
+
+    look->heads[look->count++] = *head;
+    return 0;
+}
+
+static int look_at_posts(struct outbox_look *look, struct sqlite3 *db)
+{
+    look->post_due_us = INT64_MAX;
+    return gap_post_next(db, look->now_us, look->debounce_us, look->has_render, &look->post_due_us);
+}
+
+static int look_at(void *arg, struct sqlite3 *db)
+{
+    struct outbox_look *look = arg;
+
+    look->count = 0;
+    look->last = look->after;
+    look->changed = false;
+    if (db == NULL) return GAP_E_STATE;
+    int r = gap_outdb_version(db, &look->version);
+    if (r < 0) return r;
+    look->changed =
+        look->force || look->version.data != look->data || look->version.last_row > look->after;
+    if (look->all)
+        r = gap_outdb_chats(db, look->chat, GAP_OUTBOX_LOOK_MAX, note_head, look);
+    else if (look->changed)
+        r = gap_outdb_scan(db, look->after, GAP_OUTBOX_LOOK_MAX, note_head, look, &look->last);
+    if (r == 0 && (look->changed || look->all)) r = look_at_posts(look, db);
+    return r;
+}
+
+/* ---- what it found ---- */
+
+/* @return false: there is no room for it. */
+static bool take_in(gap_outbox_t *ob, const struct gap_head *head, bool oldest)
+{
+    struct gap_schedule_head known;
+
+    if (head->chat == GAP_OUTBOX_CHAT_BROKEN) {
+        ob->broken = true;
+        return true;
+    }
+    if (head->parked) {
+        gap_schedule_drop(&ob->schedule, head->chat);
+        return true;
+    }
+    int r = gap_schedule_add(&ob->schedule, head->chat, head->urgency, outbox_method_of(head),
+                             head->row, outbox_now_us(ob));
+    if (r < 0) ob->walk_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_PAUSE_US;
+    if (r < 0 || r == GAP_SCHEDULE_FULL) return false;
+    if (r == 0) outbox_take_head(ob, head->chat, head);
+    if (r == GAP_SCHEDULE_KNOWN && oldest && gap_schedule_head(&ob->schedule, head->chat, &known) &&
+        !known.in_flight) {
+        gap_schedule_unblock(&ob->schedule, head->chat, outbox_now_us(ob));
+        outbox_take_head(ob, head->chat, head);
+    }
+    return true;
+}
+
+/* A page of the walk. */
+static void walk_on(gap_outbox_t *ob)
+{
+    const struct outbox_look *look = &ob->look;
+
+    for (size_t i = 0; i < look->count; i++) {
+        if (!take_in(ob, &look->heads[i], true)) {
+            ob->behind = true; /* from this chat on, when there is room */
+            return;
+        }
+        ob->walk_chat = look->heads[i].chat;
+        if (ob->walk_chat == GAP_OUTBOX_CHAT_BROKEN) break; /* it comes last */
+    }
+    if (look->count == GAP_OUTBOX_LOOK_MAX && ob->walk_chat != GAP_OUTBOX_CHAT_BROKEN) return;
+    ob->walking = false;
+    ob->walk_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_CHATS_US;
+}
+
+static void take_new(gap_outbox_t *ob)
+{
+    const struct outbox_look *look = &ob->look;
+
+    for (size_t i = 0; i < look->count; i++) {
+        if (take_in(ob, &look->heads[i], false)) continue;
+        /* Its chat is found by a walk, when there is room. */
+        ob->wanted_all = ob->behind = true;
+    }
+    ob->last_row = look->last;
+    if (look->last < look->version.last_row && look->count == GAP_OUTBOX_LOOK_MAX)
+        ob->wanted = true; /* there is more */
+    else if (look->count == 0 && ob->stale)
+        ob->wanted_all = true; /* no new row explains the change */
+}
+
+static void look_over(void *arg, int status, int result)
+{
+    gap_outbox_t *ob = arg;
+    struct outbox_look *look = &ob->look;
+
+    look->out = false;
+    gap_loop_drop(ob->rt, &ob->loop);
+    gap_loop_signal(ob->rt, &ob->loop);
+    ob->poll_us = gap_rt_now_us(ob->rt) + ob->config.poll_us;
+    if (status == GAP_E_CLOSED) ob->store_closed = true;
+    if (status < 0 || result < 0) {
+        ob->wanted = ob->wanted || look->force; /* with the next poll */
+        return;
+    }
+    ob->stale = ob->stale || look->version.data != ob->data;
+    ob->data = look->version.data;
+    if (look->version.bulk_stopped != ob->limits.bulk_stopped && !ob->turn.out) {
+        gap_limits_stop_bulk(&ob->limits, look->version.bulk_stopped);
+        gap_schedule_recheck(&ob->schedule, outbox_now_us(ob));
+    }
+    if (look->changed || look->all) ob->post_due_us = look->post_due_us;
+    if (look->all)
+        walk_on(ob);
+    else if (look->changed)
+        take_new(ob);
+}
+
+/* ---- when ---- */
+
+static uint64_t walk_due_us(const gap_outbox_t *ob)
+{
+    if (ob->behind && !gap_schedule_room(&ob->schedule)) return GAP_ENV_NEVER;
+    if (ob->walking) return ob->walk_us;
+    if (!ob->wanted_all && !ob->stale) return GAP_ENV_NEVER;
+    return ob->walk_us + (ob->wanted_all ? 0 : GAP_OUTBOX_STALE_US);
+}
+
+uint64_t outbox_look_due_us(const gap_outbox_t *ob)
+{
+    if (!outbox_claims(ob) || ob->look.out) return GAP_ENV_NEVER;
+    uint64_t walk_us = walk_due_us(ob);
+    uint64_t due_us = ob->wanted ? 0 : ob->poll_us;
+    return walk_us < due_us ? walk_us : due_us;
+}
+
+void outbox_look_begin(gap_outbox_t *ob)
+{
+    struct outbox_look *look = &ob->look;
+    uint64_t now_us = gap_rt_now_us(ob->rt);
+
+    if (outbox_look_due_us(ob) > now_us) return;
+    look->all = !ob->wanted && walk_due_us(ob) <= now_us;
+    if (look->all && !ob->walking) {
+        ob->walking = true;
+        ob->walk_chat = INT64_MIN;
+        ob->wanted_all = ob->stale = false;
+    }
+    if (look->all) ob->behind = false;
+    look->force = ob->wanted;
+    look->after = ob->last_row;
+    look->chat = ob->walk_chat;
+    look->data = ob->data;
+    look->now_us = outbox_wall_us(ob);
+    look->debounce_us = ob->config.debounce_us;
+    look->has_render = ob->config.render != NULL;
+    int r = query(ob->store, look_at, look, look_over, ob);
+    if (r < 0) {
+        ob->poll_us = now_us + ob->config.poll_us;
+        if (r == GAP_E_CLOSED) ob->store_closed = true;
+        return;
+    }
+    if (look->force) ob->wanted = false;
+    look->out = true;
+    gap_loop_hold(&ob->loop);
+}

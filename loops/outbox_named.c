@@ -1,0 +1,65 @@
+/*
+ * loops/outbox_named.c - updateMessageID: which message a random_id has become. It comes with the
+ * answer of a call, as an update, or, after the answer was lost, by a difference.
+ *
+ * Owns the table of rows that may have been sent and wait for their turn. Never: stores anything.
+ */
+#include "loops/outbox_internal.h"
+
+#include <string.h>
+
+/* Of several random_ids one does not say that all of it has happened. */
+static bool has_one_id(uint32_t kind)
+{
+    return kind == GAP_OUTBOX_SEND || kind == GAP_OUTBOX_MEDIA || kind == GAP_OUTBOX_POST;
+}
+
+void outbox_unknown_add(gap_outbox_t *ob, const struct outbox_unknown *row)
+{
+    (void)outbox_unknown_take(ob, row->row);
+    if (row->random_id == 0 || !has_one_id(row->kind) ||
+        ob->unknown_count == GAP_OUTBOX_UNKNOWN_MAX)
+        return;
+    ob->unknown[ob->unknown_count++] = *row;
+}
+
+int32_t outbox_unknown_take(gap_outbox_t *ob, int64_t row)
+{
+    for (size_t i = 0; i < ob->unknown_count; i++) {
+        if (ob->unknown[i].row != row) continue;
+        int32_t message_id = ob->unknown[i].message_id;
+        ob->unknown[i] = ob->unknown[--ob->unknown_count];
+        return message_id;
+    }
+    return 0;
+}
+
+void outbox_end_named(gap_outbox_t *ob)
+{
+    for (size_t i = 0; i < GAP_OUTBOX_FLIGHT_MAX; i++) {
+        struct outbox_slot *slot = &ob->slots[i];
+        bool waits = slot->state > SLOT_TAKEN && slot->state < SLOT_ENDED;
+        if (slot->named == 0 || !waits) continue;
+        const struct gap_outcome sent = {.kind = GAP_OUTCOME_SENT, .message_id = slot->named};
+        outbox_slot_end(slot, &sent);
+    }
+}
+
+void gap_outbox_named(gap_outbox_t *ob, int64_t random_id, int32_t message_id)
+{
+    if (random_id == 0 || message_id <= 0) return;
+    for (size_t i = 0; i < GAP_OUTBOX_FLIGHT_MAX; i++) {
+        struct outbox_slot *slot = &ob->slots[i];
+        bool waits = slot->state > SLOT_TAKEN && slot->state < SLOT_ENDED;
+        if (!waits || slot->row.random_id != random_id || !slot->is_named) continue;
+        slot->named = message_id;
+        gap_loop_signal(ob->rt, &ob->loop);
+        return;
+    }
+    for (size_t i = 0; i < ob->unknown_count; i++) {
+        if (ob->unknown[i].random_id != random_id) continue;
+        ob->unknown[i].message_id = message_id;
+        gap_loop_signal(ob->rt, &ob->loop);
+        return;
+    }
+}
