@@ -25,6 +25,7 @@ enum gap_store_job_kind {
     STORE_JOB_SAVE,   /* the session */
     STORE_JOB_FIND,   /* a peer */
     STORE_JOB_READ,   /* rows */
+    STORE_JOB_QUERY,  /* a function that looks */
     STORE_JOB_END,    /* close everything */
 };
 
@@ -79,6 +80,8 @@ struct gap_store_job {
     struct gap_session_data *session; /* OPEN: out */
     gap_peer_key_t key;
     gap_read_t what;
+    int (*query)(void *arg, struct sqlite3 *db); /* QUERY */
+    void *arg;
     bool has_account; /* REOPEN: whose it must be */
     gap_account_record_t account;
     bool is_marked; /* REOPEN: look for this mark */
@@ -89,6 +92,7 @@ struct gap_store_job {
     uint64_t cpu_us;
     struct gap_store_contents contents;
     bool mark_found; /* REOPEN */
+    int result;      /* QUERY */
     bool found;
     gap_peer_record_t peer;  /* FIND; names in `names` */
     struct gap_names *names; /* owned */
@@ -123,6 +127,8 @@ struct gap_store_reading {
     gap_record_cb each;
     void (*done)(void *arg, int status);
     void *arg;
+    int (*query)(void *arg, struct sqlite3 *db); /* NULL: rows are read */
+    void (*asked)(void *arg, int status, int result);
     gap_read_t what;
     uint8_t key[];
 };
@@ -152,6 +158,7 @@ struct gap_store {
     void *arg;
     char *path;
     bool has_storage;
+    bool has_query;
     uint8_t phase;
     int status; /* FAILED: why */
     gap_waiting_t waiting;
@@ -212,6 +219,8 @@ void gap_store_found(gap_store_t *s, int status);
 /* store_read.c */
 /** Answer what can be answered. @return true if a job is out. */
 bool gap_store_reads(gap_store_t *s);
+/** Is there SQL to be looked at with? @param storage May be NULL. */
+bool gap_store_can_query(const gap_storage_t *storage);
 /** The job is over. */
 void gap_store_was_read(gap_store_t *s, int status);
 

@@ -230,6 +230,11 @@ static int job_read(struct gap_store_job *job)
     return r > 0 ? GAP_E_DAMAGED : r;
 }
 
+static int job_query(struct gap_store_job *job)
+{
+    return job->storage->ops->query(job->storage, job->query, job->arg, &job->result, &job->fault);
+}
+
 static int job_find(struct gap_store_job *job)
 {
     int r = job->storage->ops->find(job->storage, &job->key, take_found, job, &job->fault);
@@ -283,6 +288,8 @@ static int run(struct gap_store_job *job)
         return job_find(job);
     case STORE_JOB_READ:
         return job_read(job);
+    case STORE_JOB_QUERY:
+        return job_query(job);
     case STORE_JOB_END:
         return job_end(job);
     }

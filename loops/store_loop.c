@@ -464,6 +464,7 @@ static void job_is_over(gap_store_t *s)
         gap_store_found(s, status);
         break;
     case STORE_JOB_READ:
+    case STORE_JOB_QUERY:
         gap_store_was_read(s, status);
         break;
     case STORE_JOB_END:
@@ -600,6 +601,7 @@ int gap_store_open(gap_rt_t *rt, const struct gap_store_config *config,
     s->arg = arg;
     s->timer.fn = due;
     s->has_storage = config->storage != NULL;
+    s->has_query = gap_store_can_query(config->storage);
     gap_loop_init(&s->loop, &store_class);
     gap_waiting_init(&s->waiting, s->alloc, GAP_STORE_PEERS_MAX, GAP_STORE_INBOX_BYTES);
     s->waiting.inbox_seen = UINT64_MAX; /* until it is known */

@@ -121,6 +121,12 @@ GAP_NODISCARD int gap_store_save_session(gap_store_t *store, const struct gap_se
  * GAP_E_NOMEM; GAP_E_CLOSED; GAP_E_ARGUMENT it asks for nothing that could be. */
 GAP_NODISCARD int gap_store_read(gap_store_t *store, const gap_read_t *what, gap_record_cb each,
                                  void (*done)(void *arg, int status), void *arg);
+/** Run a function on the writer thread that looks at what is committed (gap_storage_ops.query; what
+ * was put and is not committed yet it does not see). @p done once, from a tick: @p status 0 and
+ * what the function returned, or why it was not run. In line with gap_store_read. @return 0;
+ * GAP_E_NOMEM; GAP_E_CLOSED; GAP_E_STATE no storage, or it has no SQL. */
+GAP_NODISCARD int gap_store_query(gap_store_t *store, int (*query)(void *arg, struct sqlite3 *db),
+                                  void (*done)(void *arg, int status, int result), void *arg);
 /** Run a function inside the next commit, in its place among the records put (gap_call_record_t;
  * copied, its `result` is not used), and commit soon (gap_store_hurry). @p done once, from a tick:
  * @p status 0 and what the function returned, when that is on disk; or negative: the store was

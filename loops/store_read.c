@@ -1,5 +1,6 @@
 /*
- * loops/store_read.c - rows that are read back: from the inbox, dead letters, values. As with peers
+ * loops/store_read.c - rows that are read back: from the inbox, dead letters, values; and functions
+ * that look at the database themselves. As with peers
  * (store_find.c) what waits to be committed is newer than what the storage holds; a page is both,
  * merged by number.
  *
@@ -42,7 +43,10 @@ static void answer(gap_store_t *s, struct gap_store_reading *q, int status)
     struct gap_store_reading answered = *q;
 
     gap_free(s->alloc, q);
-    answered.done(answered.arg, status);
+    if (answered.query != NULL)
+        answered.asked(answered.arg, status, status == 0 ? s->job.result : 0);
+    else
+        answered.done(answered.arg, status);
 }
 
 static int hand_over(const struct gap_store_reading *q, const gap_record_t *record)
@@ -58,7 +62,7 @@ static bool answer_from_waiting(gap_store_t *s, const struct gap_store_reading *
     gap_record_t key = gap_read_key(&q->what);
     gap_record_t merged;
 
-    if (q->what.after) return false;
+    if (q->what.after || q->query != NULL) return false;
     const gap_record_t *newer = gap_waiting_row(&s->waiting, &key);
     if (newer == NULL || !has_all(newer)) return false;
     *status = hand_over(q, merge(NULL, newer, &merged));
@@ -185,6 +189,10 @@ void gap_store_was_read(gap_store_t *s, int status)
 
     s->reading = NULL;
     if (status == GAP_E_SYNC) s->unsure = true;
+    if (status == 0 && q->query != NULL) {
+        answer(s, q, 0);
+        return;
+    }
     if (status == 0 && q->what.after) {
         if (answer_page(s, q, &status) == GAP_STORE_READ_ON) {
             STAILQ_INSERT_HEAD(&s->reads, q, next);
@@ -214,7 +222,9 @@ bool gap_store_reads(gap_store_t *s)
         } else {
             s->reading = q;
             s->job.what = q->what;
-            gap_store_send(s, STORE_JOB_READ);
+            s->job.query = q->query;
+            s->job.arg = q->arg;
+            gap_store_send(s, q->query != NULL ? STORE_JOB_QUERY : STORE_JOB_READ);
             return true;
         }
     }
@@ -230,12 +240,29 @@ int gap_store_read(gap_store_t *s, const gap_read_t *what, gap_record_cb each,
     if (!gap_read_is_valid(what)) return GAP_E_ARGUMENT;
     struct gap_store_reading *q = gap_malloc(s->alloc, sizeof *q + len);
     if (q == NULL) return GAP_E_NOMEM;
-    q->what = *what;
-    q->each = each;
-    q->done = done;
-    q->arg = arg;
+    *q = (struct gap_store_reading){.what = *what, .each = each, .done = done, .arg = arg};
     if (len > 0) memcpy(q->key, what->key.data, len);
     q->what.key = (gap_bytes_t){q->key, len};
+    STAILQ_INSERT_TAIL(&s->reads, q, next);
+    gap_loop_signal(s->rt, &s->loop);
+    return 0;
+}
+
+bool gap_store_can_query(const gap_storage_t *storage)
+{
+    return storage != NULL && storage->ops->version >= 3 && storage->ops->query != NULL;
+}
+
+int gap_store_query(gap_store_t *s, int (*query)(void *arg, struct sqlite3 *db),
+                    void (*done)(void *arg, int status, int result), void *arg)
+{
+    if (s->phase == STORE_PHASE_ENDING) return GAP_E_CLOSED;
+    if (!s->has_query) return GAP_E_STATE;
+    struct gap_store_reading *q = gap_calloc(s->alloc, 1, sizeof *q);
+    if (q == NULL) return GAP_E_NOMEM;
+    q->query = query;
+    q->asked = done;
+    q->arg = arg;
     STAILQ_INSERT_TAIL(&s->reads, q, next);
     gap_loop_signal(s->rt, &s->loop);
     return 0;

@@ -207,9 +207,9 @@ typedef struct gap_storage gap_storage_t;
 /**
  * What a storage does. Results are 0 or negative. @p fault is never NULL and zeroed before.
  *
- * The library calls load, commit, find and read only between open and close, with records of known
- * kinds whose keys are set (no id 0, no GAP_PEER_NONE); a storage may answer anything else with
- * GAP_E_STATE or GAP_E_ARGUMENT.
+ * The library calls load, commit, find, read and query only between open and close, with records of
+ * known kinds whose keys are set (no id 0, no GAP_PEER_NONE); a storage may answer anything else
+ * with GAP_E_STATE or GAP_E_ARGUMENT.
  *
  * Failures of all: GAP_E_NOMEM; GAP_E_STORAGE nothing was changed, it may be tried again (locked by
  * somebody, disk full, no permission); GAP_E_SYNC whether the last commit is on disk is not known:
@@ -247,6 +247,12 @@ struct gap_storage_ops {
     void (*close)(gap_storage_t *s);
     /** Free it; it is closed. The client calls this when it is done with its storage. */
     void (*destroy)(gap_storage_t *s);
+    /** Run a function that looks at what is committed, with the storage's own connection and
+     * outside of a transaction; what it returns is in @p result. It may not write, and leaves no
+     * statement behind. NULL: the storage has no SQL. Since version 3; of one of version 2 it is
+     * not looked at. */
+    int (*query)(gap_storage_t *s, int (*query)(void *arg, struct sqlite3 *db), void *arg,
+                 int *result, gap_storage_fault_t *fault);
 };
 
 /** A storage; the first member of an implementation's own struct. */
@@ -254,7 +260,7 @@ struct gap_storage {
     const struct gap_storage_ops *ops;
 };
 
-#define GAP_STORAGE_VERSION 2
+#define GAP_STORAGE_VERSION 3
 
 /**
  * A storage in memory: what it holds is gone with it.

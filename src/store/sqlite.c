@@ -241,6 +241,7 @@ static const struct gap_storage_ops sqlite_ops = {
     .read = gap_sqlite_read,
     .close = sqlite_close,
     .destroy = sqlite_destroy,
+    .query = gap_sqlite_query,
 };
 
 int gap_storage_sqlite(const gap_alloc_t *alloc, const gap_sqlite_config_t *config,

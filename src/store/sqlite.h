@@ -79,6 +79,7 @@ typedef struct gap_sqlite {
     bool normal_sync;
     bool is_wide;   /* its cache is the larger one */
     bool calling;   /* a function of somebody else's runs on our connection */
+    bool asking;    /* and may only look */
     bool unsynced;  /* a sync has failed: nothing is committed until it is verified */
     int checkpoint; /* what the checkpoint after the last commit returned */
     gap_store_lock_t lock;
@@ -150,6 +151,9 @@ GAP_NODISCARD int gap_sqlite_forget_done(gap_sqlite_t *s, const gap_record_t *re
 #define GAP_SQLITE_CALL_BROKE INT_MIN
 /** Once, at opening: what functions of others must not do. */
 void gap_sqlite_guard_calls(gap_sqlite_t *s);
+/** As of gap_storage_ops. */
+int gap_sqlite_query(gap_storage_t *base, int (*query)(void *arg, sqlite3 *db), void *arg,
+                     int *result, gap_storage_fault_t *fault);
 /** Run a call inside the transaction. @return 0; GAP_SQLITE_AGAIN it ended the transaction: begin
  * anew (it will be left out then); a SQLite code. */
 GAP_NODISCARD int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call);

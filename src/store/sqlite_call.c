@@ -7,8 +7,11 @@
  * A function that ends the transaction all the same (a conflict clause or a trigger with ROLLBACK)
  * has undone what others put into the commit: the commit begins anew without it.
  *
+ * And functions that look, outside of it.
+ *
  * Never: trusts a function to have finished its statements.
  */
+#include "base/bytes.h"
 #include "store/sqlite.h"
 
 #include <string.h>
@@ -18,16 +21,31 @@ static bool is_ours(const char *name)
     return name != NULL && sqlite3_strnicmp(name, "gapless_", 8) == 0;
 }
 
+static bool only_looks(int action, const char *one)
+{
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+        return true;
+    case SQLITE_PRAGMA:
+        return one != NULL && sqlite3_stricmp(one, "data_version") == 0;
+    default:
+        return false;
+    }
+}
+
 /* Asked when a statement is prepared: the transaction and its files are not the function's. */
 static int authorize(void *arg, int action, const char *one, const char *two, const char *database,
                      const char *trigger)
 {
     const gap_sqlite_t *s = arg;
-    (void)one;
     (void)database;
     (void)trigger;
 
     if (!s->calling) return SQLITE_OK;
+    if (s->asking && !only_looks(action, one)) return SQLITE_DENY;
     switch (action) {
     case SQLITE_TRANSACTION:
     case SQLITE_ATTACH:
@@ -103,4 +121,20 @@ int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call)
     }
     rc = result < 0 ? gap_sqlite_run(undo) : follow(s, call);
     return rc == SQLITE_OK ? gap_sqlite_run_with(s, GAP_SQL_CALL_END, NULL, 0) : rc;
+}
+
+int gap_sqlite_query(gap_storage_t *base, int (*query)(void *arg, sqlite3 *db), void *arg,
+                     int *result, gap_storage_fault_t *fault)
+{
+    gap_sqlite_t *s = GAP_CONTAINER_OF(base, gap_sqlite_t, base);
+    (void)fault; /* what went wrong is the function's result */
+
+    if (s->db == NULL) return GAP_E_STATE;
+    s->calling = true;
+    s->asking = true;
+    *result = query(arg, s->db);
+    s->calling = false;
+    s->asking = false;
+    reset_statements(s);
+    return 0;
 }

@@ -59,9 +59,16 @@ static void kept_destroy(gap_storage_t *s)
     kept_of(s)->destroyed++;
 }
 
+static int kept_query(gap_storage_t *s, int (*query)(void *arg, struct sqlite3 *db), void *arg,
+                      int *result, gap_storage_fault_t *fault)
+{
+    if (kept_of(s)->inner->ops->query == NULL) return GAP_E_STATE;
+    return kept_of(s)->inner->ops->query(kept_of(s)->inner, query, arg, result, fault);
+}
+
 static const struct gap_storage_ops kept_ops = {
-    GAP_STORAGE_VERSION, kept_open, kept_load,  kept_commit,
-    kept_find,           kept_read, kept_close, kept_destroy,
+    GAP_STORAGE_VERSION, kept_open,  kept_load,    kept_commit, kept_find,
+    kept_read,           kept_close, kept_destroy, kept_query,
 };
 
 void kept_init(struct kept *k)

@@ -209,8 +209,8 @@ static void watched_destroy(gap_storage_t *s)
 }
 
 static const struct gap_storage_ops watched_ops = {
-    GAP_STORAGE_VERSION, watched_open, watched_load,  watched_commit,
-    watched_find,        watched_read, watched_close, watched_destroy,
+    GAP_STORAGE_VERSION, watched_open,  watched_load,    watched_commit, watched_find,
+    watched_read,        watched_close, watched_destroy, NULL,
 };
 
 static void watched_init(struct watched *w)

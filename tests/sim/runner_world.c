@@ -409,9 +409,17 @@ static void disk_destroy(gap_storage_t *s)
     (void)s;
 }
 
-static const struct gap_storage_ops disk_ops = {GAP_STORAGE_VERSION, disk_open,   disk_load,
-                                                disk_commit,         disk_find,   disk_read,
-                                                disk_close,          disk_destroy};
+static int disk_query(gap_storage_t *s, int (*query)(void *arg, struct sqlite3 *db), void *arg,
+                      int *result, gap_storage_fault_t *fault)
+{
+    (void)s;
+    if (disk->ops->query == NULL) return GAP_E_STATE;
+    return disk->ops->query(disk, query, arg, result, fault);
+}
+
+static const struct gap_storage_ops disk_ops = {GAP_STORAGE_VERSION, disk_open,    disk_load,
+                                                disk_commit,         disk_find,    disk_read,
+                                                disk_close,          disk_destroy, disk_query};
 static gap_storage_t disk_door = {&disk_ops};
 
 static int count_row(void *arg, const gap_record_t *record)

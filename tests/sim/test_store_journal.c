@@ -466,6 +466,63 @@ START_TEST(reading_fails_and_stops)
 }
 END_TEST
 
+/* ---- functions that look ---- */
+
+static int look(void *arg, struct sqlite3 *db)
+{
+    struct called *c = arg;
+
+    ck_assert_ptr_null(db); /* the door has no database */
+    c->runs++;
+    return c->result;
+}
+
+static void on_looked(void *arg, int status, int result)
+{
+    struct called *c = arg;
+
+    c->answered++;
+    c->status = status;
+    c->said = result;
+}
+
+START_TEST(a_function_looks_outside_of_commits)
+{
+    struct called a = {.result = 5};
+    struct called b = {.result = 6};
+    struct called sync = {.result = 7};
+    struct called last = {.result = 8};
+
+    begin(1, NULL);
+    ck_assert_int_eq(try_open(NULL), 0);
+    ck_assert_int_eq(gap_store_query(store, look, on_looked, &a), 0); /* before it is open */
+    ck_assert_int_eq(a.answered, 0);
+    sim_run_for(sim, MS);
+    ck_assert_int_eq(a.runs, 1);
+    ck_assert_int_eq(a.answered, 1);
+    ck_assert_int_eq(a.status, 0);
+    ck_assert_int_eq(a.said, 5);
+    ck_assert_uint_eq(door.committed, 0);
+    door.find_status = GAP_E_STORAGE;
+    ck_assert_int_eq(gap_store_query(store, look, on_looked, &b), 0);
+    sim_run_for(sim, MS);
+    ck_assert_int_eq(b.answered, 1);
+    ck_assert_int_eq(b.status, GAP_E_STORAGE);
+    ck_assert_int_eq(b.runs, 0);
+    door.find_status = 0;
+    fail_commits(GAP_E_SYNC, 1);
+    ck_assert_int_eq(ask(&b, 0), 0);
+    sim_run_for(sim, MS);
+    ck_assert_int_eq(gap_store_query(store, look, on_looked, &sync), 0);
+    sim_run_for(sim, MS);
+    ck_assert_int_eq(sync.status, GAP_E_SYNC);
+    ck_assert_int_eq(sync.runs, 0);
+    ck_assert_int_eq(gap_store_query(store, look, on_looked, &last), 0);
+    end(); /* answered, whatever it is */
+    ck_assert_int_eq(last.answered, 1);
+}
+END_TEST
+
 static int read_on(void *arg, const gap_record_t *r)
 {
     (void)arg;
@@ -551,6 +608,7 @@ START_TEST(without_memory_everybody_is_answered)
         struct called a = {.result = 1};
         struct rows rows = {.done = 0};
         struct rows got = {.done = 0};
+        struct called looks = {.result = 1};
         gap_read_t all = page(GAP_RECORD_INBOX, 0, 0);
         gap_read_t key = value("a");
         gap_record_t r = store_inbox(5, "x");
@@ -563,12 +621,14 @@ START_TEST(without_memory_everybody_is_answered)
         bool asked = ask(&a, 1) == 0;
         bool reads = gap_store_read(store, &all, on_row, on_read, &rows) == 0;
         bool gets = gap_store_read(store, &key, on_row, on_read, &got) == 0;
+        bool looked = gap_store_query(store, look, on_looked, &looks) == 0;
         sim_run_for(sim, 10 * S);
         fault.fail_at = 0;
         ck_assert_int_eq(a.answered, asked);
         if (asked) ck_assert_int_eq(a.status, 0);
         ck_assert_int_eq(rows.done, reads);
         ck_assert_int_eq(got.done, gets);
+        ck_assert_int_eq(looks.answered, looked);
         check_disk((size_t)put_one + !asked, asked);
         end();
     }
@@ -591,6 +651,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, closing_runs_the_calls_that_wait);
     tcase_add_test(t, rows_are_read_with_what_waits);
     tcase_add_test(t, reading_fails_and_stops);
+    tcase_add_test(t, a_function_looks_outside_of_commits);
     tcase_add_test(t, reading_without_end_keeps_nobody_from_committing);
     tcase_add_test(t, a_full_disk_is_told_once_and_memory_is_bounded);
     tcase_add_test(t, without_memory_everybody_is_answered);
