@@ -15,15 +15,6 @@
 
 #include <string.h>
 
-/* A question to the tables, in its place among the commits. */
-static int query(gap_store_t *store, int (*ask)(void *arg, struct sqlite3 *db), void *arg,
-                 void (*done)(void *arg, int status, int result), void *done_arg)
-{
-    const gap_call_record_t call = {.call = ask, .arg = arg};
-
-    return gap_store_call(store, &call, done, done_arg);
-}
-
 /* ---- on the writer thread ---- */
 
 static int note_head(void *arg, const struct gap_head *head)
@@ -40,9 +31,10 @@ static int look_at_posts(struct outbox_look *look, struct sqlite3 *db)
     return gap_post_next(db, look->now_us, look->debounce_us, look->has_render, &look->post_due_us);
 }
 
+/* Of the actor nothing but its look is touched here. */
 static int look_at(void *arg, struct sqlite3 *db)
 {
-    struct outbox_look *look = arg;
+    struct outbox_look *look = &((gap_outbox_t *)arg)->look;
 
     look->count = 0;
     look->last = look->after;
@@ -187,7 +179,7 @@ void outbox_look_begin(gap_outbox_t *ob)
     look->now_us = outbox_wall_us(ob);
     look->debounce_us = ob->config.debounce_us;
     look->has_render = ob->config.render != NULL;
-    int r = query(ob->store, look_at, look, look_over, ob);
+    int r = gap_store_query(ob->store, look_at, look_over, ob);
     if (r < 0) {
         ob->poll_us = now_us + ob->config.poll_us;
         if (r == GAP_E_CLOSED) ob->store_closed = true;
