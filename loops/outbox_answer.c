@@ -164,12 +164,14 @@ static void again(struct outbox_slot *slot)
     gap_outbox_t *ob = slot->owner;
     uint64_t us = backoff_us(ob, slot->row.attempts);
     uint64_t least_us = (uint64_t)slot->outcome.seconds * 1000000;
+    bool may = slot->row.begun || slot->outcome.maybe_done;
 
+    slot->finish.executed = slot->outcome.maybe_done;
     if (slot->row.attempts < ob->config.attempts_max) {
-        wait(slot, slot->row.begun, outbox_wall_us(ob) + (int64_t)(us > least_us ? us : least_us));
+        wait(slot, may, outbox_wall_us(ob) + (int64_t)(us > least_us ? us : least_us));
         return;
     }
-    slot->finish.state = slot->row.begun ? GAP_OUTBOX_PARKED : GAP_OUTBOX_DEAD;
+    slot->finish.state = may ? GAP_OUTBOX_PARKED : GAP_OUTBOX_DEAD;
     slot->outcome.kind = GAP_OUTCOME_DEAD;
 }
 

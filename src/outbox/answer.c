@@ -208,6 +208,7 @@ static void judge_made(gap_tl_object_t object, const struct gap_asked *asked,
                        out->parts, asked->random_ids);
     if (out->message_id != 0 || asked->kind == GAP_OUTBOX_RAW) return;
     out->kind = GAP_OUTCOME_RETRY; /* the server leaves out what is done, and tells the id */
+    out->maybe_done = true;
     out->seconds = GAP_WAIT_SECONDS_MIN;
     out->error = r < 0 ? r : GAP_E_TL;
     say(out, "it was sent, but the server's answer does not say as which message; it is asked "
@@ -320,6 +321,7 @@ static void judge_error(const gap_result_t *result, const struct gap_asked *aske
     out->error = result->rpc_code;
     if (out->kind == GAP_OUTCOME_WAIT || out->kind == GAP_OUTCOME_RETRY)
         out->seconds = clamp_seconds(result->rpc_value);
+    out->maybe_done = out->kind == GAP_OUTCOME_RETRY && line->what == GAP_ERROR_TROUBLE;
     if (out->kind == GAP_OUTCOME_DUPLICATE) out->seconds = GAP_DUPLICATE_SECONDS;
     if (line->what == GAP_ERROR_METHOD) out->scope = GAP_WAIT_METHOD;
     if (line->what == GAP_ERROR_SENDING) out->scope = GAP_WAIT_SENDING;

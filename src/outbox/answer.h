@@ -22,9 +22,9 @@ enum gap_outcome_kind {
                               `seconds`, uses up no attempt */
     GAP_OUTCOME_WAIT,      /* a limit: not before `seconds` have passed, for `scope`; uses up no
                               attempt */
-    GAP_OUTCOME_RETRY,     /* it failed and nothing was done: back-off, at least `seconds`; uses up
-                              an attempt, then dead */
-    GAP_OUTCOME_PARK_ROW,  /* needs people, this row alone */
+    GAP_OUTCOME_RETRY,    /* it failed, and may be made again: back-off, at least `seconds`; uses up
+                             an attempt, then dead. See `maybe_done` */
+    GAP_OUTCOME_PARK_ROW, /* needs people, this row alone */
     GAP_OUTCOME_PARK_CHAT, /* needs people, nothing of this chat would go through */
     GAP_OUTCOME_STOP_BULK, /* PEER_FLOOD, a frozen account: class BULK stops until people release
                               it. The row waits with it if it is BULK, else it is parked */
@@ -58,6 +58,7 @@ struct gap_outcome {
     int32_t message_id; /* SENT, UNCHANGED: the message made or changed, the first of several;
                            0: none */
     uint32_t parts;     /* SENT, FORWARD: messages that were forwarded, of as many as asked */
+    bool maybe_done;    /* RETRY: it may have been carried out, so what comes is a repeat */
     int32_t error;      /* code of the rpc_error, or a result of this library; 0 */
     char reason[GAP_REASON_BYTES]; /* one line for people; "" for SENT */
 };
@@ -81,8 +82,8 @@ void gap_outbox_asked(const gap_outbox_item_t *item, int64_t random_id, int32_t 
  * An answer that is no rpc_error but can't be read (GAP_E_TL, GAP_E_TL_ID, or no message_id in it
  * where there must be one) was a success: a row with a random_id is repeated to learn the message's
  * id (RETRY), others are SENT. An rpc_error of the 500s leaves open whether something was done:
- * RETRY where a repeat does no harm, else UNKNOWN. All other errors say that nothing was done.
- * Without an answer (GAP_E_TIMEOUT, _DISCONNECTED, _CLOSED ...): UNKNOWN.
+ * RETRY where a repeat does no harm, with maybe_done, else UNKNOWN. All other errors say that
+ * nothing was done. Without an answer (GAP_E_TIMEOUT, _DISCONNECTED, _CLOSED ...): UNKNOWN.
  *
  * @param result  Borrowed. @param out Always filled.
  */

@@ -127,6 +127,23 @@ START_TEST(test_trouble_of_what_is_not_repeated)
 }
 END_TEST
 
+/* Whoever is told so may not cancel the row, or send something else in its place. */
+START_TEST(test_what_may_have_been_done)
+{
+    struct gap_asked asked = asked_for(GAP_OUTBOX_SEND);
+    gap_result_t unreadable = {.status = GAP_E_TL, .rpc_name = ""};
+    struct gap_outcome out;
+
+    ck_assert(judge_error(&asked, 500, "RPC_CALL_FAIL", 0).maybe_done);
+    ck_assert(judge_error(&asked, -503, "Timeout", 0).maybe_done);
+    ck_assert(!judge_error(&asked, 400, "MSG_WAIT_FAILED", 0).maybe_done);
+    ck_assert(!judge_error(&asked, 420, "FLOOD_WAIT_5", 5).maybe_done);
+    ck_assert(!judge_error(&asked, 303, "USER_MIGRATE_4", 4).maybe_done);
+    gap_outbox_judge(&unreadable, &asked, &out);
+    ck_assert(out.maybe_done);
+}
+END_TEST
+
 /* Nothing that a server says breaks the line that people read. */
 START_TEST(test_strange_names)
 {
@@ -701,6 +718,7 @@ static Suite *make_suite(void)
 
     tcase_add_loop_test(t, test_errors, 0, GAP_ARRAY_LEN(errors));
     tcase_add_test(t, test_trouble_of_what_is_not_repeated);
+    tcase_add_test(t, test_what_may_have_been_done);
     tcase_add_test(t, test_strange_names);
     tcase_add_test(t, test_table);
     tcase_add_test(t, test_silence);
