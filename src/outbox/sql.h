@@ -69,6 +69,8 @@ struct gap_row {
 };
 /** Safe twice, and on zeros. */
 void gap_row_fini(struct gap_row *row);
+/** As users see it. @param out Views into @p row. */
+void gap_row_view(const struct gap_row *row, gap_outbox_row_t *out);
 
 /** The oldest row of a chat that waits. */
 struct gap_head {
@@ -205,6 +207,8 @@ struct gap_claims {
 /** Take the oldest waiting row of each chat, all or none. Attempts are counted. A LEASED row is
  * taken for an UNKNOWN one: the caller has nothing in flight there. */
 GAP_NODISCARD int gap_outdb_claim(struct sqlite3 *db, struct gap_claims *c);
+/** Forget what came out, keep what went in. */
+void gap_claims_clear(struct gap_claims *c);
 /** Give back rows and what was put aside; not `claims` itself. Safe twice. */
 void gap_claims_fini(struct gap_claims *c);
 

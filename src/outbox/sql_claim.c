@@ -403,26 +403,12 @@ static int claim_chat(struct claiming *k, struct gap_claim *claim)
     return rc;
 }
 
-static void clear(struct gap_claims *c)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        struct gap_claim *claim = &c->claims[i];
-        gap_row_fini(&claim->row);
-        memset(&claim->head, 0, sizeof claim->head);
-        claim->result = GAP_CLAIM_EMPTY;
-        claim->until_us = 0;
-    }
-    for (size_t i = 0; i < c->aside_count; i++) gap_row_fini(&c->aside[i]);
-    c->aside_count = 0;
-    c->taken = 0;
-}
-
 int gap_outdb_claim(sqlite3 *db, struct gap_claims *c)
 {
     struct claiming *k = gap_calloc(c->alloc, 1, sizeof *k);
     int rc = SQLITE_OK;
 
-    clear(c);
+    gap_claims_clear(c);
     if (k == NULL) return GAP_E_NOMEM;
     k->db = db;
     k->c = c;
@@ -433,15 +419,6 @@ int gap_outdb_claim(sqlite3 *db, struct gap_claims *c)
     for (size_t i = 0; i < CLAIM_COUNT; i++) (void)sqlite3_finalize(k->stmts[i]);
     gap_buf_fini(&k->payload);
     gap_free(c->alloc, k);
-    if (rc != SQLITE_OK) clear(c);
+    if (rc != SQLITE_OK) gap_claims_clear(c);
     return gap_outbox_result(rc);
-}
-
-void gap_claims_fini(struct gap_claims *c)
-{
-    clear(c);
-    gap_free(c->alloc, c->aside);
-    c->aside = NULL;
-    c->aside_cap = 0;
-    c->count = 0;
 }

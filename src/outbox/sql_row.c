@@ -53,12 +53,6 @@ int gap_head_by(sqlite3_stmt *stmt, int64_t number, struct gap_head *out)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-void gap_row_fini(struct gap_row *row)
-{
-    if (row->memory != NULL) gap_free(row->alloc, row->memory);
-    memset(row, 0, sizeof *row);
-}
-
 /* Columns that have to be numbers between two, by their place. NULL is none. */
 static const struct {
     const char *name;
