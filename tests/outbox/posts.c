@@ -8,6 +8,7 @@ struct server server;
 int64_t posts_now;
 struct gap_post_told posts_told;
 gap_post_render_cb posts_render;
+bool posts_undo;
 void *posts_data;
 
 void posts_begin(void)
@@ -17,12 +18,18 @@ void posts_begin(void)
     memset(&posts_told, 0, sizeof posts_told);
     posts_now = INT64_C(1700000000000000);
     posts_render = NULL;
+    posts_undo = false;
     posts_data = NULL;
 }
 
 void posts_end(void)
 {
     tables_end();
+}
+
+static void commit(sqlite3 *db)
+{
+    tables_exec(db, posts_undo ? "ROLLBACK" : "COMMIT");
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -66,7 +73,7 @@ int upsert_post(sqlite3 *db, const gap_post_t *post, int64_t *row)
 {
     tables_exec(db, "BEGIN IMMEDIATE");
     int r = gap_post_upsert(db, post, row);
-    tables_exec(db, "COMMIT");
+    commit(db);
     return r;
 }
 
@@ -83,7 +90,7 @@ int remove_post(sqlite3 *db, const char *key)
 {
     tables_exec(db, "BEGIN IMMEDIATE");
     int r = gap_post_remove(db, gap_str(key));
-    tables_exec(db, "COMMIT");
+    commit(db);
     return r;
 }
 
@@ -292,7 +299,7 @@ bool claim(sqlite3 *db, const gap_peer_t *chat, struct flight *f)
     }
     sqlite3_finalize(stmt);
     if (there && f->verdict == GAP_POST_GO) store_claim(db, f);
-    tables_exec(db, "COMMIT");
+    commit(db);
     return there;
 }
 
@@ -325,7 +332,7 @@ void finish(sqlite3 *db, struct flight *f, enum gap_post_end end, int32_t messag
                  (long long)f->row);
         tables_exec(db, mark);
     }
-    tables_exec(db, "COMMIT");
+    commit(db);
     flight_fini(f);
 }
 
@@ -354,7 +361,7 @@ void step(sqlite3 *db)
     ck_assert_int_eq(gap_post_step(db, gap_alloc_default(), posts_now, POSTS_DEBOUNCE, posts_render,
                                    posts_data, &posts_told),
                      0);
-    tables_exec(db, "COMMIT");
+    commit(db);
 }
 
 void settle(sqlite3 *db)

@@ -13,7 +13,7 @@
 #include "outbox/post.h"
 #include "tests/outbox/tables.h"
 
-#define POSTS_TEXT     512
+#define POSTS_TEXT     1024
 #define POSTS_MESSAGES 4096
 #define POSTS_DEBOUNCE INT64_C(2000000)
 
@@ -87,6 +87,8 @@ extern int64_t posts_now;
 extern struct gap_post_told posts_told;
 extern gap_post_render_cb posts_render;
 extern void *posts_data;
+/** Transactions are rolled back at their end: the process died before the commit. */
+extern bool posts_undo;
 /** Claim, serve and store until nothing waits; the cascade included. */
 void settle(sqlite3 *db);
 /** The same without the cascade. */

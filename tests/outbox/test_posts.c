@@ -217,24 +217,27 @@ END_TEST
 /* An edit whose answer was lost is made again, as the newest; the older never comes after it. */
 START_TEST(an_edit_in_doubt_is_made_again_with_the_newest)
 {
-    struct flight f;
-    int32_t id;
-
-    ck_assert_int_eq(upsert(db, "a", "one"), 0);
-    settle(db);
-    ck_assert_int_eq(upsert(db, "a", "two"), 0);
-    ck_assert(claim(db, NULL, &f));
-    ck_assert_int_eq(f.kind, GAP_OUTBOX_EDIT);
-    (void)serve(&f, &id);
-    finish(db, &f, GAP_POST_UNKNOWN, 0);
-    /* Back to what was acknowledged: the message holds "two" all the same. */
-    ck_assert_int_eq(upsert(db, "a", "one"), 0);
-    struct seen s;
-    ck_assert_int_eq(look(db, "a", &s), 0);
-    ck_assert(!s.in_step);
-    settle(db);
-    ck_assert_str_eq(message_text(db, "a"), "one");
-    ck_assert_uint_eq(server.edits, 2);
+    for (int died = 0; died < 2; died++) {
+        const char *key = died ? "died" : "lost";
+        struct flight f;
+        int32_t id;
+        uint32_t edits = server.edits;
+        ck_assert_int_eq(upsert(db, key, "one"), 0);
+        settle(db);
+        ck_assert_int_eq(upsert(db, key, "two"), 0);
+        ck_assert(claim(db, NULL, &f));
+        ck_assert_int_eq(f.kind, GAP_OUTBOX_EDIT);
+        (void)serve(&f, &id);
+        if (died)
+            crash(db, &f);
+        else
+            finish(db, &f, GAP_POST_UNKNOWN, 0);
+        /* Back to what was acknowledged: the message holds "two" all the same. */
+        ck_assert_int_eq(upsert(db, key, "one"), 0);
+        settle(db);
+        ck_assert_str_eq(message_text(db, key), "one");
+        ck_assert_uint_eq(server.edits, edits + 2);
+    }
 }
 END_TEST
 

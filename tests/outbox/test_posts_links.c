@@ -453,6 +453,13 @@ START_TEST(a_post_may_be_left_to_the_client)
     ck_assert_int_eq(look(db, "a", &s), 0);
     ck_assert(s.in_step && s.revision == 2);
     ck_assert_str_eq(s.title, "Made");
+    /* What it shows by now counts. */
+    models[0].text = "see @b";
+    ck_assert_int_eq(upsert_post(db, &post, &row), 0);
+    settle(db);
+    ck_assert_int_eq(upsert(db, "b", "b"), 0);
+    settle(db);
+    ck_assert_str_eq(message_text(db, "a"), "see https://t.me/c/77/2");
 }
 END_TEST
 
