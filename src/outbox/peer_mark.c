@@ -14,6 +14,7 @@ int64_t gap_outbox_mark(gap_peer_t peer)
     if (peer.kind == GAP_PEER_NONE || peer.id <= 0) return 0;
     if (peer.kind == GAP_PEER_USER) return peer.id <= USER_MAX ? peer.id : 0;
     if (peer.kind == GAP_PEER_CHAT) return peer.id < CHANNEL ? -peer.id : 0;
+    if (peer.kind != GAP_PEER_CHANNEL) return 0;
     return peer.id <= CHANNEL_MAX ? -CHANNEL - peer.id : 0;
 }
 
