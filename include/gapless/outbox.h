@@ -82,7 +82,8 @@ typedef struct gap_outbox_entity {
     uint32_t offset;   /* UTF-16 code units */
     uint32_t length;   /* UTF-16 code units, at least 1 */
     gap_bytes_t value; /* TEXT_URL: the address; PRE: the language; GAP_POST_LINK: a post's key */
-    int64_t number;    /* MENTION_NAME: a user's id; CUSTOM_EMOJI: the document's id */
+    int64_t number;    /* MENTION_NAME: a user's id; CUSTOM_EMOJI: the document's id; BLOCKQUOTE:
+                          1 if it is collapsed */
 } gap_outbox_entity_t;
 
 /** In contents of posts: the text becomes a link to another post of this database as soon as that
@@ -97,8 +98,8 @@ typedef struct gap_outbox_content {
     gap_tl_object_t media;  /* an InputMedia that needs no upload; without: a text */
     gap_tl_object_t markup; /* a ReplyMarkup; may be missing */
     bool no_preview;        /* of links */
-    bool silent;            /* without a sound; sending only */
-    bool protect;           /* may not be forwarded; sending only */
+    bool silent;            /* without a sound; sending, forwarding and pinning only */
+    bool protect;           /* may not be forwarded; sending and forwarding only */
 } gap_outbox_content_t;
 
 /** A row to be written. Borrowed; zero-initialise, then set what the kind needs. */
@@ -106,7 +107,8 @@ typedef struct gap_outbox_item {
     gap_outbox_kind_t kind; /* not GAP_OUTBOX_POST */
     gap_outbox_class_t urgency;
     gap_peer_t chat;              /* RAW: whose turn it takes; may be GAP_PEER_NONE there */
-    gap_outbox_content_t content; /* SEND, MEDIA, EDIT */
+    gap_outbox_content_t content; /* SEND, MEDIA, EDIT (the markup alone: it alone is changed);
+                                     FORWARD: silent, protect; PIN: silent */
     int32_t reply_to;             /* SEND, MEDIA: a message of the chat; 0: none */
     int64_t reply_to_row;         /* the same, not sent yet: its row; 0: none */
     const int32_t *ids;           /* EDIT, PIN, REACT: one message; DELETE, FORWARD: up to 100 */
@@ -118,7 +120,8 @@ typedef struct gap_outbox_item {
     bool for_me_only;      /* DELETE: not for the others (private chats, basic groups) */
     gap_bytes_t emoji;     /* REACT: the reaction; empty: take it back */
     gap_tl_object_t query; /* RAW: the call. A random_id of 0 in it is drawn */
-    gap_replay_t replay;   /* RAW */
+    gap_replay_t replay;   /* RAW. GAP_E_ARGUMENT for plain mistakes: RANDOM_ID without a random_id,
+                              IDEMPOTENT for what makes, invites or pays each time */
     int64_t random_id;     /* SEND, MEDIA: 0: drawn. FORWARD of several: always drawn */
     int64_t not_before_us; /* 0: at once */
     int64_t deadline_us;   /* not begun after it: dead; 0: none */
