@@ -91,6 +91,12 @@ static void put_aside(struct claiming *k, gap_outbox_state_t state, int error, c
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* Without one the server could not tell a repeat from a second message. */
+static bool needs_random_id(uint32_t kind)
+{
+    return kind == GAP_OUTBOX_SEND || kind == GAP_OUTBOX_MEDIA || kind == GAP_OUTBOX_FORWARD;
+}
+
 /* @return false with k->as: nobody who keeps to the rules can have written it. */
 static bool read_item(struct claiming *k, const struct gap_row *row)
 {
@@ -110,6 +116,12 @@ static bool read_item(struct claiming *k, const struct gap_row *row)
     if (row->state > GAP_OUTBOX_UNKNOWN) { /* the columns say that it does not wait, and it does */
         put_aside(k, GAP_OUTBOX_PARKED, GAP_E_DAMAGED,
                   "its column state holds nothing that can be: retry it");
+        return false;
+    }
+    if (needs_random_id(row->kind) && row->random_id == 0) {
+        put_aside(k, GAP_OUTBOX_PARKED, GAP_E_DAMAGED,
+                  "its column random_id is 0, so a repeat would be a second message: set any other"
+                  " number, then retry it");
         return false;
     }
     k->is_post = row->kind == GAP_OUTBOX_POST;
