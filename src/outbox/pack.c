@@ -349,6 +349,7 @@ static void take_item(struct reader *in, uint32_t set, struct gap_item *out)
     if ((set & SET_FROM) != 0) {
         i->from.kind = (gap_peer_kind_t)take_byte(in);
         i->from.id = (int64_t)take_positive(in, INT64_MAX);
+        if (!gap_is_peer(i->from)) in->bad = true;
     }
     i->unpin = (set & SET_UNPIN) != 0;
     i->for_me_only = (set & SET_FOR_ME) != 0;

@@ -578,6 +578,10 @@ START_TEST(test_one_form_of_numbers)
         "01078010ffffffffffffffffff7f",
         "0105802401052985", /* forwarded from a chat of an unknown kind */
         "01052401",
+        "01088024"
+        "01"
+        "c605"
+        "0004", /* a reaction with a chat of no kind */
     };
     uint8_t bytes[64];
     struct gap_item item;
