@@ -404,7 +404,8 @@ uint32_t gap_item_raw_method(gap_bytes_t payload)
     struct gap_item item;
     uint32_t method = 0;
 
-    if (gap_item_unpack(payload, &item) < 0 || item.item.kind != GAP_OUTBOX_RAW) return 0;
+    if (payload.len < 2 || payload.data[1] != GAP_OUTBOX_RAW) return 0; /* nearly always */
+    if (gap_item_unpack(payload, &item) < 0) return 0;
     int r = gap_raw_check(gap_tl_bytes(item.item.query), item.item.replay, &method);
     return r == 0 ? method : 0;
 }
