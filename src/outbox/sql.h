@@ -142,8 +142,9 @@ GAP_NODISCARD int gap_outdb_scan(struct sqlite3 *db, int64_t after, uint32_t lim
                                  gap_head_cb each, void *arg, int64_t *last);
 /**
  * The oldest waiting row of each chat above @p after_chat (INT64_MIN: all; GAP_OUTBOX_CHAT_BROKEN
- * comes last), at most @p limit. Parked chats come with `parked` set. In proportion to the chats,
- * not to the rows.
+ * comes last), at most @p limit; with the last ones, a second time perhaps, chats with rows whose
+ * state people have set to one that waits. Fewer than @p limit: that was all. Parked chats come
+ * with `parked` set. In proportion to the chats, not to the rows.
  */
 GAP_NODISCARD int gap_outdb_chats(struct sqlite3 *db, int64_t after_chat, uint32_t limit,
                                   gap_head_cb each, void *arg);

@@ -113,11 +113,6 @@ static bool read_item(struct claiming *k, const struct gap_row *row)
                   "its column chat names no chat: correct that, then retry it");
         return false;
     }
-    if (row->state > GAP_OUTBOX_UNKNOWN) { /* the columns say that it does not wait, and it does */
-        put_aside(k, GAP_OUTBOX_PARKED, GAP_E_DAMAGED,
-                  "its column state holds nothing that can be: retry it");
-        return false;
-    }
     if (needs_random_id(row->kind) && row->random_id == 0) {
         put_aside(k, GAP_OUTBOX_PARKED, GAP_E_DAMAGED,
                   "its column random_id is 0, so a repeat would be a second message: set any other"
@@ -378,6 +373,15 @@ static bool is_left(const struct claiming *k, struct gap_claim *claim, const str
     return true;
 }
 
+/* People have ended it, by its state alone. */
+static int end_row(struct claiming *k, const struct gap_row *row)
+{
+    const int64_t numbers[] = {row->row, k->c->now_us};
+
+    return gap_outbox_do(k->db, "UPDATE main.gapless_outbox SET done = ?2 WHERE row = ?1", numbers,
+                         2);
+}
+
 /* @return a code; claim->result stays AGAIN if a row was put aside. */
 static int claim_row(struct claiming *k, struct gap_claim *claim, struct gap_row *row)
 {
@@ -389,6 +393,7 @@ static int claim_row(struct claiming *k, struct gap_claim *claim, struct gap_row
         claim->result = GAP_CLAIM_EMPTY;
         return SQLITE_OK;
     }
+    if (row->state > GAP_OUTBOX_UNKNOWN) return end_row(k, row);
     if (k->as.state != 0) return store_aside(k, row);
     if (is_left(k, claim, row)) return SQLITE_OK;
     rc = look(k, row);
@@ -425,6 +430,8 @@ int gap_outdb_claim(sqlite3 *db, struct gap_claims *c)
     k->db = db;
     k->c = c;
     gap_buf_init(&k->payload, c->alloc);
+    rc = gap_outbox_exec(db, "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_revived SET"
+                             " done = 0 WHERE" GAP_OUTBOX_REVIVED);
     for (size_t i = 0; rc == SQLITE_OK && i < c->count; i++) rc = claim_chat(k, &c->claims[i]);
     if (rc == SQLITE_OK && c->taken > 0 && c->has_bucket)
         rc = store_bucket(k, GAP_OUTBOX_CHAT_ACCOUNT, c->tokens, c->at_us);

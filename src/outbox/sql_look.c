@@ -188,6 +188,32 @@ static int next_chat(sqlite3_stmt *stmt, sqlite3_stmt *number, struct gap_head *
     "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_waits" GAP_OUTBOX_JOIN_CHAT           \
     "WHERE o.chat > ?1 AND" GAP_OUTBOX_WAITS "ORDER BY o.chat, o.row LIMIT 1"
 
+/* A chat that comes to nothing else than a row to which people have given a state that waits. */
+#define REVIVED                                                                                    \
+    "SELECT" GAP_OUTBOX_HEAD_COLUMNS                                                               \
+    "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_revived" GAP_OUTBOX_JOIN_CHAT         \
+    "WHERE" GAP_OUTBOX_REVIVED "ORDER BY o.chat, o.row LIMIT ?1"
+
+static int tell_revived(sqlite3 *db, uint32_t limit, gap_head_cb each, void *arg, int *result)
+{
+    sqlite3_stmt *stmt;
+    int64_t chat = 0;
+    bool first = true;
+    int rc = gap_outbox_prepare(db, REVIVED, &stmt);
+
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, limit);
+    while (rc == SQLITE_OK && *result == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct gap_head head;
+        gap_head_read(stmt, &head);
+        if (first || head.chat != chat) *result = each(arg, &head);
+        chat = head.chat;
+        first = false;
+        rc = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(stmt); /* it repeats what step said */
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /* Is there a row whose chat stands where no number of a chat does? */
 static int find_broken(sqlite3 *db, int64_t *row)
 {
@@ -218,7 +244,9 @@ int gap_outdb_chats(sqlite3 *db, int64_t after_chat, uint32_t limit, gap_head_cb
         seen++;
     }
     (void)sqlite3_finalize(stmt); /* it repeats what step said */
-    /* The last page tells of what is no chat. */
+    /* The last page tells of what is no chat, and of rows that are to wait again. */
+    if (rc == SQLITE_OK && result == 0 && head.row == 0)
+        rc = tell_revived(db, limit, each, arg, &result);
     if (rc == SQLITE_OK && result == 0 && head.row == 0 && broken == 0)
         rc = find_broken(db, &broken);
     if (rc == SQLITE_OK && result == 0 && head.row == 0 && broken != 0) {

@@ -73,6 +73,8 @@ static const char tables[] =
 static const char indexes[] =
     "CREATE INDEX IF NOT EXISTS main.gapless_outbox_waits ON gapless_outbox(chat)"
     " WHERE" GAP_OUTBOX_WAITS ";"
+    "CREATE INDEX IF NOT EXISTS main.gapless_outbox_revived ON gapless_outbox(chat)"
+    " WHERE" GAP_OUTBOX_REVIVED ";"
     "CREATE UNIQUE INDEX IF NOT EXISTS main.gapless_outbox_key ON gapless_outbox(key)"
     " WHERE key IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS main.gapless_outbox_begun ON gapless_outbox(state)"

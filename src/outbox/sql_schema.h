@@ -9,9 +9,13 @@
 
 #include <sqlite3.h>
 
-/** A row that is still to be looked at. Written so that one whose state nobody knows is, too; it
- * has to be written so wherever the index of these rows is to be used. */
-#define GAP_OUTBOX_WAITS " state NOT IN (5, 6, 7, 8) "
+/** A row that is still to be looked at: `done` is set with every state that ends it. Not by its
+ * state, so that a claim, which changes that, leaves the index of these rows as it is: were it
+ * touched, a claim would write a page of it for each chat, and the more rows wait the more pages
+ * there are. */
+#define GAP_OUTBOX_WAITS " done = 0 "
+/** A row to which people have given a state that waits: as good as one that does. */
+#define GAP_OUTBOX_REVIVED " done <> 0 AND state NOT IN (5, 6, 7, 8) "
 /** A row of which no call was ever begun that may have been executed. */
 #define GAP_OUTBOX_UNBEGUN " state IN (1, 2) AND (flags & 1) = 0 "
 

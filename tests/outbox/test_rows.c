@@ -394,7 +394,7 @@ START_TEST(chats_come_with_their_oldest_row)
     (void)put_text(NEWS, "two");
     (void)put_text(ANNA, "three");
     (void)put_text(BERT, "four");
-    tables_exec(db, "UPDATE gapless_outbox SET state = 5 WHERE row = 1");
+    tables_exec(db, "UPDATE gapless_outbox SET state = 5, done = 9 WHERE row = 1");
     ck_assert_str_eq(list_chats(&t), "-1000000000077:2 1001:3 1002:4");
     memset(&t, 0, sizeof t);
     ck_assert_int_eq(gap_outdb_chats(db, NEWS_AS, 1, tell_head, &t), 0);
@@ -412,7 +412,7 @@ START_TEST(scan_sees_what_came_since)
     int64_t last = 0;
 
     for (int i = 0; i < 5; i++) (void)put_text(i % 2 == 0 ? ANNA : BERT, "x");
-    tables_exec(db, "UPDATE gapless_outbox SET state = 5 WHERE row = 2");
+    tables_exec(db, "UPDATE gapless_outbox SET state = 5, done = 9 WHERE row = 2");
     ck_assert_int_eq(gap_outdb_scan(db, 0, 2, tell_head, &t, &last), 0);
     ck_assert_str_eq(t.text, "1001:1 1001:3");
     ck_assert_int_eq(last, 3);
@@ -425,12 +425,33 @@ START_TEST(scan_sees_what_came_since)
 }
 END_TEST
 
+START_TEST(states_that_people_set_count)
+{
+    struct told t;
+
+    for (int i = 0; i < 3; i++) (void)put_text(ANNA, "x");
+    (void)put_text(BERT, "x");
+    tables_exec(db, "UPDATE gapless_outbox SET state = 5 WHERE row = 1;"
+                    "UPDATE gapless_outbox SET state = 6 WHERE row = 2;"
+                    "UPDATE gapless_outbox SET state = 8, done = 7 WHERE row = 4");
+    ck_assert_int_eq(take(1001), 3);
+    ck_assert_uint_eq(claims.aside_count, 0); /* they know */
+    ck_assert_int_eq(COUNT("row <= 2 AND state IN (5, 6) AND done = 1700000000000000"), 2);
+    (void)sent(3, 50);
+    ck_assert_str_eq(list_chats(&t), "");
+    tables_exec(db, "UPDATE gapless_outbox SET state = 1 WHERE row IN (1, 4)");
+    ck_assert_str_eq(list_chats(&t), "1001:1 1002:4");
+    ck_assert_int_eq(take(1002), 4);
+    ck_assert_int_eq(take(1001), 1);
+}
+END_TEST
+
 START_TEST(done_rows_are_pruned)
 {
     uint32_t removed;
 
     for (int i = 0; i < 8; i++) (void)put_text(ANNA, "x");
-    tables_exec(db, "UPDATE gapless_outbox SET state = row, done = row");
+    tables_exec(db, "UPDATE gapless_outbox SET state = row, done = row * (row > 4)");
     ck_assert_int_eq(gap_outdb_prune(db, 5, 10, &removed), 0);
     ck_assert_uint_eq(removed, 0);
     ck_assert_int_eq(gap_outdb_prune(db, 100, 1, &removed), 0);
@@ -518,6 +539,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, bulk_is_stopped_for_the_account);
     tcase_add_test(tc, chats_come_with_their_oldest_row);
     tcase_add_test(tc, scan_sees_what_came_since);
+    tcase_add_test(tc, states_that_people_set_count);
     tcase_add_test(tc, done_rows_are_pruned);
     tcase_add_test(tc, gates_are_kept_until_they_open);
     tcase_add_test(tc, full_buckets_are_forgotten);
