@@ -89,11 +89,11 @@ static uint64_t backoff_us(gap_outbox_t *ob, uint32_t attempts)
 
 static enum gap_post_end post_end_of(const struct outbox_slot *slot, bool may)
 {
+    if (slot->outcome.kind == GAP_OUTCOME_SENT) return GAP_POST_SENT;
+    if (slot->outcome.kind == GAP_OUTCOME_UNCHANGED) return GAP_POST_SAME;
+    /* A post that may have been sent is in doubt, also if people have to see to its row. */
+    if (slot->finish.executed) return GAP_POST_UNKNOWN;
     switch (slot->outcome.kind) {
-    case GAP_OUTCOME_SENT:
-        return GAP_POST_SENT;
-    case GAP_OUTCOME_UNCHANGED:
-        return GAP_POST_SAME;
     case GAP_OUTCOME_GONE:
         return GAP_POST_GONE;
     case GAP_OUTCOME_EXPIRED:

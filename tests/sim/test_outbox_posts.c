@@ -362,6 +362,28 @@ START_TEST(what_can_not_be_edited_follows_its_policy)
 }
 END_TEST
 
+/* Given up with a call behind it that may have been executed: its random_id stands for the first
+ * text all the same. */
+START_TEST(a_doubt_outlives_that_its_row_is_given_up)
+{
+    outbox_world_die(&o);
+    o.config.attempts_max = 1;
+    outbox_world_live(&o);
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 500, "RPC_CALL_FAIL");
+    ck_assert_int_eq(put_post(0, "a", "", "one"), 0);
+    (void)client_world_run(&o.w, 5 * SECOND, NULL);
+    ck_assert_int_eq(number("SELECT state FROM gapless_outbox"), GAP_OUTBOX_PARKED);
+    ck_assert_int_eq(number("SELECT doubt FROM gapless_outbox_post"), 1);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    ck_assert_int_eq(put_post(0, "a", "", "two"), 0);
+    settle(60);
+    ck_assert_str_eq(shown(0, "a"), "two");
+    ck_assert_uint_eq(outbox_world_messages(&o, "one"), 1);
+    ck_assert_uint_eq(caused(DC_NEW_MESSAGE, 0), 1);
+    ck_assert_uint_eq(EDITS("a"), 1);
+}
+END_TEST
+
 /* A post is removed while everything is well, and before it was sent. */
 START_TEST(a_removed_post_is_deleted)
 {
@@ -477,6 +499,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, an_index_follows_titles_once_for_all);
     tcase_add_test(tc, a_renderer_that_refuses_is_asked_again);
     tcase_add_test(tc, what_can_not_be_edited_follows_its_policy);
+    tcase_add_test(tc, a_doubt_outlives_that_its_row_is_given_up);
     tcase_add_test(tc, a_removed_post_is_deleted);
     tcase_add_test(tc, what_does_not_settle_is_told);
     tcase_add_loop_test(tc, nothing_doubles_whatever_is_lost, 0, 4);
