@@ -144,6 +144,9 @@ START_TEST(trouble_leaves_it_open)
     outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 500, "RPC_CALL_FAIL");
     int64_t row = outbox_world_send(&o, outbox_world_chat(0), "troubled");
     REACH(row, GAP_OUTBOX_UNKNOWN, 5 * SECOND);
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_outbox_cancel(o.db, row), GAP_E_STATE);
+    outbox_world_sql(&o, "COMMIT");
     outbox_world_refuse(&o, 0, 0, NULL);
     REACH(row, GAP_OUTBOX_SENT, 60 * SECOND);
     ck_assert_uint_eq(outbox_world_messages(&o, "troubled"), 1);
@@ -237,6 +240,65 @@ START_TEST(raw_calls_by_their_class)
 }
 END_TEST
 
+/* All kinds while one call in three loses its session or its answer: each is done once. */
+START_TEST(all_kinds_under_losses)
+{
+    gap_dc_options_t *dc;
+    gap_outbox_stats_t stats;
+    int64_t rows[4][6];
+    char text[4][2][24];
+
+    teardown();
+    outbox_world_begin(&o, (uint64_t)_i);
+    outbox_world_live(&o);
+    dc = &o.w.dc->options;
+    dc->lose_methods =
+        (gap_dc_methods_t){.ids = {GAP_TL_MESSAGES_SEND_MESSAGE, GAP_TL_MESSAGES_EDIT_MESSAGE,
+                                   GAP_TL_MESSAGES_UPDATE_PINNED_MESSAGE,
+                                   GAP_TL_MESSAGES_SEND_REACTION, GAP_TL_MESSAGES_FORWARD_MESSAGES,
+                                   GAP_TL_CHANNELS_DELETE_MESSAGES, GAP_TL_CHANNELS_GET_MESSAGES},
+                           .count = 7};
+    dc->lose_session = 0.33;
+    for (unsigned i = 0; i < 4; i++) {
+        gap_peer_t chat = outbox_world_chat(i);
+        (void)snprintf(text[i][0], sizeof text[i][0], "first of %u", i);
+        (void)snprintf(text[i][1], sizeof text[i][1], "second of %u", i);
+        rows[i][0] = outbox_world_send(&o, chat, text[i][0]);
+        rows[i][1] = outbox_world_send(&o, chat, text[i][1]);
+        gap_outbox_item_t pin = {.kind = GAP_OUTBOX_PIN, .chat = chat, .message_row = rows[i][0]};
+        gap_outbox_item_t edit = {.kind = GAP_OUTBOX_EDIT,
+                                  .chat = chat,
+                                  .message_row = rows[i][0],
+                                  .content = {.text = gap_str("edited")}};
+        gap_outbox_item_t react = {.kind = GAP_OUTBOX_REACT,
+                                   .chat = chat,
+                                   .message_row = rows[i][0],
+                                   .emoji = gap_str("\xf0\x9f\x91\x8d")};
+        gap_outbox_item_t del = {
+            .kind = GAP_OUTBOX_DELETE, .chat = chat, .message_row = rows[i][1]};
+        REACH(rows[i][1], GAP_OUTBOX_SENT, 300 * SECOND); /* or these would change the rows */
+        rows[i][2] = outbox_world_put(&o, &pin);
+        rows[i][3] = outbox_world_put(&o, &edit);
+        rows[i][4] = outbox_world_put(&o, &react);
+        rows[i][5] = outbox_world_put(&o, &del);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < 6; k++) REACH(rows[i][k], GAP_OUTBOX_SENT, 600 * SECOND);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_uint_eq(outbox_world_messages(&o, text[i][0]), 1);
+        ck_assert_uint_eq(outbox_world_messages(&o, text[i][1]), 1);
+        ck_assert(
+            gap_bytes_equal(outbox_world_text(&o, outbox_world_chat(i), message_of(rows[i][0])),
+                            gap_str("edited")));
+    }
+    ck_assert_int_eq(gap_outbox_stats(o.w.client, &stats), 0);
+    ck_assert_uint_gt(stats.repeated, 0);
+    ck_assert_uint_eq(caused(DC_PIN), 4);
+    ck_assert_uint_eq(caused(DC_DELETE_MESSAGES), 4);
+    ck_assert_uint_eq(caused(DC_EDIT_MESSAGE), 4);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("outbox_calls");
@@ -252,6 +314,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_pin_that_did_not_happen);
     tcase_add_test(tc, lost_forwards_are_repeated);
     tcase_add_test(tc, raw_calls_by_their_class);
+    tcase_add_loop_test(tc, all_kinds_under_losses, 1, 6);
     suite_add_tcase(suite, tc);
     return suite;
 }
