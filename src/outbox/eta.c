@@ -8,6 +8,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/** A row's own time and that of the gate it waits for may differ by so much: the clocks' steps. */
+#define GATE_US INT64_C(1000000)
+
 static struct gap_bucket opened(const struct gap_eta_bucket *stored, const struct gap_rate *rate,
                                 int64_t now_us)
 {
@@ -99,11 +102,13 @@ static void because_of_chat(const struct gap_eta *e, gap_outbox_eta_t *out)
     const struct gap_eta_row *row = &e->row;
     char rate[64];
 
-    if (row->not_before_us == e->chat_us) {
+    /* A row that waits because of a gate has its end for a time of its own. */
+    bool gated = e->gate.until_us > row->now_us && e->gate.until_us + GATE_US >= e->chat_us;
+    if (row->not_before_us == e->chat_us && !gated) {
         (void)snprintf(out->because, sizeof out->because, "%s",
                        row->not_before_ahead ? "a row before it in its chat waits for its time"
                                              : "it waits for its time (not_before, or a back-off)");
-    } else if (e->gate.until_us == e->chat_us) {
+    } else if (gated) {
         const char *what = "FLOOD_WAIT: the server has this method wait in this chat";
         if (e->gate.method == GAP_GATE_SENDING) {
             what = "SLOWMODE_WAIT: the chat's slow mode";

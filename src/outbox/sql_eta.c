@@ -217,12 +217,13 @@ static int look_at_other(void *arg, const struct gap_head *head)
     int64_t rows = 0;
     int failed = SQLITE_OK;
 
-    if (head->chat == k->head.chat || head->parked || head->urgency > k->about.urgency ||
+    if (head->chat == k->head.chat || head->parked || head->urgency != k->about.urgency ||
         head->not_before_us > k->about.now_us || head->chat == GAP_OUTBOX_CHAT_BROKEN)
         return 0;
     if (is_gated(k, head, &failed)) return gap_outbox_result(failed);
     int rc = read_bucket(k, head->chat, &bucket, NULL, 0);
     if (rc == SQLITE_OK) rc = count_rows(k, head->chat, &rows);
+    if (head->state == GAP_OUTBOX_LEASED && rows > 0) rows--; /* its call is taken already */
     if (rc == SQLITE_OK) gap_eta_other(&k->eta, head->chat, (uint64_t)rows, &bucket);
     return gap_outbox_result(rc);
 }
@@ -244,6 +245,7 @@ static int gather(struct asking *k)
     if (rc == SQLITE_OK) rc = gap_outdb_head(k->db, k->head.chat, &oldest);
     k->about.chat = k->head.chat;
     k->about.urgency = oldest.row != 0 ? oldest.urgency : k->head.urgency;
+    k->about.under_way = oldest.state == GAP_OUTBOX_LEASED;
     k->about.gates = k->gates;
     k->about.parked = k->parked[0] != '\0' ? k->parked : NULL;
     k->about.bulk_stopped = stopped[0] != '\0';
