@@ -202,7 +202,7 @@ static void judge_made(gap_tl_object_t object, const struct gap_asked *asked,
     out->message_id = r < 0 ? 0 : first_made(&m);
     out->parts = r < 0 ? 0 : m.parts;
     out->kind = GAP_OUTCOME_SENT;
-    if (out->message_id != 0 && out->parts < asked->random_ids)
+    if (out->message_id != 0 && out->parts < asked->random_ids && asked->kind != GAP_OUTBOX_RAW)
         (void)snprintf(out->reason, sizeof out->reason,
                        "%u of %u messages were forwarded; the others are not there any more",
                        out->parts, asked->random_ids);

@@ -456,23 +456,6 @@ uint32_t gap_outbox_method(gap_outbox_kind_t kind, gap_peer_kind_t chat, uint32_
     }
 }
 
-bool gap_outbox_is_sending(uint32_t method)
-{
-    switch (method) {
-    case GAP_TL_MESSAGES_SEND_MESSAGE:
-    case GAP_TL_MESSAGES_SEND_MEDIA:
-    case GAP_TL_MESSAGES_SEND_MULTI_MEDIA:
-    case GAP_TL_MESSAGES_FORWARD_MESSAGES:
-    case GAP_TL_MESSAGES_SEND_INLINE_BOT_RESULT:
-    case GAP_TL_MESSAGES_SEND_QUICK_REPLY_MESSAGES:
-    case GAP_TL_MESSAGES_SEND_WEB_VIEW_RESULT_MESSAGE:
-    case GAP_TL_MESSAGES_START_BOT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 gap_replay_t gap_outbox_replay(const gap_outbox_item_t *item)
 {
     switch (item->kind) {

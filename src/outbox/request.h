@@ -63,10 +63,6 @@ uint32_t gap_outbox_method(gap_outbox_kind_t kind, gap_peer_kind_t chat, uint32_
 /** The method in a RAW item's payload, inside of wrappers (invokeWithTakeout,
  * invokeWithBusinessConnection). @param payload  Not trusted. @return 0: none, or damaged. */
 uint32_t gap_item_raw_method(gap_bytes_t payload);
-/** Is it one that slow mode counts: a message comes of it? (SLOWMODE_WAIT: sendMessage, sendMedia,
- * sendMultiMedia, forwardMessages, sendInlineBotResult and their kin.) */
-bool gap_outbox_is_sending(uint32_t method);
-
 /** May it be made again? Never BY_KIND for an item that passed gap_outbox_check. */
 gap_replay_t gap_outbox_replay(const gap_outbox_item_t *item);
 /** Does one updateMessageID with the row's random_id say that all of it has happened? false for

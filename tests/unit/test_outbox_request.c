@@ -562,9 +562,6 @@ START_TEST(test_methods)
                       GAP_TL_MESSAGES_SEND_MESSAGE);
     ck_assert_uint_eq(gap_outbox_method(GAP_OUTBOX_RAW, GAP_PEER_NONE, 5), 5);
     ck_assert_uint_eq(gap_outbox_method((gap_outbox_kind_t)77, GAP_PEER_USER, 5), 0);
-    ck_assert(gap_outbox_is_sending(GAP_TL_MESSAGES_FORWARD_MESSAGES));
-    ck_assert(!gap_outbox_is_sending(GAP_TL_MESSAGES_EDIT_MESSAGE));
-    ck_assert(!gap_outbox_is_sending(0));
 }
 END_TEST
 
