@@ -502,6 +502,8 @@ int32_t gap_mark_position(const struct gap_track *track);
 /** The same of the account's pts; 0: the server counts anew, and has not said from where. */
 int32_t gap_mark_pts(const gap_engine_t *e);
 bool gap_mark_is_unfinished(const struct gap_track *track);
+/** What may be stored of a channel, without its access hash. */
+gap_engine_channel_t gap_mark_channel(const gap_engine_t *e, const struct gap_track *track);
 
 /* engine_press.c */
 /** Put a loop aside until the engine is held no more. */

@@ -18,6 +18,8 @@
 #include <string.h>
 
 #define LIST_MIN 64
+/** Arrivals looked at for the beginning of a channel. */
+#define BEGINNING_LOOKS_MAX 4096
 
 static bool is_channel(const struct gap_track *track)
 {
@@ -181,10 +183,41 @@ int32_t gap_mark_date(const gap_engine_t *e)
 
 /* ---- handing over ---- */
 
+/* It stands where the server said, and updates of before that place may wait for their turn: the
+ * lowest of these is where it begins. 0: there are too many to look at. */
+static int32_t beginning(const gap_engine_t *e, const struct gap_track *track)
+{
+    const struct gap_node *n;
+    int32_t lowest = gap_mark_position(track);
+    uint32_t left = track->queued;
+    unsigned looked = 0;
+
+    STAILQ_FOREACH (n, &e->arrivals, next) {
+        if (left == 0) break;
+        if (++looked > BEGINNING_LOOKS_MAX) return 0;
+        if (n->track != track) continue;
+        left--;
+        int32_t start = n->update.pts - n->update.pts_count;
+        if (n->kind == NODE_UPDATE && n->update.pts_count > 0 && start > 0 && start < lowest)
+            lowest = start;
+    }
+    return lowest;
+}
+
+gap_engine_channel_t gap_mark_channel(const gap_engine_t *e, const struct gap_track *track)
+{
+    bool hearsay = track->hearsay && track->queued > 0;
+
+    return (gap_engine_channel_t){
+        .id = track->channel_id,
+        .pts = hearsay ? beginning(e, track) : gap_mark_position(track),
+        .unfinished = gap_mark_is_unfinished(track),
+    };
+}
+
 static int hand_channel(gap_engine_t *e, struct gap_track *track, const gap_engine_collector_t *to)
 {
-    gap_engine_channel_t c = {track->channel_id, 0, gap_mark_position(track),
-                              gap_mark_is_unfinished(track)};
+    gap_engine_channel_t c = gap_mark_channel(e, track);
     int r = 0;
 
     if (track->lost || track->untracked || (c.pts == 0 && !c.unfinished)) {

@@ -121,8 +121,7 @@ bool gap_engine_next_channel(const gap_engine_t *e, size_t *it, gap_engine_chann
 
     while (gap_map_next(&e->channels, it, &key, &value)) {
         const struct gap_track *track = value;
-        gap_engine_channel_t c = {track->channel_id, 0, gap_mark_position(track),
-                                  gap_mark_is_unfinished(track)};
+        gap_engine_channel_t c = gap_mark_channel(e, track);
         if (track->lost || track->untracked || (c.pts == 0 && !c.unfinished)) continue;
         (void)gap_engine_hash(e, track->channel_id, &c.access_hash);
         *out = c;
