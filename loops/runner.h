@@ -117,6 +117,8 @@ void gap_runner_close(gap_runner_t *runner, void (*cb)(void *arg), void *arg);
 /** The run is not handled before gap_run_release has been called once more: an answer is waited
  * for. @return 0; GAP_E_STATE it has timed out; also 0 for what is no run. */
 GAP_NODISCARD int gap_run_hold(gap_update_t *update);
+/** An answer has come that gap_run_release follows for: before the host is told. */
+void gap_run_answered(gap_update_t *update);
 /** @param status Negative: the run fails. The run may be over when this returns. */
 void gap_run_release(gap_update_t *update, int status);
 /** What the event of a run is called, for what is derived from it. @return NULL: it has no name, or

@@ -117,6 +117,7 @@ int gap_update_complete(struct sqlite3 *db, gap_update_t *update)
     struct gap_journal_completion completion;
 
     if (!may_complete(run) || run->runner->journal == NULL) return GAP_E_STATE;
+    if (run->unanswered > 0) return GAP_E_STATE; /* once it is committed nobody would send again */
     gap_runner_t *r = run->runner;
     gap_run_adopt(run);
     gap_journal_complete(r->journal, &run->task->entry, true, &completion);

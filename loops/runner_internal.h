@@ -70,18 +70,19 @@ struct gap_run {
     uint64_t deadline_us;
     uint32_t attempt;
     uint32_t ordinal;
-    uint32_t holds; /* answers that it waits for */
-    int status;     /* the first failure */
-    bool current;   /* it counts; read by its thread, too */
-    bool listed;    /* in by_time */
-    bool inside;    /* its handler is on the stack */
-    bool finished;  /* its handler is through */
-    bool elsewhere; /* on a thread, waiting for one, or in a transaction */
-    bool commits;   /* of these: in a transaction */
-    bool awaiting;  /* its transaction begins when its answers are there */
-    bool committed; /* its transaction is */
-    bool completed; /* a transaction of the handler's own will do it */
-    bool adopted;   /* its task is in the runner's hands, not the spare one */
+    uint32_t holds;      /* answers that it waits for */
+    uint32_t unanswered; /* of these have not come */
+    int status;          /* the first failure */
+    bool current;        /* it counts; read by its thread, too */
+    bool listed;         /* in by_time */
+    bool inside;         /* its handler is on the stack */
+    bool finished;       /* its handler is through */
+    bool elsewhere;      /* on a thread, waiting for one, or in a transaction */
+    bool commits;        /* of these: in a transaction */
+    bool awaiting;       /* its transaction begins when its answers are there */
+    bool committed;      /* its transaction is */
+    bool completed;      /* a transaction of the handler's own will do it */
+    bool adopted;        /* its task is in the runner's hands, not the spare one */
     /* on a thread, in a transaction */
     gap_work_t work;
     STAILQ_ENTRY(gap_run) next; /* waits for a thread */

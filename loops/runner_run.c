@@ -41,7 +41,7 @@ struct gap_run *gap_run_new(gap_runner_t *r, struct gap_task *task)
     run->task = task;
     run->attempt = 1;
     run->ordinal = 0;
-    run->holds = 0;
+    run->holds = run->unanswered = 0;
     run->status = 0;
     run->current = true;
     run->listed = false;
@@ -357,7 +357,14 @@ int gap_run_hold(gap_update_t *update)
     if (run == NULL) return 0;
     if (!run->current) return GAP_E_STATE;
     run->holds++;
+    run->unanswered++;
     return 0;
+}
+
+void gap_run_answered(gap_update_t *update)
+{
+    struct gap_run *run = gap_run_of(update);
+    if (run != NULL) run->unanswered--;
 }
 
 void gap_run_release(gap_update_t *update, int status)

@@ -240,14 +240,15 @@ GAP_API GAP_NODISCARD int gap_update_in_transaction(gap_update_t *update, gap_up
  * Record the update as handled inside a transaction of the caller's own, on a connection of the
  * caller's own to the file of the account's storage: then its rows and the update's completion are
  * committed together. gap_update_done still follows after the commit; gap_update_failed after a
- * roll-back. A reply of this run that has not been answered when it is committed may be lost in a
- * crash: commit when it has been.
+ * roll-back. The replies made by this run are answered before: once it is committed nobody would
+ * send them again. The callback of the last of them is a good place.
  *
  * @param db      Has a transaction open. Borrowed. Others that are attached to it don't commit
  *                together with it.
  * @param update  A run. Borrowed.
  * @return 0; GAP_E_STATE the run has timed out, is on a thread or in a transaction of the
- *         library's, or @p update is no run, or there is no storage, or no transaction is open;
+ *         library's, or a reply has not been answered, or @p update is no run, or there is no
+ *         storage, or no transaction is open;
  *         GAP_E_FOREIGN the main database of @p db does not hold this account; GAP_E_NEWER a newer
  *         version of the library wrote it; GAP_E_BUSY another connection writes, or has written
  *         since this transaction read first: begin again, best with BEGIN IMMEDIATE; GAP_E_NOMEM;

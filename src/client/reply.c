@@ -123,6 +123,7 @@ static void on_answer(gap_client_t *client, const gap_result_t *result, void *da
     int status = outcome(result);
 
     gap_free(client->alloc, data);
+    if (status == 0) gap_run_answered(reply.update);
     if (reply.callback != NULL)
         reply.callback(client, result, reply.data);
     else if (status == 0)
@@ -141,7 +142,10 @@ static int send_for(gap_update_t *update, gap_tl_object_t query, gap_call_cb cal
     int r = gap_run_hold(update);
     if (r == 0) {
         r = gap_client_call(c, query, on_answer, reply);
-        if (r < 0) gap_run_release(update, 0);
+        if (r < 0) {
+            gap_run_answered(update);
+            gap_run_release(update, 0);
+        }
     }
     if (r < 0) gap_free(c->alloc, reply);
     return r;

@@ -308,6 +308,35 @@ static int complete(struct bench *b, gap_update_t *update, const gap_message_t *
     return 0;
 }
 
+static struct bench *replying;
+
+static void on_replied(gap_client_t *client, const gap_result_t *result, void *data)
+{
+    gap_update_t *update = data;
+    struct bench *b = replying;
+
+    (void)client;
+    ck_assert_int_eq(result->status, 0);
+    sql(b->db, "BEGIN IMMEDIATE");
+    sql(b->db, "INSERT INTO mine DEFAULT VALUES");
+    ck_assert_int_eq(gap_update_complete(b->db, update), 0);
+    sql(b->db, "COMMIT");
+    b->handled++;
+    gap_update_done(update);
+}
+
+/* What is committed is not handled again: a reply that was on its way would be lost in a crash. */
+static int reply_and_complete(struct bench *b, gap_update_t *update, const gap_message_t *message)
+{
+    if (message->out) return 0;
+    int r = gap_reply(update, "got it", on_replied, update);
+    ck_assert_msg(r == 0, "%s", gap_strerror(r));
+    sql(b->db, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_update_complete(b->db, update), GAP_E_STATE);
+    sql(b->db, "ROLLBACK");
+    return GAP_LATER;
+}
+
 static void open_own(struct bench *b)
 {
     ck_assert_int_eq(sqlite3_open(b->state, &b->db), SQLITE_OK);
@@ -342,6 +371,33 @@ START_TEST(test_completed_in_a_transaction_of_the_hosts)
     ck_assert_uint_eq(b.handled, EVENTS);
     ck_assert_uint_gt(b.poisoned, 0);
     ck_assert_int_eq(number(b.db, "SELECT count(*) FROM mine"), EVENTS);
+    ck_assert_int_eq(number(b.db, "SELECT count(*) FROM gapless_inbox"), 0);
+    ck_assert_int_eq(sqlite3_close(b.db), SQLITE_OK);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(test_completed_when_its_replies_are_answered)
+{
+    struct bench b;
+
+    bench_init(&b);
+    open_own(&b);
+    replying = &b;
+    b.handle = reply_and_complete;
+    const gap_sqlite_config_t sqlite = {.path = b.state};
+    ck_assert_int_eq(gap_storage_sqlite(NULL, &sqlite, &b.config.storage), 0);
+    account_init(&b.a, &b.loop);
+    b.a.on_update = on_update;
+    b.a.data = &b;
+    account_open(&b.a, &b.config);
+    account_start(&b.a);
+    await_count(&b, &b.handled, EVENTS);
+    account_run(&b.loop, 300);
+    ck_assert_uint_eq(b.handled, EVENTS);
+    ck_assert_int_eq(number(b.db, "SELECT count(*) FROM mine"), EVENTS);
+    ck_assert_uint_eq(b.a.seen[GAP_CLIENT_HANDLER_FAILED], 0);
+    account_close(&b.a);
     ck_assert_int_eq(number(b.db, "SELECT count(*) FROM gapless_inbox"), 0);
     ck_assert_int_eq(sqlite3_close(b.db), SQLITE_OK);
     bench_fini(&b);
@@ -406,6 +462,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_wrong_settings_are_refused_at_open);
 #ifdef HAVE_SQLITE
     tcase_add_test(t, test_completed_in_a_transaction_of_the_hosts);
+    tcase_add_test(t, test_completed_when_its_replies_are_answered);
 #endif
     suite_add_tcase(suite, t);
     return suite;
