@@ -185,6 +185,7 @@ struct judged_box {
     uint64_t given_us;  /* when events of it were given up last */
     uint64_t pushed_at; /* turn in which the first push of it came; GLOBE_NEVER: none has */
     int32_t named;      /* where that said that it stands */
+    int32_t named_most; /* the highest place named at once */
     uint64_t named_us;  /* when the first difference of an account that begins named it */
     int32_t from;       /* that position */
     int32_t live;       /* pts of the last live delivery of this process */

@@ -112,7 +112,7 @@ void judge_inherits(struct globe *g)
  * come: a process that begins with that is told no more of it. */
 static void begin_stored(struct judged_box *b)
 {
-    int32_t from = b->stored < b->named ? b->stored : b->named;
+    int32_t from = b->stored < b->named_most ? b->stored : b->named_most;
 
     if (!b->known || b->from_era != b->era || from <= 0) return;
     if (from > b->from) b->from = from;
@@ -134,7 +134,7 @@ void judge_process(struct globe *g, bool fresh)
         if (!fresh && b->kept_era != b->era) b->unheard = true;
         if (!fresh) continue;
         b->known = b->soft = b->lost = false;
-        b->named = 0;
+        b->named = b->named_most = 0;
         b->told_era = b->staged_era = b->kept_era = b->era;
         b->stored = 0;
         b->checked = b->count;
@@ -239,12 +239,15 @@ static void judge_named(struct globe *g, gap_tl_object_t update)
     if (GAP_TL_READ(update, GAP_TL_UPDATE_CHANNEL_TOO_LONG, &u) <= 0) return;
     int box = judge_channel_box(g, u.channel_id);
     if (box < 0) return;
+    struct judged_box *b = &g->j.boxes[box];
+    /* By a push and by the difference, at once: whichever is looked at first. */
+    if (b->soft && b->named_us == g->now_us && u.pts > b->named_most) b->named_most = u.pts;
     /* Named again, further on: it is asked for, from where it was named before. */
-    if (g->j.boxes[box].named > 0 && u.pts > g->j.boxes[box].named) g->j.boxes[box].soft = false;
-    if (g->j.boxes[box].known) return;
-    begin_at(&g->j.boxes[box], u.pts, true);
-    g->j.boxes[box].named_us = g->now_us;
-    g->j.boxes[box].named = u.pts;
+    if (b->named > 0 && u.pts > b->named) b->soft = false;
+    if (b->known) return;
+    begin_at(b, u.pts, true);
+    b->named_us = g->now_us;
+    b->named = b->named_most = u.pts;
 }
 
 static void judge_first_difference(struct globe *g, const struct thing *a)
@@ -416,14 +419,14 @@ static void store_box(struct globe *g, int box, int32_t pts)
     char text[96];
 
     /* Of where it was named alone a channel may fall, when something from before comes. */
-    if (pts > b->stored || b->stored <= b->named) b->stored = pts;
+    if (pts > b->stored || b->stored <= b->named_most) b->stored = pts;
     if (b->staged_era != b->era || !b->known) return;
     for (; b->checked < b->count; b->checked++) {
         const struct seen *s = &g->j.seen[b->ns[b->checked]];
         if (s->era == b->era && s->pts > pts) return;
         /* Where an account that begins finds a channel may be stored before what was pushed up to
          * there has come. */
-        if (s->era < b->era || s->pts <= b->named || !judge_matters(g, s)) continue;
+        if (s->era < b->era || s->pts <= b->named_most || !judge_matters(g, s)) continue;
         if (!s->finished && !s->folded && !s->silent && !s->journalled)
             judge_say(g, "stored", "%d, but %s has not been handled", pts,
                       say_event(g, b->ns[b->checked], text));

@@ -158,8 +158,8 @@ static void judge_run(struct globe *g, uint32_t n, const gap_update_t *u)
         judge_say(g, "letter", "%s is run after it was given up", say_event(g, n, text));
     } else if (s->run_life != g->process || s->run == RUN_NONE) {
         judge_first_run(g, n, u);
-    } else if (s->run == RUN_DONE && !has_name(s) && gap_update_maybe_repeated(u)) {
-        s->attempts = attempt - 1;
+    } else if (s->run != RUN_GOING && !has_name(s) && gap_update_maybe_repeated(u)) {
+        s->attempts = attempt - 1; /* the journal's, and the one that was told again */
     } else if (s->run == RUN_DONE) {
         judge_say(g, "again", "%s", say_event(g, n, text));
     } else if (s->run == RUN_GOING) {

@@ -48,6 +48,8 @@ static const struct {
     {1284151, "a process that begins with where a channel was named is told no more of it"},
     {50028513, "what a large answer had brought was told again in slices, and handled again"},
     {50050916, "what a large answer had brought was told again in slices, and handled again"},
+    {70002711, "the judge took the lower of two names, the engine had stored the other one first"},
+    {70008269, "the judge knew of one copy of a delete: the journal's, or the one told again"},
     {28745, "what a large answer had brought was told again in slices, and handled again"},
 };
 
