@@ -69,6 +69,7 @@ static void commit(gap_client_t *c)
     int r = 0;
 
     c->shutdown.phase = SHUTDOWN_COMMITTING;
+    client_close_engine(c);
     if (c->store == NULL || c->store_closing) {
         on_committed(c, 0);
         return;
@@ -90,13 +91,13 @@ static void on_time_up(gap_rt_t *rt, gap_timer_t *timer)
     wake(c);
 }
 
-/* Nothing is handled any more; what is still asked may be answered. */
+/* No handler is called any more; what is still asked may be answered, and what those at work wait
+ * for. A query that is pushed meanwhile is journalled. */
 static void send_out(gap_client_t *c)
 {
     struct client_shutdown *s = &c->shutdown;
 
     s->phase = SHUTDOWN_SENDING;
-    client_close_engine(c);
     if (!is_asking(c) || s->hurried || c->state != CLIENT_SIGNED_IN) return;
     int r = gap_timer_start(&c->rt, &s->timer, gap_rt_now_us(&c->rt) + s->sends_us);
     GAP_ASSERT(r == 0); /* it has its place since the shutdown began */

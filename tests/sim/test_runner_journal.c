@@ -161,6 +161,24 @@ START_TEST(a_query_is_written_before_its_turn_can_come)
 }
 END_TEST
 
+/* What waits in front of the lanes keeps its watermark back like any other. */
+START_TEST(what_waits_in_front_is_written_when_it_is_pressed_for)
+{
+    rw_begin_kept(NULL, false);
+    gap_runner_shut(rw_runner, true);
+    struct rw_update *u = rw_send(1, 7, RW_DONE, 0);
+    gap_runner_press(rw_runner, &u->update);
+    rw_run(60);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 1);
+    ck_assert_int_eq(u->begun, 0);
+    gap_runner_shut(rw_runner, false);
+    rw_run(100);
+    ck_assert_int_eq(u->handled, 1);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 0);
+    end_all();
+}
+END_TEST
+
 /* As many wait in front of the lanes as may wait in them. */
 START_TEST(what_waits_in_front_is_bounded_and_counted)
 {
@@ -472,6 +490,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, a_second_drain_is_over_at_once);
     tcase_add_test(t, a_drain_waits_for_no_attempt_behind_its_deadline);
     tcase_add_test(t, a_query_is_written_before_its_turn_can_come);
+    tcase_add_test(t, what_waits_in_front_is_written_when_it_is_pressed_for);
     tcase_add_test(t, what_waits_in_front_is_bounded_and_counted);
     tcase_add_test(t, after_an_unclean_end_attempts_are_counted_before_they_begin);
     tcase_add_test(t, nothing_is_handled_before_it_is_written_in_mode_full);
