@@ -195,6 +195,41 @@ START_TEST(no_query_comes_before_the_start)
 }
 END_TEST
 
+/* An account that begins takes the server's word for where a channel stands; a push of before that
+ * place still waits for its turn. Whoever began there would not get it. */
+START_TEST(what_waits_before_the_servers_word_is_not_passed)
+{
+    world_begin(&w, (uint64_t)_i);
+    kept_init(&k, &w);
+    k.has_state = false;
+    kept_open(&k, NULL);
+    gap_engine_start(w.engine);
+    world_answer(&w, 20, pack_state(30, 6, 2));
+    pack_too_long(&w.p, 7, 55);
+    pack_too_long(&w.p, 8, 90);
+    world_answer(&w, 20, pack_difference(&w.p, 30, 6, 2));
+    world_run(&w, 50);
+    ck_assert_int_eq(kept_collect(&k), 0);
+    ck_assert_int_eq(kept_find(&k, 7)->pts, 55);
+    gap_engine_hold(w.engine, true);
+    pack_channel_message(&w.p, 7, 57, 1, 57);
+    feed();
+    pack_channel_message(&w.p, 8, 91, 1, 91);
+    feed();
+    pack_channel_message(&w.p, 7, 54, 2, 54);
+    feed();
+    world_run(&w, 60);
+    ck_assert_int_eq(kept_collect(&k), 0);
+    ck_assert_int_eq(kept_find(&k, 7)->pts, 52);
+    ck_assert(kept_find(&k, 7)->unfinished);
+    ck_assert_int_eq(kept_find(&k, 8)->pts, 90);
+    size_t it = 0;
+    gap_engine_channel_t c;
+    while (gap_engine_next_channel(w.engine, &it, &c)) ck_assert_int_eq(c.pts, c.id == 7 ? 52 : 90);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(held_long_it_is_behind)
 {
     gap_engine_config_t c = {0};
@@ -525,6 +560,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, queries_wait_for_nobody_if_they_are_kept, 0, SEEDS);
     tcase_add_loop_test(t, held_only_so_many_queries_come, 0, SEEDS);
     tcase_add_loop_test(t, no_query_comes_before_the_start, 0, SEEDS);
+    tcase_add_loop_test(t, what_waits_before_the_servers_word_is_not_passed, 0, SEEDS);
     tcase_add_loop_test(t, held_long_it_is_behind, 0, SEEDS);
     tcase_add_loop_test(t, held_at_the_start_nothing_is_asked, 0, SEEDS);
     tcase_add_loop_test(t, closed_while_held, 0, SEEDS);

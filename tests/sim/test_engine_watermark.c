@@ -218,39 +218,6 @@ START_TEST(nothing_before_the_state_is_known)
 }
 END_TEST
 
-/* An account that begins takes the server's word for where a channel stands; a push of before that
- * place still waits for its turn. Whoever began there would not get it. */
-START_TEST(what_waits_before_the_servers_word_is_not_passed)
-{
-    setup_world(_i, "");
-    k.has_state = false;
-    start();
-    world_answer(&w, 20, pack_state(30, 6, 2));
-    pack_too_long(&w.p, 7, 55);
-    pack_too_long(&w.p, 8, 90);
-    world_answer(&w, 20, pack_difference(&w.p, 30, 6, 2));
-    run(50);
-    ck_assert_int_eq(kept_collect(&k), 0);
-    ck_assert_int_eq(kept_find(&k, 7)->pts, 55);
-    gap_engine_hold(w.engine, true);
-    pack_channel_message(&w.p, 7, 57, 1, 57);
-    feed();
-    pack_channel_message(&w.p, 8, 91, 1, 91);
-    feed();
-    pack_channel_message(&w.p, 7, 54, 2, 54);
-    feed();
-    run(10);
-    ck_assert_int_eq(kept_collect(&k), 0);
-    ck_assert_int_eq(kept_find(&k, 7)->pts, 52);
-    ck_assert(kept_find(&k, 7)->unfinished);
-    ck_assert_int_eq(kept_find(&k, 8)->pts, 90);
-    size_t it = 0;
-    gap_engine_channel_t c;
-    while (gap_engine_next_channel(w.engine, &it, &c)) ck_assert_int_eq(c.pts, c.id == 7 ? 52 : 90);
-    world_fini(&w);
-}
-END_TEST
-
 /* ---- differences ---- */
 
 /* Two slices and the rest: 11, 12 | 13, 14 | 15. */
@@ -797,7 +764,6 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("worlds");
 
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, what_waits_before_the_servers_word_is_not_passed, 0, SEEDS);
     tcase_add_loop_test(t, changed_is_told_once, 0, SEEDS);
     tcase_add_loop_test(t, it_waits_for_the_oldest_handler, 0, SEEDS);
     tcase_add_loop_test(t, one_that_failed_is_finished_when_that_is_told, 0, SEEDS);
