@@ -30,9 +30,18 @@ static size_t utf8_at(const uint8_t *p, size_t left)
     return len;
 }
 
+/* Bytes of plain ASCII at the front, in eights: most of most texts. */
+static size_t ascii_run(const uint8_t *p, size_t left)
+{
+    size_t n = 0;
+
+    while (left - n >= 8 && (gap_load64(p + n) & UINT64_C(0x8080808080808080)) == 0) n += 8;
+    return n;
+}
+
 bool gap_is_utf8(gap_bytes_t text)
 {
-    for (size_t i = 0; i < text.len;) {
+    for (size_t i = ascii_run(text.data, text.len); i < text.len;) {
         size_t len = utf8_at(text.data + i, text.len - i);
         if (len == 0) return false;
         i += len;
@@ -53,6 +62,11 @@ static int measure(gap_bytes_t text, uint32_t limit, struct measure *out)
     out->blank = true;
     if (text.len > 3 * (size_t)limit) return GAP_E_LIMIT; /* a unit takes three bytes at most */
     for (size_t i = 0; i < text.len;) {
+        size_t run = out->blank ? 0 : ascii_run(text.data + i, text.len - i);
+        if (run > limit - out->units) return GAP_E_LIMIT;
+        out->units += (uint32_t)run;
+        i += run;
+        if (i == text.len) break;
         size_t len = utf8_at(text.data + i, text.len - i);
         uint32_t units = len == 4 ? 2 : 1;
         if (len == 0) return GAP_E_ARGUMENT;
