@@ -19,7 +19,7 @@ ROOT = os.path.dirname(HERE)
 JOBS = "2"
 FUZZ_SECONDS = 60
 WORLDS = "100001..150000"
-KILLS, SEED, SHARD = 5000, 1, "0/1"
+KILLS, POSTS, SEED, SHARD = 5000, 5000, 1, "0/1"
 DEMO_SEEDS = range(1, 21)
 INTEROP_SEEDS = range(1, 21)
 TRANSPORTS = ("full", "abridged", "intermediate", "obfuscated")
@@ -253,21 +253,37 @@ def step_torture():
     return "" if status == 0 else output
 
 
+def step_outbox():
+    """--posts (5000) written and sent by processes that are killed; each is there once."""
+    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
+    if problem:
+        return problem
+    status, output = run([sys.executable, "tests/demo/outbox_torture.py", "build-failpoints",
+                          "--seed", str(SEED), "--campaign", str(POSTS), "--shard", SHARD,
+                          "--progress", f"build-failpoints/outbox-{SHARD.replace('/', '-')}.json"],
+                         6 * 3600)
+    print("\n".join("    " + line for line in output.splitlines()[-6:]))
+    return "" if status == 0 else output
+
+
 STEPS = {name[len("step_"):]: function for name, function in list(globals().items())
          if name.startswith("step_")}
 
 
 def main():
-    global JOBS, KILLS, SEED, SHARD
+    global JOBS, KILLS, POSTS, SEED, SHARD
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("steps", nargs="*", help="steps to run (default: all)")
     parser.add_argument("--jobs", default=JOBS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--kills", type=int, default=KILLS, help="of the step torture")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the step torture")
-    parser.add_argument("--shard", default=SHARD, metavar="I/N", help="of the step torture")
+    parser.add_argument("--posts", type=int, default=POSTS, help="of the step outbox")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the steps torture and outbox")
+    parser.add_argument("--shard", default=SHARD, metavar="I/N",
+                        help="of the steps torture and outbox")
     args = parser.parse_args()
-    JOBS, KILLS, SEED, SHARD = args.jobs, args.kills, args.seed, args.shard
+    JOBS, KILLS, POSTS = args.jobs, args.kills, args.posts
+    SEED, SHARD = args.seed, args.shard
     if args.list:
         for name, function in STEPS.items():
             print(f"{name}: {function.__doc__}")

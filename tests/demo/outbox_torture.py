@@ -86,7 +86,7 @@ def points_of(program):
                 with open(os.path.join(directory, name), encoding="utf-8") as f:
                     names.update(re.findall(r'\bGAP_FAILPOINT(?:_FAILS)?\("([^"]+)"\)', f.read()))
     return sorted(n for n in names if n.encode() + b"\0" in code
-                  and n.startswith(("outbox.", "store.commit", "sqlite.commit", "session.")))
+                  and n.startswith(("outbox.", "store.commit", "sqlite.commit")))
 
 
 def read_ledger(path):

@@ -210,6 +210,8 @@ def lint_tests(paths):
 SCENARIOS = [f"S{n:02}" for n in range(1, 85)] + [f"M{n}" for n in range(1, 26)]
 # What delivery to handlers is held to besides.
 DELIVERY = [f"D-{c}" for c in "abcdefghijklm"] + [f"E-{c}" for c in "abcd"]
+# What may stand in an outbox that nobody should have written.
+BAD_INPUT = [f"B-{c}" for c in "abcdefghijk"]
 
 
 def named_tests(paths, catalogue, ids):
@@ -243,13 +245,14 @@ def named_tests(paths, catalogue, ids):
 
 def lint_scenarios(paths):
     """tests/sim/scenarios.txt names a test for every scenario; the test carries the scenario's id,
-    in its name or in the comment right above it, and is there. So does delivery.txt, but for the
-    ids."""
+    in its name or in the comment right above it, and is there. So do delivery.txt and
+    bad_input.txt, but for the ids."""
     for scenario, path, test, comment in named_tests(paths, "tests/sim/scenarios.txt", SCENARIOS):
         token = f"{scenario[0].lower()}{int(scenario[1:]):02}"
         check(token in test.split("_") or re.search(rf"\b{scenario}\b", comment) is not None,
               f"{path}: {test} does not carry {scenario}, which it shows")
     named_tests(paths, "tests/sim/delivery.txt", DELIVERY)
+    named_tests(paths, "tests/sim/bad_input.txt", BAD_INPUT)
 
 
 def lint_symbols(paths):
