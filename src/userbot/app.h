@@ -80,8 +80,9 @@ struct app {
     uint64_t delivered; /* updates */
     uint64_t started_ms;
     uint64_t last_news_ms;
-    int status;  /* enum app_status, once ending */
-    bool ending; /* everything is being closed */
+    struct publish *publish; /* NULL: another job */
+    int status;              /* enum app_status, once ending */
+    bool ending;             /* everything is being closed */
     bool terminal;
     bool progress_shown;
     /* embedded */

@@ -102,6 +102,7 @@ static int make_folder(struct child *c)
     }
     (void)snprintf(c->ledger_path, sizeof c->ledger_path, "%s/ledger", c->dir);
     (void)snprintf(c->key_path, sizeof c->key_path, "%s/key.pem", c->dir);
+    (void)snprintf(c->state_path, sizeof c->state_path, "%s/state.db", c->dir);
     return 0;
 }
 
@@ -177,9 +178,16 @@ void child_stop(struct child *c)
 
 void child_fini(struct child *c)
 {
+    static const char *const state_ends[] = {"", "-wal", "-shm", "-journal", "-gapless.lock"};
+    char path[sizeof c->state_path + 16];
+
     if (c->dir[0] == '\0') return;
     (void)unlink(c->ledger_path);
     (void)unlink(c->key_path);
+    for (size_t i = 0; i < sizeof state_ends / sizeof state_ends[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", c->state_path, state_ends[i]);
+        (void)unlink(path);
+    }
     (void)rmdir(c->dir);
     c->dir[0] = '\0';
 }

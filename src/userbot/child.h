@@ -26,7 +26,8 @@ struct child {
     char dir[64];         /* temporary folder, removed by child_fini */
     char ledger_path[96]; /* files in it */
     char key_path[96];
-    char line[1024]; /* of its standard output, so far */
+    char state_path[96]; /* for a state that goes with it */
+    char line[1024];     /* of its standard output, so far */
     size_t line_len;
     int handles; /* open ones */
     bool running;

@@ -34,6 +34,7 @@ static void on_child_ready(void *arg, uint16_t port, int dc)
     (void)fclose(f);
     pem[len] = '\0';
     app->options.api_id = 1;
+    if (app->options.job == JOB_PUBLISH) app->options.state = app->child.state_path;
     if (options_set_secret(&app->options, SECRET_API_HASH, "demo") < 0 ||
         options_set_secret(&app->options, SECRET_BOT_TOKEN, demo_token) < 0) {
         app_complain(app, "out of memory");
@@ -65,10 +66,12 @@ static const struct child_events child_events = {on_child_ready, on_traffic_done
 
 int embedded_start(struct app *app)
 {
-    app->verdict = verdict_new(DEMO_ACCOUNT, GAP_WAIT_US);
-    if (app->verdict == NULL) {
-        app_complain(app, "out of memory");
-        return GAP_E_NOMEM;
+    if (app->options.job == JOB_RUN) {
+        app->verdict = verdict_new(DEMO_ACCOUNT, GAP_WAIT_US);
+        if (app->verdict == NULL) {
+            app_complain(app, "out of memory");
+            return GAP_E_NOMEM;
+        }
     }
     int r = child_start(&app->child, &app->loop, &app->options, &child_events, app);
     app->child_alive = app->child.handles > 0;

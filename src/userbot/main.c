@@ -6,7 +6,7 @@
  * closes everything; the loop then runs empty and the status is returned. The client may be opened
  * more than once, one after the other: a sign-in can turn out to need other settings.
  */
-#include "userbot/app.h"
+#include "userbot/publish.h"
 
 #include "base/bytes.h"
 #include <errno.h>
@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define KEY_FILE_MAX 65536
+/* Pauses that the server wants and that nobody needs to hear of. */
+#define SHORT_WAIT_US 2000000
 
 uint64_t app_elapsed_ms(const struct app *app)
 {
@@ -149,6 +151,7 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     case GAP_CLIENT_STARTED:
         app->flowing = true;
         account_started(app);
+        if (app->publish != NULL) publish_started(app);
         break;
     case GAP_CLIENT_GAP_ABANDONED:
     case GAP_CLIENT_RESYNCHRONISED:
@@ -157,16 +160,21 @@ static void on_event(gap_client_t *client, const gap_event_t *event, void *data)
     case GAP_CLIENT_HANDLER_TIMEOUT:
     case GAP_CLIENT_DEAD_LETTER:
     case GAP_CLIENT_OVERLOADED:
-    case GAP_CLIENT_OUTBOX_LIMITED:
-    case GAP_CLIENT_OUTBOX_PARKED:
-    case GAP_CLIENT_OUTBOX_DEAD:
-    case GAP_CLIENT_OUTBOX_STOPPED:
-    case GAP_CLIENT_OUTBOX_CASCADE:
     case GAP_CLIENT_STORE_FAILED:
     case GAP_CLIENT_STORE_RECOVERED:
     case GAP_CLIENT_ERROR:
+    case GAP_CLIENT_OUTBOX_STOPPED:
+    case GAP_CLIENT_OUTBOX_CASCADE:
         app_complain(app, "%s", event->text);
         terminal_repeat(&app->asks);
+        break;
+    case GAP_CLIENT_OUTBOX_LIMITED:
+        if (event->us >= SHORT_WAIT_US) app_complain(app, "%s", event->text);
+        break;
+    case GAP_CLIENT_OUTBOX_PARKED:
+    case GAP_CLIENT_OUTBOX_DEAD:
+        /* Of its own posts publish says it itself. */
+        if (app->publish == NULL) app_complain(app, "%s", event->text);
         break;
     default:
         break;
@@ -194,7 +202,8 @@ int app_target(struct app *app, const char *host, uint16_t port, int dc, const c
 static int open_storage(struct app *app, gap_storage_t **out)
 {
     gap_sqlite_config_t config = {.path = app->options.state};
-    bool wanted = app->options.job == JOB_RUN || app->options.job == JOB_LOGIN;
+    bool wanted = app->options.job == JOB_RUN || app->options.job == JOB_LOGIN ||
+                  app->options.job == JOB_PUBLISH;
 
     *out = NULL;
     if (config.path == NULL || !wanted) return 0;
@@ -225,9 +234,18 @@ static int open_client(struct app *app, gap_storage_t *storage)
         .concurrency = o->concurrency,
         .journal = (gap_journal_mode_t)o->journal,
     };
+    const gap_outbox_config_t outbox = {
+        .account = o->account_rate,
+        .user = o->chat_rate,
+        .group = o->group_rate,
+        .debounce_us = o->debounce_us,
+        .on_row = app->publish != NULL ? publish_row : NULL,
+        .data = app,
+    };
     gap_client_config_t config;
 
     memset(&config, 0, sizeof config);
+    config.outbox = o->outbox || o->job == JOB_PUBLISH ? &outbox : NULL;
     config.network = app->host != NULL ? GAP_NETWORK_CUSTOM : GAP_NETWORK_PRODUCTION;
     config.host = app->host;
     config.port = app->port;
@@ -283,6 +301,10 @@ static void show_progress(struct app *app)
     gap_client_stats_t s;
 
     if (!app->terminal || app->client == NULL || app->ending || !app->flowing) return;
+    if (app->publish != NULL) {
+        publish_progress(app);
+        return;
+    }
     gap_client_stats(app->client, &s);
     (void)fprintf(stderr,
                   "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates dropped, %" PRIu64
@@ -299,6 +321,7 @@ static void on_tick(uv_timer_t *timer)
 
     show_progress(app);
     if (app->verdict != NULL) embedded_tick(app);
+    if (app->publish != NULL) publish_tick(app);
     if (app->ending || app->options.timeout_s == 0) return;
     if (app_elapsed_ms(app) < (uint64_t)app->options.timeout_s * 1000) return;
     if (app->options.job == JOB_RUN) {
@@ -320,6 +343,10 @@ static void on_shut_down(gap_client_t *client, const gap_shutdown_report_t *repo
 
     (void)client;
     if (app->ending) return; /* it ended another way meanwhile */
+    if (app->publish != NULL) {
+        app_end(app, APP_NOT_MET);
+        return;
+    }
     app_complain(app, "drained %" PRIu64 ", journalled %" PRIu64 ", unknown %" PRIu64,
                  report->drained, report->journalled, report->unknown);
     if (report->sends_unknown > 0)
@@ -344,7 +371,9 @@ static void shut_down(struct app *app, int number)
         (void)raise(number);
         return;
     }
-    if (app->signals == 1)
+    if (app->signals == 1 && app->publish != NULL)
+        app_complain(app, "interrupted: publish again to go on");
+    else if (app->signals == 1)
         app_complain(app, "interrupted after %" PRIu64 " updates", app->delivered);
     int r = gap_client_shutdown(app->client, &config, on_shut_down, app);
     if (r == 0 && at_once) r = gap_client_shutdown(app->client, NULL, NULL, NULL);
@@ -360,7 +389,7 @@ static void on_signal(uv_signal_t *handle, int number)
     bool unmet = app->options.expect != 0 || app->verdict != NULL;
 
     app->signals++;
-    if (app->options.job != JOB_RUN) {
+    if (app->options.job != JOB_RUN && (app->publish == NULL || app->client == NULL)) {
         app_complain(app, "interrupted");
         app_end(app, APP_FAILED);
     } else if (app->asks.asking) {
@@ -397,6 +426,7 @@ static void begin(struct app *app)
 {
     struct options *o = &app->options;
 
+    if (o->job == JOB_PUBLISH && publish_begin(app) < 0) return;
     if (o->mode == MODE_EMBEDDED) {
         if (embedded_start(app) < 0) app_end(app, APP_FAILED);
         return;
@@ -445,7 +475,8 @@ static int open_files(struct app *app)
         app_complain(app, "out of memory");
         return -1;
     }
-    if (app->options.out == NULL || app->options.job != JOB_RUN) return 0;
+    if (app->options.out == NULL) return 0;
+    if (app->options.job != JOB_RUN && app->options.job != JOB_PUBLISH) return 0;
     app->out = open_output(&app->options);
     if (app->out != NULL) return 0;
     app_complain(app, "can't write to %s: %s; name a file in a folder that is there with --out",
@@ -476,7 +507,10 @@ static int finish(struct app *app)
     int status = app->status;
 
     end_progress(app);
-    if (app->options.job != JOB_RUN) {
+    if (app->options.job == JOB_PUBLISH) {
+        status = publish_finish(app, status);
+        publish_fini(app);
+    } else if (app->options.job != JOB_RUN) {
         if (status == APP_DONE) account_finish(app);
     } else if (app->verdict != NULL && (status == APP_DONE || status == APP_NOT_MET)) {
         int verdict = embedded_verdict(app);
@@ -514,6 +548,11 @@ int main(int argc, char **argv)
         return APP_USAGE;
     default:
         break;
+    }
+    if (app.options.job == JOB_OUTBOX) {
+        int status = outbox_command(&app.options);
+        options_fini(&app.options);
+        return status;
     }
     int r = setup(&app);
     if (r < 0) {

@@ -3,7 +3,7 @@
  * says what is wrong and what to write instead. Secrets are copied, and blotted out where the list
  * of processes and /proc show them: arguments and environment.
  */
-#include "userbot/options.h"
+#include "userbot/options_in.h"
 
 #include <errno.h>
 #include <gapless/runner.h>
@@ -13,33 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum {
-    OPT_EMBEDDED = 256,
-    OPT_SEED,
-    OPT_EVENTS,
-    OPT_CHANNELS,
-    OPT_DELAY_MS,
-    OPT_SERVER,
-    OPT_DC,
-    OPT_SERVER_KEY,
-    OPT_TELEGRAM,
-    OPT_API_ID,
-    OPT_OUT,
-    OPT_STATE,
-    OPT_SESSION,
-    OPT_EXPECT,
-    OPT_TIMEOUT,
-    OPT_JOURNAL,
-    OPT_CONCURRENCY,
-    OPT_HANDLER_MS,
-    OPT_DRAIN,
-    OPT_COUNT,
-    OPT_REPLY,
-    OPT_JSON,
-    OPT_HELP,
-    OPT_SECRET /* and those after it: + enum secret */
-};
 
 static const struct option long_options[] = {
     {"embedded", no_argument, NULL, OPT_EMBEDDED},
@@ -69,6 +42,17 @@ static const struct option long_options[] = {
     {"drain", required_argument, NULL, OPT_DRAIN},
     {"count", no_argument, NULL, OPT_COUNT},
     {"reply", no_argument, NULL, OPT_REPLY},
+    {"outbox", no_argument, NULL, OPT_OUTBOX},
+    {"account-rate", required_argument, NULL, OPT_ACCOUNT_RATE},
+    {"chat-rate", required_argument, NULL, OPT_CHAT_RATE},
+    {"group-rate", required_argument, NULL, OPT_GROUP_RATE},
+    {"debounce", required_argument, NULL, OPT_DEBOUNCE},
+    {"chat", required_argument, NULL, OPT_CHAT},
+    {"long", required_argument, NULL, OPT_LONG},
+    {"delete", no_argument, NULL, OPT_DELETE},
+    {"strict", no_argument, NULL, OPT_STRICT},
+    {"state-of", required_argument, NULL, OPT_STATE_OF},
+    {"limit", required_argument, NULL, OPT_LIMIT},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -115,9 +99,7 @@ int options_set_secret(struct options *o, enum secret which, const char *text)
     return 0;
 }
 
-static void complain(const char *format, ...) GAP_PRINTF(1, 2);
-
-static void complain(const char *format, ...)
+void options_complain(const char *format, ...)
 {
     va_list args;
 
@@ -128,15 +110,15 @@ static void complain(const char *format, ...)
     va_end(args);
 }
 
-static bool number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+bool options_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
     char *end;
 
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || *text == '-' || v < min || v > max) {
-        complain("--%s takes a whole number from %llu to %llu, not '%s'", name,
-                 (unsigned long long)min, (unsigned long long)max, text);
+        options_complain("--%s takes a whole number from %llu to %llu, not '%s'", name,
+                         (unsigned long long)min, (unsigned long long)max, text);
         return false;
     }
     *out = v;
@@ -158,10 +140,10 @@ static bool host_and_port(const char *text, struct options *o)
     uint64_t port;
 
     if (colon == NULL || colon == text || colon[1] == '\0') {
-        complain("--server takes HOST:PORT, for example 127.0.0.1:4430, not '%s'", text);
+        options_complain("--server takes HOST:PORT, for example 127.0.0.1:4430, not '%s'", text);
         return false;
     }
-    if (!number("server's port", colon + 1, 1, 65535, &port)) return false;
+    if (!options_number("server's port", colon + 1, 1, 65535, &port)) return false;
     const char *start = text;
     size_t len = (size_t)(colon - text);
     if (len > 2 && start[0] == '[' && start[len - 1] == ']') {
@@ -170,7 +152,7 @@ static bool host_and_port(const char *text, struct options *o)
     }
     char *host = strndup(start, len);
     if (host == NULL) {
-        complain("out of memory");
+        options_complain("out of memory");
         return false;
     }
     free((void *)(uintptr_t)o->host);
@@ -178,6 +160,9 @@ static bool host_and_port(const char *text, struct options *o)
     o->port = (uint16_t)port;
     return true;
 }
+
+/* The embedded data centre's, when it only takes notes. */
+#define PUBLISH_CHANNELS 4
 
 struct parse {
     struct options o;
@@ -187,7 +172,9 @@ struct parse {
     bool simulation_option; /* --seed and its like */
     bool timeout_given;
     const char *session;
-    const char *handling; /* the last option about how updates are handled; NULL: none */
+    bool events_given;
+    bool channels_given;
+    struct options_about about;
 };
 
 static bool set_number(struct parse *p, int opt, const char *text)
@@ -197,44 +184,44 @@ static bool set_number(struct parse *p, int opt, const char *text)
 
     switch (opt) {
     case OPT_SEED:
-        ok = number("seed", text, 0, UINT64_MAX, &p->o.seed);
+        ok = options_number("seed", text, 0, UINT64_MAX, &p->o.seed);
         break;
     case OPT_EVENTS:
-        ok = number("events", text, 1, 10000000, &p->o.events);
+        ok = options_number("events", text, 1, 10000000, &p->o.events);
         break;
     case OPT_EXPECT:
-        ok = number("expect", text, 1, UINT64_MAX, &p->o.expect);
+        ok = options_number("expect", text, 1, UINT64_MAX, &p->o.expect);
         break;
     case OPT_CHANNELS:
-        ok = number("channels", text, 0, 1000000, &v);
+        ok = options_number("channels", text, 0, 1000000, &v);
         p->o.channels = (uint32_t)v;
         break;
     case OPT_DELAY_MS:
-        ok = number("delay-ms", text, 0, 60000, &v);
+        ok = options_number("delay-ms", text, 0, 60000, &v);
         p->o.delay_ms = (int)v;
         break;
     case OPT_DC:
-        ok = number("dc", text, 1, 9999, &v);
+        ok = options_number("dc", text, 1, 9999, &v);
         p->o.dc = (int)v;
         break;
     case OPT_API_ID:
-        ok = number("api-id", text, 1, INT32_MAX, &v);
+        ok = options_number("api-id", text, 1, INT32_MAX, &v);
         p->o.api_id = (int32_t)v;
         break;
     case OPT_CONCURRENCY:
-        ok = number("concurrency", text, 1, 1000000, &v);
+        ok = options_number("concurrency", text, 1, 1000000, &v);
         p->o.concurrency = (uint32_t)v;
         break;
     case OPT_HANDLER_MS:
-        ok = number("handler-ms", text, 0, 3600000, &v);
+        ok = options_number("handler-ms", text, 0, 3600000, &v);
         p->o.handler_ms = (uint32_t)v;
         break;
     case OPT_DRAIN:
-        ok = number("drain", text, 0, 3600, &v);
+        ok = options_number("drain", text, 0, 3600, &v);
         p->o.drain_s = (uint32_t)v;
         break;
     default:
-        ok = number("timeout", text, 1, 1000000, &v);
+        ok = options_number("timeout", text, 1, 1000000, &v);
         p->o.timeout_s = (uint32_t)v;
         p->timeout_given = true;
         break;
@@ -246,11 +233,11 @@ static bool set_number(struct parse *p, int opt, const char *text)
 static bool set_secret(struct parse *p, enum secret which, char *text)
 {
     if (*text == '\0') {
-        complain("%s is empty", secret_names[which].flag);
+        options_complain("%s is empty", secret_names[which].flag);
         return false;
     }
     if (options_set_secret(&p->o, which, text) < 0) {
-        complain("out of memory");
+        options_complain("out of memory");
         return false;
     }
     if (which != SECRET_FIRST_NAME) memset(text, '*', strlen(text));
@@ -260,7 +247,7 @@ static bool set_secret(struct parse *p, enum secret which, char *text)
 static bool set_text(struct parse *p, int opt, const char *text)
 {
     if (*text == '\0') {
-        complain("a file has a name: an option was given an empty one");
+        options_complain("a file has a name: an option was given an empty one");
         return false;
     }
     if (opt == OPT_SERVER_KEY) p->o.server_key = text;
@@ -283,7 +270,7 @@ static bool set_journal(struct parse *p, const char *text)
         p->o.journal = (int)modes[i].mode;
         return true;
     }
-    complain("--journal takes light, lazy or full, not '%s'", text);
+    options_complain("--journal takes light, lazy or full, not '%s'", text);
     return false;
 }
 
@@ -293,7 +280,7 @@ static bool set_handling(struct parse *p, int opt, const char *text)
     static const char *const names[] = {"--journal", "--concurrency", "--handler-ms",
                                         "--drain",   "--count",       "--reply"};
 
-    p->handling = names[opt - OPT_JOURNAL];
+    p->about.handling = names[opt - OPT_JOURNAL];
     switch (opt) {
     case OPT_JOURNAL:
         return set_journal(p, text);
@@ -311,6 +298,8 @@ static bool set_handling(struct parse *p, int opt, const char *text)
 static bool set_option(struct parse *p, int opt, char *text)
 {
     if (opt >= OPT_SECRET) return set_secret(p, (enum secret)(opt - OPT_SECRET), text);
+    if (opt >= OPT_OUTBOX && opt <= OPT_LIMIT)
+        return options_publish_set(&p->o, &p->about, opt, text);
     switch (opt) {
     case OPT_EMBEDDED:
         p->embedded = true;
@@ -333,6 +322,8 @@ static bool set_option(struct parse *p, int opt, char *text)
     case OPT_EVENTS:
     case OPT_CHANNELS:
     case OPT_DELAY_MS:
+        p->events_given = p->events_given || opt == OPT_EVENTS;
+        p->channels_given = p->channels_given || opt == OPT_CHANNELS;
         p->simulation_option = true;
         return set_number(p, opt, text);
     case OPT_JOURNAL:
@@ -357,7 +348,7 @@ static bool read_environment(struct options *o)
     if (o->api_id == 0 && id != NULL && *id != '\0') {
         o->api_id = options_api_id(id);
         if (o->api_id == 0) {
-            complain(API_ID_VARIABLE " is not a whole number: '%s'", id);
+            options_complain(API_ID_VARIABLE " is not a whole number: '%s'", id);
             return false;
         }
     }
@@ -366,7 +357,7 @@ static bool read_environment(struct options *o)
         bool unwanted = (i == SECRET_BOT_TOKEN && person) || (i == SECRET_PHONE && bot);
         if (text == NULL || *text == '\0') continue;
         if (o->secrets[i] == NULL && !unwanted && options_set_secret(o, (enum secret)i, text) < 0) {
-            complain("out of memory");
+            options_complain("out of memory");
             return false;
         }
         if (i != SECRET_FIRST_NAME) memset(text, '*', strlen(text));
@@ -379,19 +370,21 @@ static bool read_environment(struct options *o)
 static bool check_credentials(const struct options *o)
 {
     if (o->secrets[SECRET_BOT_TOKEN] != NULL && o->secrets[SECRET_PHONE] != NULL) {
-        complain("a bot token and a phone number: give one of %s (%s) and %s (%s)", "--bot-token",
-                 "GAPLESS_BOT_TOKEN", "--phone", "GAPLESS_PHONE");
+        options_complain("a bot token and a phone number: give one of %s (%s) and %s (%s)",
+                         "--bot-token", "GAPLESS_BOT_TOKEN", "--phone", "GAPLESS_PHONE");
         return false;
     }
     if (o->session != NULL || isatty(STDIN_FILENO) != 0) return true;
     if (o->api_id == 0 || o->secrets[SECRET_API_HASH] == NULL) {
-        complain("--api-id (" API_ID_VARIABLE ") and --api-hash (GAPLESS_API_HASH) are needed: get "
-                 "yours at my.telegram.org, 'API development tools'");
+        options_complain("--api-id (" API_ID_VARIABLE
+                         ") and --api-hash (GAPLESS_API_HASH) are needed: get "
+                         "yours at my.telegram.org, 'API development tools'");
         return false;
     }
     if (o->secrets[SECRET_BOT_TOKEN] == NULL && o->secrets[SECRET_PHONE] == NULL) {
-        complain("--bot-token (GAPLESS_BOT_TOKEN, @BotFather on Telegram gives one) or --phone "
-                 "(GAPLESS_PHONE) is needed");
+        options_complain(
+            "--bot-token (GAPLESS_BOT_TOKEN, @BotFather on Telegram gives one) or --phone "
+            "(GAPLESS_PHONE) is needed");
         return false;
     }
     return true;
@@ -406,12 +399,18 @@ static bool check_embedded(const struct parse *p)
                             : p->session != NULL    ? "--session"
                                                     : NULL;
 
-    if (o->job != JOB_RUN) {
-        complain("say where: --telegram, or --server HOST:PORT for a server of your own");
+    if (o->job == JOB_PUBLISH && (o->state != NULL || p->session != NULL)) {
+        options_complain("%s is not for the embedded simulation, whose messages are gone when it "
+                         "ends: start gapless-dc and give --server too",
+                         o->state != NULL ? "--state" : "--session");
+        return false;
+    }
+    if (o->job != JOB_RUN && o->job != JOB_PUBLISH) {
+        options_complain("say where: --telegram, or --server HOST:PORT for a server of your own");
         return false;
     }
     if (misplaced != NULL)
-        complain("%s is not for the embedded simulation: give --server too", misplaced);
+        options_complain("%s is not for the embedded simulation: give --server too", misplaced);
     return misplaced == NULL;
 }
 
@@ -422,15 +421,40 @@ static bool set_session(struct parse *p)
 
     if (p->session == NULL && o->state == NULL) {
         if (o->job == JOB_RUN) return true;
-        complain("say where the session is kept: --state FILE.db or --session FILE");
+        options_complain("say where the session is kept: --state FILE.db or --session FILE");
         return false;
     }
     int n = p->session != NULL ? asprintf(&o->session, "%s", p->session)
                                : asprintf(&o->session, "%s.session", o->state);
     if (n >= 0) return true;
     o->session = NULL;
-    complain("out of memory");
+    options_complain("out of memory");
     return false;
+}
+
+/* No connection, so nothing about one. */
+static bool check_outbox(const struct parse *p)
+{
+    bool connects = p->embedded || p->server || p->telegram || p->simulation_option;
+
+    if (connects || p->session != NULL || p->o.server_key != NULL || p->o.out != NULL) {
+        options_complain("outbox looks into a file and connects to nobody: give --state alone");
+        return false;
+    }
+    if (p->o.state == NULL) options_complain("say which outbox: --state FILE.db");
+    return p->o.state != NULL;
+}
+
+/* Nobody's traffic is in the way of notes, unless it is asked for. */
+static void set_embedded(struct parse *p)
+{
+    struct options *o = &p->o;
+
+    if (!p->timeout_given) o->timeout_s = 120;
+    if (o->job != JOB_PUBLISH) return;
+    if (!p->events_given) o->events = 0;
+    if (!p->channels_given) o->channels = PUBLISH_CHANNELS;
+    if (o->publish.chat == NULL) o->publish.chat = "@channel1";
 }
 
 static bool check(struct parse *p)
@@ -438,34 +462,44 @@ static bool check(struct parse *p)
     struct options *o = &p->o;
 
     if (p->embedded + p->server + p->telegram > 1) {
-        complain("choose one of --embedded, --server and --telegram");
+        options_complain("choose one of --embedded, --server and --telegram");
         return false;
     }
-    if (o->job != JOB_RUN && p->handling != NULL) {
-        complain("%s is for receiving updates: leave out the first word", p->handling);
+    if (o->job != JOB_RUN && p->about.handling != NULL) {
+        options_complain("%s is for receiving updates: leave out the first word",
+                         p->about.handling);
         return false;
     }
+    if (!options_publish_check(o, &p->about)) return false;
+    if (o->job == JOB_OUTBOX) return check_outbox(p);
     if (o->count && o->state == NULL) {
-        complain("--count needs --state FILE.db: that is where it counts");
+        options_complain("--count needs --state FILE.db: that is where it counts");
         return false;
     }
     o->mode = p->server ? MODE_SERVER : p->telegram ? MODE_TELEGRAM : MODE_EMBEDDED;
     if (o->mode != MODE_EMBEDDED && p->simulation_option) {
-        complain("--seed, --events, --channels and --delay-ms are for the embedded simulation");
+        options_complain(
+            "--seed, --events, --channels and --delay-ms are for the embedded simulation");
         return false;
     }
     if (o->mode == MODE_EMBEDDED && !check_embedded(p)) return false;
     if (o->mode == MODE_SERVER && o->server_key == NULL) {
-        complain("--server needs --server-key FILE, the server's RSA public key in PEM form");
+        options_complain(
+            "--server needs --server-key FILE, the server's RSA public key in PEM form");
         return false;
     }
     if (o->mode == MODE_TELEGRAM && o->server_key != NULL) {
-        complain("--telegram has Telegram's own keys: leave --server-key out");
+        options_complain("--telegram has Telegram's own keys: leave --server-key out");
         return false;
     }
     if (o->mode == MODE_EMBEDDED) {
-        if (!p->timeout_given) o->timeout_s = 120;
+        set_embedded(p);
         return true;
+    }
+    if (o->job == JOB_PUBLISH && o->state == NULL) {
+        options_complain("publish needs --state FILE.db: that is where it keeps which note is "
+                         "which message");
+        return false;
     }
     return set_session(p) && read_environment(o) && check_credentials(o);
 }
@@ -476,7 +510,11 @@ static bool take_job(int *argc, char **argv, struct options *o)
     static const struct {
         const char *word;
         enum userbot_job job;
-    } jobs[] = {{"login", JOB_LOGIN}, {"logout", JOB_LOGOUT}, {"sessions", JOB_SESSIONS}};
+    } jobs[] = {{"login", JOB_LOGIN},
+                {"logout", JOB_LOGOUT},
+                {"sessions", JOB_SESSIONS},
+                {"publish", JOB_PUBLISH},
+                {"outbox", JOB_OUTBOX}};
 
     if (*argc < 2 || argv[1][0] == '-') return true;
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
@@ -486,7 +524,7 @@ static bool take_job(int *argc, char **argv, struct options *o)
         (*argc)--;
         return true;
     }
-    complain("there is no job '%s': login, sessions or logout", argv[1]);
+    options_complain("there is no job '%s': login, sessions, logout, publish or outbox", argv[1]);
     return false;
 }
 
@@ -497,31 +535,46 @@ static void set_defaults(struct options *o)
     o->channels = 200;
     o->dc = 2;
     o->drain_s = OPTIONS_DRAIN_S;
+    o->rows.limit = OPTIONS_ROWS;
     o->journal = (int)GAP_JOURNAL_LAZY;
 }
 
+/* A word is what is no option; numbers below zero are ids of chats. */
+static bool is_word(const char *text)
+{
+    return text[0] != '-' || text[1] == '\0' || (text[1] >= '0' && text[1] <= '9');
+}
+
+/* Words may stand between options; they end up one behind the other in argv. */
 static enum options_result parse_all(struct parse *p, int argc, char **argv)
 {
-    int opt;
+    char **words = argv + 1;
+    int count = 0;
+    bool only_words = false;
 
     if (!take_job(&argc, argv, &p->o)) return OPTIONS_WRONG;
     opterr = 0;
     optind = 1;
-    while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+    while (optind < argc) {
+        if (only_words || is_word(argv[optind])) {
+            words[count++] = argv[optind++];
+            continue;
+        }
+        int opt = getopt_long(argc, argv, "+:", long_options, NULL);
+        only_words = opt == -1; /* behind -- */
+        if (opt == -1) continue;
         if (opt == OPT_HELP) {
-            (void)fputs(options_help, stdout);
+            for (size_t i = 0; options_help[i] != NULL; i++) (void)fputs(options_help[i], stdout);
             return OPTIONS_HELP;
         }
         if (opt < OPT_EMBEDDED) {
-            complain(opt == ':' ? "%s needs a value" : "there is no option %s", argv[optind - 1]);
+            options_complain(opt == ':' ? "%s needs a value" : "there is no option %s",
+                             argv[optind - 1]);
             return OPTIONS_WRONG;
         }
         if (!set_option(p, opt, optarg)) return OPTIONS_WRONG;
     }
-    if (optind < argc) {
-        complain("'%s' is not an option", argv[optind]);
-        return OPTIONS_WRONG;
-    }
+    if (!options_publish_words(&p->o, words, count)) return OPTIONS_WRONG;
     return check(p) ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 

@@ -4,7 +4,7 @@
 #ifndef GAP_USERBOT_OPTIONS_H
 #define GAP_USERBOT_OPTIONS_H
 
-#include <gapless/base.h>
+#include <gapless/outbox.h>
 
 /** Default of --drain. */
 #define OPTIONS_DRAIN_S 10
@@ -12,7 +12,7 @@
 enum userbot_mode { MODE_EMBEDDED, MODE_SERVER, MODE_TELEGRAM };
 
 /** What to do; the first word of the command line. */
-enum userbot_job { JOB_RUN, JOB_LOGIN, JOB_LOGOUT, JOB_SESSIONS };
+enum userbot_job { JOB_RUN, JOB_LOGIN, JOB_LOGOUT, JOB_SESSIONS, JOB_PUBLISH, JOB_OUTBOX };
 
 /** What a sign-in may need. Copies: the command line's and the environment's
  * own are blotted out. */
@@ -24,6 +24,36 @@ enum secret {
     SECRET_PASSWORD,
     SECRET_FIRST_NAME,
     SECRETS
+};
+
+/** publish: what to do with a folder. */
+struct publish_options {
+    const char *dir;
+    const char *chat; /* of notes that name none; NULL: there is none */
+    bool refuse_long; /* a note longer than a message is an error */
+    bool delete_gone; /* messages of notes that are gone */
+    bool strict;      /* nothing is sent if a note is broken */
+};
+
+/** What outbox is asked to do. */
+enum outbox_verb {
+    OUTBOX_LIST,
+    OUTBOX_SHOW,
+    OUTBOX_RETRY,
+    OUTBOX_CANCEL,
+    OUTBOX_RELEASE,
+    OUTBOX_ADD
+};
+
+/** Rows that outbox lists if nothing is said. */
+#define OPTIONS_ROWS 1000
+
+struct outbox_options {
+    enum outbox_verb verb;
+    char **words; /* behind the verb; in argv */
+    int count;
+    uint32_t states; /* bits 1 << gap_outbox_state_t; 0: whatever is not done */
+    uint64_t limit;  /* rows listed; 0: all */
 };
 
 struct options {
@@ -51,6 +81,13 @@ struct options {
     uint32_t drain_s;     /* how long handlers may still take after a signal */
     bool count;           /* count every event in a table of the state file */
     bool reply;           /* answer every message */
+    bool outbox;          /* work off the state file's outbox */
+    gap_outbox_rate_t account_rate;
+    gap_outbox_rate_t chat_rate;
+    gap_outbox_rate_t group_rate;
+    uint64_t debounce_us; /* 0: the library's default */
+    struct publish_options publish;
+    struct outbox_options rows;
 };
 
 /** What parsing ended with. */
@@ -74,7 +111,7 @@ GAP_NODISCARD int options_set_secret(struct options *o, enum secret which, const
 /** A number for --api-id. @return 0: it is none. */
 int32_t options_api_id(const char *text);
 
-/** The text of --help. */
-extern const char options_help[];
+/** The text of --help, in pieces; NULL ends it. */
+extern const char *const options_help[];
 
 #endif

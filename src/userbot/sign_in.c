@@ -110,7 +110,7 @@ static void need_credentials(struct app *app)
 
 bool sign_in_can_help(struct app *app)
 {
-    bool signs_in = app->options.job == JOB_RUN || app->options.job == JOB_LOGIN;
+    bool signs_in = app->options.job != JOB_LOGOUT && app->options.job != JOB_SESSIONS;
 
     if (!signs_in || !credentials_missing(app)) return false;
     app_reopen(app, need_credentials);

@@ -1,0 +1,730 @@
+#!/usr/bin/env python3
+"""gapless-userbot publish and outbox as a user meets them: folders of notes that are published,
+changed, broken and killed, judged by the ledger of a gapless-dc; and rows that are looked at, put
+there and put right meanwhile.
+
+Usage: test_publish.py BUILD_DIR [no-sqlite] [CASE...]. Ends with "N passed, N failed".
+"""
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HAS_SQLITE = "no-sqlite" not in sys.argv[2:]
+WANTED = [a for a in sys.argv[2:] if a != "no-sqlite"]
+USERBOT = os.path.join(BUILD, "gapless-userbot")
+DC = os.path.join(BUILD, "gapless-dc")
+SANITISED = os.environ.get("GAP_SANITISED") == "1"
+PATIENCE_S = 120 if SANITISED else 60
+FAST = ["--account-rate", "1000/1:1000", "--group-rate", "1000/1:1000", "--chat-rate",
+        "1000/1:1000", "--debounce", "50"]
+BOT = {"GAPLESS_API_ID": "1", "GAPLESS_API_HASH": "any", "GAPLESS_BOT_TOKEN": "1000:abc"}
+GRIN = "\U0001F600"
+
+passed = 0
+failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("publish: " + what, flush=True)
+    return ok
+
+
+def equal(got, wanted, what):
+    return check(got == wanted, f"{what}: {got!r}, not {wanted!r}")
+
+
+class Done:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def __str__(self):
+        return f"status {self.status}: {self.out!r} {self.err!r}"
+
+    def json(self):
+        """The objects on standard output."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def summary(self):
+        found = [o for o in self.json() if o.get("event") == "published"]
+        return found[-1] if found else {}
+
+
+def environment(variables):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GAPLESS_")}
+    return dict(clean, **variables)
+
+
+def userbot(args, cwd=None, variables=BOT):
+    done = subprocess.run([USERBOT] + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE_S * 2, check=False, cwd=cwd,
+                          env=environment(variables))
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class World:
+    """A gapless-dc, a folder of notes and a state file."""
+
+    def __init__(self, *args, script=None):
+        self.stack = contextlib.ExitStack()
+        self.dir = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="gapless-publish-"))
+        self.notes = os.path.join(self.dir, "notes")
+        self.state = os.path.join(self.dir, "state.db")
+        self.key = os.path.join(self.dir, "key.pem")
+        self.ledger = os.path.join(self.dir, "ledger")
+        os.mkdir(self.notes)
+        more = ["--events", "0", "--channels", "4"] + list(args)
+        if script is not None:
+            path = os.path.join(self.dir, "script")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(script)
+            more += ["--script", path]
+        self.process = subprocess.Popen(
+            [DC, "--pubkey-out", self.key, "--ledger", self.ledger] + more,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.read = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        self.process.stdout.close()
+        self.stack.close()
+
+    def write(self, path, text):
+        path = os.path.join(self.notes, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+
+    def server(self):
+        return ["--server", f"127.0.0.1:{self.port}", "--server-key", self.key, "--state",
+                self.state]
+
+    def args(self, *more):
+        return (["publish", self.notes] + self.server() +
+                ["--json", "--chat", "@channel1", "--timeout", str(PATIENCE_S)] + FAST +
+                list(more))
+
+    def publish(self, *more):
+        return userbot(self.args(*more))
+
+    def start(self, *more):
+        return subprocess.Popen([USERBOT] + self.args(*more), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=environment(BOT), universal_newlines=True)
+
+    def outbox(self, *words):
+        return userbot(["outbox", "--state", self.state, "--json"] + list(words))
+
+    def lines(self):
+        with open(self.ledger, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def events(self):
+        """What calls have made: new messages, edits, deletions."""
+        return [e for e in self.lines() if e.get("via") == "call"]
+
+    def fresh(self):
+        """The same, since this was asked last."""
+        events = self.events()
+        new = events[self.read:]
+        self.read = len(events)
+        return new
+
+    def messages(self, channel=1):
+        """What a channel holds now: texts by id."""
+        there = {}
+        for e in self.events():
+            if e["chat"] != f"channel:{4200000001 + channel}":
+                continue
+            if e["kind"] in ("new_message", "edit_message"):
+                there[e["id"]] = e
+            elif e["kind"] == "delete_messages":
+                for number in e.get("ids", [e.get("id")]):
+                    there.pop(number, None)
+        return there
+
+    def texts(self, channel=1):
+        there = self.messages(channel)
+        return [there[i]["text"] for i in sorted(there)]
+
+
+def kinds(events):
+    """How many of which."""
+    words = {"new_message": "new", "edit_message": "edit", "delete_messages": "delete"}
+    counts = {}
+    for e in events:
+        word = words.get(e["kind"], e["kind"])
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def numbers(done):
+    """published, edited, unchanged, parked, failed."""
+    s = done.summary()
+    return tuple(s.get(n) for n in ("published", "edited", "unchanged", "parked", "failed"))
+
+
+def ran(done, status, wanted, what):
+    """How a run ended, and what it says it did."""
+    return check(done.status == status and (wanted is None or numbers(done) == wanted),
+                 f"{what}: wanted status {status} and {wanted}: {done}")
+
+
+# --- cases --------------------------------------------------------------------------------------
+
+def case_usage():
+    with tempfile.TemporaryDirectory() as folder:
+        state = os.path.join(folder, "s.db")
+        wrong = [
+            (["publish"], "one folder"),
+            (["publish", "a", "b"], "one folder"),
+            (["publish", folder, "--long", "cut"], "split or refuse"),
+            (["publish", folder, "--state", state], "embedded"),
+            (["publish", folder, "--telegram"], "--state FILE.db"),
+            (["publish", folder, "--group-rate", "20"], "CALLS/SECONDS"),
+            (["publish", folder, "--group-rate", "20/0"], "CALLS/SECONDS"),
+            (["publish", folder, "--group-rate", "20/60:0"], "CALLS/SECONDS"),
+            (["publish", folder, "--group-rate", "20/60:3x"], "CALLS/SECONDS"),
+            (["publish", folder, "--count"], "--count"),
+            (["publish", folder, "--expect", "3"], "--expect"),
+            (["publish", folder, "--limit", "3"], "--limit"),
+            (["--strict"], "--strict is for"),
+            (["--debounce", "5"], "--debounce is for"),
+            (["--outbox"], "--outbox needs --state"),
+            (["outbox"], "--state FILE.db"),
+            (["outbox", "--state", state, "--telegram"], "connects to nobody"),
+            (["outbox", "--state", state, "eat"], "eat"),
+            (["outbox", "--state", state, "show"], "show ROW"),
+            (["outbox", "--state", state, "add", "me"], "add CHAT TEXT"),
+            (["outbox", "--state", state, "--state-of", "late"], "--state-of"),
+        ]
+        for args, word in wrong:
+            done = userbot(args)
+            check(done.status == 2 and word in done.err and done.err.count("\n") == 1,
+                  f"{args}: {done}")
+        done = userbot(["outbox", "--state", state])
+        check(done.status == 1 and "there is no" in done.err and not os.path.exists(state),
+              f"outbox of no file: {done}")
+        for args in (["publish", folder], ["publish", os.path.join(folder, "none")]):
+            done = userbot(args)
+            check(done.status == 1 and "notes" in done.err, f"{args}: {done}")
+        done = userbot(["--help"])
+        for word in ("publish DIR", "outbox --state", "--group-rate", "--delete", "--outbox"):
+            check(word in done.out, f"--help says nothing about {word}")
+
+
+def case_embedded():
+    with tempfile.TemporaryDirectory() as folder:
+        notes = os.path.join(folder, "notes")
+        os.mkdir(notes)
+        for name, text in (("a", "# A\n\n[](b.md)"), ("b", "# B\n\n[a](a.md)")):
+            with open(os.path.join(notes, name + ".md"), "w", encoding="utf-8") as file:
+                file.write(text)
+        for _ in range(2):  # another world each time
+            done = userbot(["publish", notes, "--debounce", "50"], cwd=folder,
+                           variables=dict(TMPDIR=folder))
+            check(done.status == 0 and done.err == "" and done.out ==
+                  "published 2, edited 0, unchanged 0, parked 0, failed 0\n", f"embedded: {done}")
+            equal(os.listdir(folder), ["notes"], "embedded leaves files")
+
+
+def case_in_step():
+    """Each once, links to messages, sub-folders, nothing twice, and exactly the right edits."""
+    with World() as w:
+        w.write("index.md", "# Index\n\n- [](sub/one.md)\n- [two](sub/two.md)\n")
+        w.write("sub/one.md", "# One\n\nback to [the index](../index.md), on to [](two.md)\n")
+        w.write("sub/two.md", "---\nkey: zwei\nother: x\n---\nNo *heading*.\n")
+        w.write("sub/three.md", "# Three\n\nalone\n")
+        w.write(".hidden/four.md", "# Four")
+        w.write("five.txt", "# Five")
+        done = w.publish()
+        ran(done, 0, (4, 0, 0, 0, 0), "the first run")
+        new = w.fresh()
+        equal(kinds(new).get("new"), 4, "sent")
+        messages = w.messages()
+        texts = w.texts()
+        equal(texts, ["Index\n\n\u2022 One\n\u2022 two", "One\n\nback to the index, on to zwei",
+                      "Three\n\nalone", "No heading."], "texts in the order of paths")
+        ids = sorted(messages)
+        if len(ids) == 4:
+            at = "https://t.me/channel1/"
+            equal(messages[ids[0]].get("urls"), [f"{at}{ids[1]}", f"{at}{ids[3]}"], "the index")
+            equal(messages[ids[1]].get("urls"), [f"{at}{ids[0]}", f"{at}{ids[3]}"], "one's links")
+            equal(messages[ids[3]].get("marks"), "Italic 3+7", "marks of two")
+        check(kinds(new).get("edit", 0) <= 3, f"edits of the first run: {kinds(new)}")
+
+        ran(w.publish(), 0, (0, 0, 4, 0, 0), "the second run")
+        equal(w.fresh(), [], "sent by the second run")
+
+        w.write("sub/three.md", "# Three\n\nnot alone\n")
+        ran(w.publish(), 0, (0, 1, 3, 0, 0), "one changed")
+        new = w.fresh()
+        equal([(e["kind"], e["text"]) for e in new], [("edit_message", "Three\n\nnot alone")],
+              "one changed")
+
+        w.write("sub/one.md", "# Uno\n\nback to [the index](../index.md), on to [](two.md)\n")
+        ran(w.publish(), 0, (0, 2, 2, 0, 0), "a title changed")
+        new = w.fresh()
+        equal(sorted((e["kind"], e["text"]) for e in new),
+              [("edit_message", "Index\n\n\u2022 Uno\n\u2022 two"),
+               ("edit_message", "Uno\n\nback to the index, on to zwei")], "a title changed")
+        ran(w.publish(), 0, (0, 0, 4, 0, 0), "after that")
+        equal(w.fresh(), [], "after that")
+
+        done = userbot([a for a in w.args() if a != "--json"])
+        equal(done.out, "published 0, edited 0, unchanged 4, parked 0, failed 0\n", "the summary")
+
+
+def case_cycle():
+    """A links to B, B to A: two messages, one edit, and then nothing."""
+    with World() as w:
+        w.write("a.md", "A and [b](b.md) and [myself](a.md)")
+        w.write("b.md", "B and [a](a.md)")
+        done = w.publish()
+        ran(done, 0, (2, 0, 0, 0, 0), "a cycle")
+        new = w.fresh()
+        equal(kinds(new).get("new"), 2, "messages of a cycle")
+        check(1 <= kinds(new).get("edit", 0) <= 3, f"edits of a cycle: {kinds(new)}")
+        messages = w.messages()
+        ids = sorted(messages)
+        if check(len(ids) == 2, f"messages of a cycle: {ids}"):
+            at = "https://t.me/channel1/"
+            equal(messages[ids[0]].get("urls"), [f"{at}{ids[1]}", f"{at}{ids[0]}"], "a's links")
+            equal(messages[ids[1]].get("urls"), [f"{at}{ids[0]}"], "b's links")
+        ran(w.publish(), 0, (0, 0, 2, 0, 0), "a cycle again")
+        equal(w.fresh(), [], "a cycle again")
+
+
+def paragraphs(count, word):
+    return "\n\n".join(f"{word} {i} " + "x" * 1000 for i in range(count))
+
+
+def case_long():
+    """Long notes become several messages, in order; what is too many goes."""
+    with World() as w:
+        w.write("long.md", paragraphs(10, "p"))
+        w.write("short.md", "about [the long one](long.md)")
+        done = w.publish("--long", "refuse")
+        ran(done, 1, (1, 0, 0, 0, 1), "refused")
+        check("long.md" in done.err and "4096" in done.err, f"refused: {done}")
+        ran(w.publish(), 0, (3, 1, 0, 0, 0), "split")
+        equal("\n\n".join(w.texts()[1:]), paragraphs(10, "p"), "the parts")
+        ids = sorted(w.messages())
+        equal(w.messages()[ids[0]].get("urls"), [f"https://t.me/channel1/{ids[1]}"],
+              "a link to a long note")
+        w.write("long.md", paragraphs(3, "p"))
+        done = w.publish()
+        ran(done, 0, (0, 1, 1, 0, 0), "shrunk")
+        equal(done.summary().get("deleted"), 2, "surplus parts")
+        equal(w.texts()[1:], [paragraphs(3, "p")], "what is left of it")
+        w.fresh()
+        ran(w.publish(), 0, (0, 0, 2, 0, 0), "shrunk, again")
+        equal(w.fresh(), [], "shrunk, again")
+        w.write("long.md", paragraphs(5, "p"))
+        ran(w.publish(), 0, (1, 1, 1, 0, 0), "grown")
+        equal("\n\n".join(w.texts()[1:]), paragraphs(5, "p"), "the parts of a note that has grown")
+
+
+def units(text):
+    return len(text.encode("utf-16-le")) // 2
+
+
+def case_unicode():
+    """Offsets count in UTF-16 units, whatever stands before and inside."""
+    words = [GRIN, "e\u0301", "\u00e9", "\u05d0\u05d1", "\U0001F469\u200d\U0001F52C", "\u4e2d\u6587",
+             "plain", "\U0001F1E9\U0001F1EA", "z\u0335\u0321"]
+    draw = random.Random(7)
+    marks = [("**", "Bold"), ("~~", "Strike"), ("||", "Spoiler"), ("`", "Code")]
+    with World() as w:
+        expected = []
+        for i in range(12):
+            source, text, entities = "", "", []
+            for _ in range(8):
+                inner = " ".join(draw.choice(words) for _ in range(draw.randint(1, 3)))
+                mark, name = draw.choice(marks)
+                plain = draw.choice(words)
+                source += f"{plain} {mark}{inner}{mark} "
+                text += f"{plain} "
+                entities.append(f"{name} {units(text)}+{units(inner)}")
+                text += f"{inner} "
+            w.write(f"n{i:02d}.md", source)
+            expected.append((text.rstrip(" "), ", ".join(entities)))
+        w.write("z.md", f"{GRIN}{GRIN} [{GRIN} link](https://example.org/) [](n00.md)\n\n"
+                "```c\nint e\u0301;\n```")
+        ran(w.publish(), 0, (13, 0, 0, 0, 0), "all kinds of characters")
+        messages = w.messages()
+        got = [(messages[i]["text"], messages[i].get("marks")) for i in sorted(messages)]
+        equal(got[:12], expected, "marks")
+        if len(got) == 13:
+            equal(got[12], (f"{GRIN}{GRIN} {GRIN} link n00\n\nint e\u0301;",
+                            "TextUrl 5+7, TextUrl 13+3, Pre 18+7"), "links and code")
+
+
+def case_broken():
+    """What is broken is told with file and line; the others go on."""
+    with World() as w:
+        w.write("front.md", "---\nchat @x\n---\ntext")
+        w.write("utf8.md", b"one\ntw\xff")
+        w.write("link.md", "one\n\nto [nobody](none.md)")
+        w.write("out.md", "[x](../../etc/passwd.md)")
+        w.write("d1.md", "---\nkey: same\n---\none")
+        w.write("sub/d2.md", "---\nchat: @channel1\nkey: same\n---\ntwo")
+        w.write("empty.md", "---\nkey: e\n---\n\n")
+        w.write("nochat.md", "---\nchat: @nobodyhere\n---\ntext")
+        w.write("good.md", "# Good\n\nlinks to [](front.md)")
+        told = ["front.md:2:", "utf8.md:2:", "link.md:3:", "out.md:1:", "d1.md:2:",
+                "sub/d2.md:3:", "empty.md:", "nochat.md:"]
+        done = w.publish("--strict")
+        ran(done, 1, None, "strict")
+        check("nothing was sent" in done.err, f"strict: {done}")
+        for where in told[:-1]:
+            check(f"notes/{where}" in done.err, f"strict: nothing about {where}: {done.err}")
+        equal(w.fresh() if os.path.exists(w.ledger) else [], [], "sent by --strict")
+        done = w.publish()
+        ran(done, 1, (1, 0, 0, 0, 8), "broken ones")
+        for where in told:
+            check(done.err.count(f"notes/{where}") == 1, f"about {where}: {done.err}")
+        equal(w.texts(), ["Good\n\nlinks to front"], "the good one")
+        w.fresh()
+        # A note that was whole keeps its message and its title while it is broken.
+        w.write("front.md", "# Front\n\nmended")
+        for name in ("utf8", "link", "out", "d1", "sub/d2", "empty", "nochat"):
+            os.remove(os.path.join(w.notes, name + ".md"))
+        ran(w.publish(), 0, (1, 1, 0, 0, 0), "mended")
+        w.fresh()
+        w.write("front.md", "---\nbroken again")
+        ran(w.publish("--delete"), 1, (0, 0, 1, 0, 1), "broken again")
+        equal(w.fresh(), [], "broken again")
+
+
+def case_gone():
+    """A note that is gone: its message stays, or is deleted. Another folder's is left alone."""
+    with World() as w:
+        w.write("a.md", "one")
+        w.write("b.md", "two")
+        w.write("moved.md", "---\nkey: m\n---\nthree")
+        ran(w.publish(), 0, (3, 0, 0, 0, 0), "three")
+        w.fresh()
+        other = os.path.join(w.dir, "other")
+        os.mkdir(other)
+        with open(os.path.join(other, "a.md"), "w", encoding="utf-8") as file:
+            file.write("not one")
+        with open(os.path.join(other, "c.md"), "w", encoding="utf-8") as file:
+            file.write("four")
+        args = w.args("--delete")
+        args[1] = other
+        done = userbot(args)
+        ran(done, 1, (1, 0, 0, 0, 1), "another folder")
+        check("another" in done.err and "a.md" in done.err, f"another folder: {done}")
+        equal(w.texts(), ["one", "two", "three", "four"], "after another folder")
+        os.remove(os.path.join(w.notes, "b.md"))
+        os.mkdir(os.path.join(w.notes, "sub"))
+        os.rename(os.path.join(w.notes, "moved.md"), os.path.join(w.notes, "sub", "new.md"))
+        w.fresh()
+        done = w.publish()
+        ran(done, 0, (0, 0, 2, 0, 0), "one is gone")
+        check("b.md" in done.err and "--delete" in done.err, f"one is gone: {done}")
+        equal(w.fresh(), [], "one is gone")
+        done = w.publish("--delete")
+        ran(done, 0, (0, 0, 2, 0, 0), "one is deleted")
+        equal(done.summary().get("deleted"), 1, "deleted")
+        equal(w.texts(), ["one", "three", "four"], "after --delete")
+        w.fresh()
+        done = w.publish()
+        ran(done, 0, (0, 0, 2, 0, 0), "after it was deleted")
+        check(done.err == "" and w.fresh() == [], f"after it was deleted: {done}")
+        w.write("a.md", "---\nchat: '@channel2'\n---\none")
+        done = w.publish()
+        ran(done, 1, (0, 0, 1, 0, 1), "another chat")
+        check("another chat" in done.err and w.fresh() == [], f"another chat: {done}")
+
+
+def case_deleted_by_others():
+    """A post whose message others have deleted is sent anew when its note changes."""
+    script = "answer messages.editMessage error 400 MESSAGE_ID_INVALID\nawait getState 100000\n"
+    with World(script=script) as w:
+        w.write("a.md", "one")
+        w.write("b.md", "to [a](a.md)")
+        ran(w.publish(), 0, (2, 0, 0, 0, 0), "one")
+        first = min(w.messages())
+        w.write("a.md", "two")
+        ran(w.publish(), 0, None, "sent anew")
+        messages = w.messages()
+        new = [i for i in messages if messages[i]["text"] == "two"]
+        check(len(new) == 1 and new[0] > first, f"sent anew: {messages}")
+        equal([m.get("urls") for m in messages.values() if m["text"] == "to a"],
+              [[f"https://t.me/channel1/{i}"] for i in new], "the link to it")
+        w.fresh()
+        ran(w.publish(), 0, (0, 0, 2, 0, 0), "sent anew, again")
+        equal(w.fresh(), [], "sent anew, again")
+
+
+def case_killed():
+    """SIGKILL at any moment, again and again: every note goes out once, in order."""
+    draw = random.Random(3)
+    with World("--answer-ms", "30", "--lose-session", "0.05:messages.sendMessage+messages.editMessage") as w:
+        count = 60
+        for i in range(count):
+            w.write(f"n{i:03d}.md", f"# Note {i}\n\n[](n{(i + 1) % count:03d}.md)")
+        killed = 0
+        for _ in range(12):
+            run = w.start("--group-rate", "40/1:5")
+            try:
+                run.wait(draw.uniform(0.15, 1.2) * (4 if SANITISED else 1))
+            except subprocess.TimeoutExpired:
+                run.kill()
+                run.wait()
+                killed += 1
+            run.stdout.close()
+            run.stderr.close()
+        check(killed >= 5, f"only {killed} of 12 runs were killed")
+        done = w.publish()
+        ran(done, 0, None, "the run after kills")
+        news = [e["text"] for e in w.events() if e["kind"] == "new_message"]
+        equal([t.split("\n")[0] for t in news], [f"Note {i}" for i in range(count)],
+              "each once, in order")
+        messages = w.messages()
+        ids = sorted(messages)
+        wrong = [i for i, number in enumerate(ids) if messages[number].get("urls") !=
+                 [f"https://t.me/channel1/{ids[(i + 1) % count]}"]]
+        equal(wrong, [], "links after kills")
+        w.fresh()
+        ran(w.publish(), 0, (0, 0, count, 0, 0), "after that")
+        equal(w.fresh(), [], "after that")
+
+
+def case_interrupted():
+    """SIGINT ends in good order, and the next run goes on."""
+    with World("--answer-ms", "50") as w:
+        for i in range(20):
+            w.write(f"n{i:02d}.md", f"note {i}")
+        run = w.start("--group-rate", "4/1:2")
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and (not os.path.exists(w.ledger) or len(w.events()) < 4):
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=PATIENCE_S)
+        done = Done(run.returncode, out, err)
+        s = done.summary()
+        check(done.status == 3 and "interrupted" in err and s.get("published", 0) >= 4 and
+              s.get("waiting", 0) + s.get("published", 0) == 20, f"interrupted: {done}")
+        equal(len(w.events()), s.get("published"), "interrupted: sent")
+        ran(w.publish(), 0, None, "after the interruption")
+        equal(w.texts(), [f"note {i}" for i in range(20)], "after the interruption")
+        run = w.start("--timeout", "1", "--group-rate", "1/60:1")
+        out, err = run.communicate(timeout=PATIENCE_S)
+        check(run.returncode in (0, 3), f"nothing to do: {out} {err}")
+
+
+def case_time_out():
+    with World() as w:
+        for i in range(5):
+            w.write(f"n{i}.md", f"note {i}")
+        done = w.publish("--group-rate", "1/60:2", "--timeout", "3")
+        ran(done, 3, None, "time-out")
+        check(done.summary().get("published") == 2 and done.summary().get("waiting") == 3 and
+              "not done after 3 s" in done.err, f"time-out: {done}")
+        rows = w.outbox().json()
+        equal([r["state"] for r in rows], ["ready"] * 3, "what waits")
+        check(all(r.get("eta_us", 0) / 1e6 > time.time() for r in rows), f"eta: {rows}")
+        equal([r.get("ahead") for r in rows], [0, 1, 2], "rows before them")
+
+
+def case_two_processes():
+    """Rows that another process puts there are sent by a userbot that runs."""
+    with World() as w:
+        # The order of arguments does not matter, negative ids are no options.
+        run = subprocess.Popen(
+            [USERBOT] + w.server() + ["--outbox", "--json", "--timeout", str(PATIENCE_S)] + FAST,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(BOT), universal_newlines=True)
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while time.monotonic() < end:
+                done = w.outbox("add", "-1004200000002", "one") if os.path.exists(w.state) else None
+                if done is not None and done.status == 0:
+                    break
+                time.sleep(0.2)
+            check(done is not None and done.status == 0 and done.json()[0]["row"] > 0,
+                  f"add: {done}")
+            for i, chat in enumerate(("channel:4200000002", "-1004200000003")):
+                done = w.outbox("add", chat, "--", f"-text {i} {GRIN}")
+                check(done.status == 0, f"add: {done}")
+            while time.monotonic() < end and len(w.events()) < 3:
+                time.sleep(0.05)
+            equal(w.texts(1), ["one", f"-text 0 {GRIN}"], "the first channel")
+            equal(w.texts(2), [f"-text 1 {GRIN}"], "the second channel")
+            while time.monotonic() < end and w.outbox().out != "":
+                time.sleep(0.05)
+            rows = w.outbox("list", "--state-of", "sent").json()
+            equal([(r["state"], r["kind"], r["chat"]) for r in rows],
+                  [("sent", "send", "channel:4200000002"), ("sent", "send", "channel:4200000002"),
+                   ("sent", "send", "channel:4200000003")], "rows that were sent")
+            check(all(r.get("message_id", 0) > 0 for r in rows), f"ids of messages: {rows}")
+        finally:
+            run.terminate()
+            out, err = run.communicate(timeout=PATIENCE_S)
+        check(run.returncode == 0, f"the userbot: {run.returncode} {out} {err}")
+
+
+def case_outbox():
+    """Rows are shown, cancelled and sent again, without anybody who sends."""
+    with World() as w:
+        w.write("a.md", "one")
+        ran(w.publish(), 0, (1, 0, 0, 0, 0), "one")
+        w.fresh()
+        base = w.outbox("list", "--state-of", "all").json()[-1]["row"]
+        equal(w.outbox().out, "", "nothing waits")
+        text = userbot(["outbox", "--state", w.state]).out
+        equal(text, "nothing waits\n", "nothing waits")
+        for i in range(3):
+            done = w.outbox("add", "@channel1", f"row {i}")
+            check(done.status == 0, f"add by a name that was met: {done}")
+        rows = [r["row"] for r in w.outbox().json()]
+        equal(rows, [base + 1, base + 2, base + 3], "what waits")
+        done = w.outbox("cancel", str(base + 2))
+        check(done.status == 0, f"cancel: {done}")
+        done = w.outbox("cancel", str(base), str(base + 3), "9999")
+        check(done.status == 1 and "is sent" in done.err and "no row 9999" in done.err,
+              f"cancel what can't be: {done}")
+        equal([r["row"] for r in w.outbox("--limit", "1").json()], [base + 1], "the first one")
+        done = w.outbox("retry", str(base + 2))
+        check(done.status == 0 and done.json()[0]["moved"] > base + 3, f"retry: {done}")
+        done = userbot(["outbox", "--state", w.state, "show", str(base + 1)])
+        check(done.status == 0 and re.search(r"^state +ready$", done.out, re.M) and
+              "channel:4200000002" in done.out, f"show: {done}")
+        done = userbot(["outbox", "--state", w.state])
+        lines = done.out.splitlines()
+        check(len(lines) == 3 and lines[0].startswith("row ") and "ready" in lines[1],
+              f"the table: {done}")
+        for words, what in ((["show", "9999"], "no row"), (["show", "x"], "number"),
+                            (["release", "channel:1"], "not parked"), (["release"], "not parked"),
+                            (["add", "@nobodyhere", "x"], "not met"), (["add", "!", "x"], "no chat"),
+                            (["add", "me", "x" * 5000], "too long"), (["add", "me", ""], "empty")):
+            done = w.outbox(*words)
+            check(done.status == 1 and what in done.err and done.out == "", f"{words}: {done}")
+        ran(w.publish(), 0, (0, 0, 1, 0, 0), "publishing meanwhile")
+        with open(w.state, "r+b") as file:
+            file.write(b"no database at all")
+        done = w.outbox()
+        check(done.status == 1 and done.err.count("\n") == 1, f"no database: {done}")
+
+
+def case_parked():
+    """A chat that refuses is parked and told; released, it is sent to again."""
+    script = "answer messages.sendMessage error 400 CHAT_WRITE_FORBIDDEN\nawait getState 100000\n"
+    with World(script=script) as w:
+        w.write("a.md", "one")
+        w.write("b.md", "two")
+        w.write("c.md", "---\nchat: '@channel2'\n---\nthree")
+        done = w.publish()
+        s = done.summary()
+        check(done.status == 3 and s.get("parked") in (1, 2) and s.get("published") in (1, 2) and
+              "parked" in done.err and "CHAT_WRITE_FORBIDDEN" in done.err, f"parked: {done}")
+        parked = w.outbox("list", "--state-of", "parked").json()
+        check(parked and all("CHAT_WRITE_FORBIDDEN" in r.get("reason", "") for r in parked),
+              f"parked rows: {parked}")
+        done = w.publish()
+        ran(done, 3, None, "publishing to a parked chat")
+        chat = parked[0]["chat"] if parked else "none"
+        done = w.outbox("release", chat)
+        check(done.status == 0, f"release: {done}")
+        ran(w.publish(), 0, None, "released")
+        equal((w.texts(1), w.texts(2)), (["one", "two"], ["three"]), "after the release")
+
+
+def case_out():
+    """--out has a line for everything that becomes of a row."""
+    with World() as w:
+        out = os.path.join(w.dir, "out")
+        w.write("a.md", "one [b](b.md)")
+        w.write("b.md", "two")
+        ran(w.publish("--out", out), 0, (2, 0, 0, 0, 0), "with --out")
+        with open(out, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        sent = [(e["post"], e["state"], e["chat"]) for e in lines if e["state"] == "sent"]
+        equal(sent, [("a", "sent", "channel:4200000002"), ("b", "sent", "channel:4200000002"),
+                     ("a", "sent", "channel:4200000002")], "lines of --out")
+
+
+def readme_session():
+    """What README shows under its heading: commands, each with what it prints."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        section = file.read().split("## Publish notes\n")[1].split("\n## ")[0]
+    steps = []
+    for block in re.findall(r"^```\n(.*?)^```$", section, re.M | re.S):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            else:
+                steps[-1][1].append(line)
+    return steps
+
+
+def case_readme():
+    """README's session, as it stands there."""
+    steps = readme_session()
+    check(len(steps) > 10, f"README shows only {len(steps)} commands")
+    with World() as w:  # for a port that is free afterwards
+        port = w.port
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink(BUILD, os.path.join(folder, "build"))
+        script = "shopt -s expand_aliases\ntrap 'kill $(jobs -p); wait' EXIT\n"
+        for command, _ in steps:
+            command = command.replace("127.0.0.1:4430", f"127.0.0.1:{port}")
+            script += f"{command}\necho '@@'\n"
+        done = subprocess.run(["bash", "-c", script], cwd=folder, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                              timeout=PATIENCE_S * 3, env=environment({}))
+        got = done.stdout.decode().split("@@\n")
+        for (command, wanted), out in zip(steps, got):
+            equal(out.splitlines(), wanted, f"README: {command}")
+        equal(done.stderr.decode(), "", "README: standard error")
+
+
+def without_sqlite():
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "a.md"), "w", encoding="utf-8") as file:
+            file.write("one")
+        for args in (["publish", folder], ["outbox", "--state", "x.db"]):
+            done = userbot(args, cwd=folder)
+            check(done.status == 1 and "built without it" in done.err and
+                  done.err.count("\n") == 1, f"{args}: {done}")
+
+
+def main():
+    if not HAS_SQLITE:
+        without_sqlite()
+    else:
+        for name, case in list(globals().items()):
+            if name.startswith("case_") and (not WANTED or name[5:] in WANTED):
+                before, start = failed, time.monotonic()
+                try:
+                    case()
+                except Exception as e:  # pylint: disable=broad-except
+                    check(False, f"{name}: {type(e).__name__}: {e}")
+                if WANTED or failed > before:
+                    print(f"publish: {name[5:]}: {time.monotonic() - start:.1f} s", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed > 0 else 0
+
+
+sys.exit(main())
