@@ -209,7 +209,8 @@ def lint_tests(paths):
 # Every scenario that the engine is held to, alone or with a journal and lanes of handlers.
 SCENARIOS = [f"S{n:02}" for n in range(1, 85)] + [f"M{n}" for n in range(1, 26)]
 # What delivery to handlers is held to besides.
-DELIVERY = [f"D-{c}" for c in "abcdefghijklm"] + [f"E-{c}" for c in "abcd"]
+DELIVERY = ([f"D-{c}" for c in "abcdefghijklm"] + [f"E-{c}" for c in "abcd"]
+            + [f"F-{c}" for c in "abcdefgh"])
 # What may stand in an outbox that nobody should have written.
 BAD_INPUT = [f"B-{c}" for c in "abcdefghijk"]
 

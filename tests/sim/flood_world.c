@@ -33,6 +33,7 @@ static void note_call(struct flood_world *w, const char *line)
     int64_t user = number_in(line, "\"peer\":\"user:");
     *c = (struct flood_call){.edit = edit, .refused = error != NULL};
     c->t_us = number_in(line, "\"t_us\":") - (int64_t)w->began_us;
+    c->random_id = number_in(line, "\"random_id\":");
     c->chat = user != 0 ? user : -number_in(line, "\"peer\":\"channel:");
     ck_assert_msg(c->chat != 0, "%s", line);
     if (error != NULL) (void)sscanf(error, "\"error\":\"%31[^\"]", c->error);
@@ -392,21 +393,34 @@ void flood_world_run(struct flood_world *w, int64_t us)
     sim_run_for(w->sim, (uint64_t)us);
 }
 
-unsigned flood_world_count(struct flood_world *w, uint32_t states)
+static int64_t ask(struct flood_world *w, const char *question, int64_t about)
 {
     sqlite3_stmt *stmt = NULL;
     sqlite3 *db = NULL;
 
     ck_assert_int_eq(sqlite3_open(w->path, &db), SQLITE_OK);
-    int rc = sqlite3_prepare_v2(db, "SELECT count(*) FROM gapless_outbox WHERE (1 << state) & ?1",
-                                -1, &stmt, NULL);
-    ck_assert_int_eq(rc, SQLITE_OK);
-    ck_assert_int_eq(sqlite3_bind_int64(stmt, 1, states), SQLITE_OK);
+    int rc = sqlite3_prepare_v2(db, question, -1, &stmt, NULL);
+    ck_assert_msg(rc == SQLITE_OK, "%s: %s", question, sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_bind_int64(stmt, 1, about), SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-    unsigned count = (unsigned)sqlite3_column_int64(stmt, 0);
+    int64_t answer = sqlite3_column_int64(stmt, 0);
     ck_assert_int_eq(sqlite3_finalize(stmt), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-    return count;
+    return answer;
+}
+
+unsigned flood_world_count(struct flood_world *w, uint32_t states)
+{
+    return (unsigned)ask(w, "SELECT count(*) FROM gapless_outbox WHERE (1 << state) & ?1", states);
+}
+
+int64_t flood_world_called(struct flood_world *w, int64_t row)
+{
+    int64_t id = ask(w, "SELECT random_id FROM gapless_outbox WHERE row = ?1", row);
+
+    for (unsigned i = 0; i < w->call_count; i++)
+        if (w->calls[i].random_id == id && id != 0) return w->calls[i].t_us;
+    return INT64_MAX;
 }
 
 void flood_world_drain(struct flood_world *w, int64_t us)

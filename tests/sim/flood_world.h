@@ -21,9 +21,10 @@
 /** A call that concerns messages. Times are virtual, from the beginning of the world. */
 struct flood_call {
     int64_t t_us;
-    int64_t chat; /* users: id, channels: -id */
-    bool edit;    /* messages.editMessage; else messages.sendMessage */
-    bool refused; /* by an error: */
+    int64_t chat;      /* users: id, channels: -id */
+    int64_t random_id; /* of a text that is sent */
+    bool edit;         /* messages.editMessage; else messages.sendMessage */
+    bool refused;      /* by an error: */
     char error[32];
 };
 
@@ -33,7 +34,6 @@ struct flood_fate {
     int32_t message_id;
     int64_t t_us;
     unsigned told;
-    int64_t called_us; /* its first call (by its random_id); 0: none */
 };
 
 struct flood_world {
@@ -104,6 +104,8 @@ void flood_world_drain(struct flood_world *w, int64_t us);
 /** Rows in these states (bits). */
 unsigned flood_world_count(struct flood_world *w, uint32_t states);
 
+/** The first call of a row that sends; INT64_MAX: there was none. */
+int64_t flood_world_called(struct flood_world *w, int64_t row);
 /** Calls of the chat (0: of all) that were not refused, between two times. */
 unsigned flood_world_calls(const struct flood_world *w, int64_t chat, int64_t from_us,
                            int64_t to_us);
