@@ -240,7 +240,10 @@ void gap_journal_replay_due(gap_journal_t *j)
     gap_read_t what = {
         .kind = GAP_RECORD_INBOX, .after = true, .number = j->replay_at, .limit = GAP_JOURNAL_PAGE};
 
-    if (j->deserted) return;
+    if (j->deserted) {
+        j->replay = REPLAY_OVER; /* nobody takes it, and the timer is not to ask again */
+        return;
+    }
     if (j->replay_at >= j->last) {
         replay_over(j);
         return;
