@@ -168,6 +168,7 @@ struct gap_outbox {
     int64_t last_row; /* rows up to it have been seen */
     int64_t data;     /* version; 0: none seen yet */
     uint64_t poll_us; /* when to look next */
+    uint64_t look_us; /* not before: one has failed */
     uint64_t walk_us; /* not before */
     bool stale;       /* others have committed since the last walk began */
     /* turning */

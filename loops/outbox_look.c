@@ -125,7 +125,8 @@ static void look_over(void *arg, int status, int result)
     ob->poll_us = gap_rt_now_us(ob->rt) + ob->config.poll_us;
     if (status == GAP_E_CLOSED) ob->store_closed = true;
     if (status < 0 || result < 0) {
-        ob->wanted = ob->wanted || look->force; /* with the next poll */
+        ob->wanted = ob->wanted || look->force;
+        ob->look_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_AGAIN_US;
         return;
     }
     ob->stale = ob->stale || look->version.data != ob->data;
@@ -156,7 +157,8 @@ uint64_t outbox_look_due_us(const gap_outbox_t *ob)
     if (!outbox_claims(ob) || ob->look.out) return GAP_ENV_NEVER;
     uint64_t walk_us = walk_due_us(ob);
     uint64_t due_us = ob->wanted ? 0 : ob->poll_us;
-    return walk_us < due_us ? walk_us : due_us;
+    if (walk_us < due_us) due_us = walk_us;
+    return due_us < ob->look_us ? ob->look_us : due_us;
 }
 
 void outbox_look_begin(gap_outbox_t *ob)
@@ -181,7 +183,7 @@ void outbox_look_begin(gap_outbox_t *ob)
     look->has_render = ob->config.render != NULL;
     int r = gap_store_query(ob->store, look_at, look_over, ob);
     if (r < 0) {
-        ob->poll_us = now_us + ob->config.poll_us;
+        ob->look_us = now_us + GAP_OUTBOX_AGAIN_US;
         if (r == GAP_E_CLOSED) ob->store_closed = true;
         return;
     }

@@ -108,7 +108,8 @@ static void put_claims(gap_outbox_t *ob, struct outbox_turn *t)
     int64_t chat;
 
     if (!outbox_claims(ob) || ob->only_store) return;
-    while (has_free(ob) && gap_schedule_next(&ob->schedule, now_us, &chat) == 0) {
+    int r = 0;
+    while (has_free(ob) && (r = gap_schedule_next(&ob->schedule, now_us, &chat)) == 0) {
         struct gap_claim *c = &t->claim[t->claims.count++];
         *c = (struct gap_claim){.chat = chat, .at_us = now_us, .has_bucket = chat != 0};
         if (gap_schedule_head(&ob->schedule, chat, &head)) c->expect = head.row;
@@ -121,6 +122,7 @@ static void put_claims(gap_outbox_t *ob, struct outbox_turn *t)
         t->claims.at_us = now_us;
         GAP_FAILPOINT("outbox.claim.before");
     }
+    if (r < 0) ob->again_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_AGAIN_US;
     if (ob->broken)
         t->claim[t->claims.count++] = (struct gap_claim){.chat = GAP_OUTBOX_CHAT_BROKEN};
 }

@@ -64,9 +64,6 @@ void outbox_world_live(struct outbox_world *o)
     memset(o->events, 0, sizeof o->events);
     ck_assert_int_eq(client_world_open(&o->w), 0);
     ck_assert_msg(client_world_run(&o->w, 60000000, client_world_is_caught_up), "%s", o->w.trouble);
-    if (o->db != NULL) return;
-    ck_assert_int_eq(sqlite3_open(o->path, &o->db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_busy_timeout(o->db, 1000), SQLITE_OK);
 }
 
 void outbox_world_die(struct outbox_world *o)
@@ -80,10 +77,19 @@ gap_peer_t outbox_world_chat(unsigned n)
     return (gap_peer_t){DC_CHANNEL_ID_FIRST + n / 3 * 4 + n % 3, GAP_PEER_CHANNEL};
 }
 
+/* A life may have been in its way, so it is opened when it is needed. */
+static void open_db(struct outbox_world *o)
+{
+    if (o->db != NULL) return;
+    ck_assert_int_eq(sqlite3_open(o->path, &o->db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_busy_timeout(o->db, 1000), SQLITE_OK);
+}
+
 void outbox_world_sql(struct outbox_world *o, const char *sql)
 {
     char *error = NULL;
 
+    open_db(o);
     (void)sqlite3_exec(o->db, sql, NULL, NULL, &error);
     ck_assert_msg(error == NULL, "%s: %s", sql, error);
 }
@@ -112,6 +118,7 @@ int64_t outbox_world_column(struct outbox_world *o, const char *column, int64_t 
     int64_t value = INT64_MIN;
     char sql[120];
 
+    open_db(o);
     (void)snprintf(sql, sizeof sql, "SELECT %s FROM gapless_outbox WHERE row = %lld", column,
                    (long long)row);
     ck_assert_int_eq(sqlite3_prepare_v2(o->db, sql, -1, &stmt, NULL), SQLITE_OK);
@@ -126,6 +133,7 @@ const char *outbox_world_reason(struct outbox_world *o, int64_t row)
     sqlite3_stmt *stmt = NULL;
 
     reason[0] = 0;
+    open_db(o);
     ck_assert_int_eq(sqlite3_prepare_v2(o->db, "SELECT reason FROM gapless_outbox WHERE row = ?1",
                                         -1, &stmt, NULL),
                      SQLITE_OK);
