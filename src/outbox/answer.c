@@ -302,7 +302,7 @@ static void copy_name(const char *name, char out[NAME_MAX_LEN + 1])
 {
     size_t n = 0;
 
-    for (; name[n] != '\0' && n < NAME_MAX_LEN; n++) {
+    for (; n < NAME_MAX_LEN && name[n] != '\0'; n++) {
         char c = name[n];
         bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
                      c == '_' || c == ' ';

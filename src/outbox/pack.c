@@ -130,7 +130,7 @@ static uint32_t item_fields(const gap_outbox_item_t *i)
 /* The query, with its random ids drawn. */
 static int put_query(gap_buf_t *b, const gap_outbox_item_t *i)
 {
-    gap_raw_ids_t ids;
+    gap_raw_ids_t ids = {.count = 0};
 
     int r = put_byte(b, (uint8_t)i->replay);
     if (r < 0) return r;
@@ -326,7 +326,7 @@ static void take_ids(struct reader *in, struct gap_item *out)
 
 static void take_query(struct reader *in, gap_outbox_item_t *i)
 {
-    gap_raw_ids_t ids;
+    gap_raw_ids_t ids = {.count = 0};
 
     i->replay = (gap_replay_t)take_byte(in);
     i->query = take_object(in, false);
