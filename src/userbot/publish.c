@@ -20,6 +20,8 @@
 
 /** Milliseconds between looks at the posts when nothing tells that something has changed. */
 #define LOOK_MS 1000
+/** Looks take at most one part of the time in so many: a big folder is looked at less often. */
+#define LOOK_SHARE 10
 
 /** Posts of which it is told why they need people. */
 #define TOLD_MAX 10
@@ -37,10 +39,12 @@ struct publish {
     size_t *chat_of;
     struct sqlite3 *db;
     uint64_t looked_ms;
-    bool news;    /* since the last look */
-    bool settled; /* nothing will change by itself */
+    uint64_t rest_ms; /* until the next look */
+    bool news;        /* since the last look */
+    bool settled;     /* nothing will change by itself */
     bool busy_told;
     unsigned told; /* posts that need people */
+    size_t sent;   /* posts that have a message */
     size_t in_step;
 };
 
@@ -312,17 +316,22 @@ static void look(struct app *app)
 {
     struct publish *p = app->publish;
 
-    p->looked_ms = app_elapsed_ms(app);
+    uint64_t start_ms = app_elapsed_ms(app);
+
     p->news = false;
-    p->in_step = 0;
+    p->sent = p->in_step = 0;
     if (publish_db_look(p->db, &p->work, &p->settled) < 0) {
         fail(app, "can't read");
         return;
     }
     for (size_t i = 0; i < p->notes.post_count; i++) {
-        if (p->work.tracks[i].place == POST_IN_STEP) p->in_step++;
+        const struct post_track *t = &p->work.tracks[i];
+        if (t->written && t->id != 0) p->sent++;
+        if (t->written && t->place == POST_IN_STEP) p->in_step++;
         tell_post(app, i);
     }
+    p->looked_ms = app_elapsed_ms(app);
+    p->rest_ms = (p->looked_ms - start_ms) * LOOK_SHARE;
 }
 
 static int status_of(const struct publish *p)
@@ -341,7 +350,8 @@ void publish_tick(struct app *app)
     if (app->ending || app->client == NULL || app->signals > 0) return;
     if (p->stage == STAGE_WRITING) write_posts(app);
     if (app->ending || p->stage != STAGE_WORKING) return;
-    if (p->news || app_elapsed_ms(app) - p->looked_ms >= LOOK_MS) look(app);
+    uint64_t since_ms = app_elapsed_ms(app) - p->looked_ms;
+    if (since_ms >= p->rest_ms && (p->news || since_ms >= LOOK_MS)) look(app);
     if (app->ending) return;
     if (p->settled) {
         p->stage = STAGE_OVER;
@@ -368,14 +378,14 @@ void publish_row(gap_client_t *client, const gap_outbox_row_t *row, void *data)
 void publish_progress(struct app *app)
 {
     struct publish *p = app->publish;
-    gap_outbox_eta_t eta;
-    char wait[200] = "";
+    struct publish_wait wait;
 
     if (p->stage != STAGE_WORKING) return;
-    if (publish_db_next(p->db, &p->work, &eta) == 0 && eta.because[0] != '\0')
-        (void)snprintf(wait, sizeof wait, "; next: %s", eta.because);
-    (void)fprintf(stderr, "\r\033[K%zu of %zu in step, %.0f s%s", p->in_step, p->notes.post_count,
-                  (double)app_elapsed_ms(app) / 1000.0, wait);
+    (void)fprintf(stderr, "\r\033[K%zu of %zu sent, %zu in step, %.0f s", p->sent,
+                  p->notes.post_count, p->in_step, (double)app_elapsed_ms(app) / 1000.0);
+    if (publish_db_wait(p->db, &p->work, &wait) == 0 && wait.next_us >= 1000000)
+        (void)fprintf(stderr, "; next in %" PRId64 " s, all in %" PRId64 " s or more",
+                      wait.next_us / 1000000, wait.all_us / 1000000);
     (void)fflush(stderr);
     app->progress_shown = true;
 }

@@ -530,18 +530,25 @@ int publish_db_look(struct sqlite3 *db, struct publish_work *w, bool *settled)
     return r;
 }
 
-int publish_db_next(struct sqlite3 *db, const struct publish_work *w, gap_outbox_eta_t *out)
+int publish_db_wait(struct sqlite3 *db, const struct publish_work *w, struct publish_wait *out)
 {
+    int64_t first = INT64_MAX;
+    int64_t last = 0;
     int64_t now = wall_us();
-    int r = GAP_E_NOT_FOUND;
+    gap_outbox_eta_t eta;
 
-    for (size_t i = 0; i < w->notes->post_count && r != 0; i++) {
+    for (size_t i = 0; i < w->notes->post_count; i++) {
         const struct post_track *t = &w->tracks[i];
         if (!t->written || t->place != POST_WAITS || t->row == 0) continue;
-        r = gap_outbox_eta(db, t->row, now, out);
-        if (r < 0) r = GAP_E_NOT_FOUND;
+        if (t->row < first) first = t->row;
+        if (t->row > last) last = t->row;
     }
-    return r;
+    if (last == 0 || gap_outbox_eta(db, first, now, &eta) < 0 || eta.at_us == INT64_MAX)
+        return GAP_E_NOT_FOUND;
+    out->next_us = eta.at_us > now ? eta.at_us - now : 0;
+    if (gap_outbox_eta(db, last, now, &eta) < 0 || eta.at_us == INT64_MAX) return GAP_E_NOT_FOUND;
+    out->all_us = eta.at_us > now ? eta.at_us - now : 0;
+    return 0;
 }
 
 void publish_db_fini(struct publish_work *w)

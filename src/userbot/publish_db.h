@@ -64,9 +64,14 @@ GAP_NODISCARD int publish_db_write(struct sqlite3 *db, struct publish_work *w);
 /** See where the posts are. @param settled  Nothing will change by itself any more.
  * @return 0; negative: w->why. */
 GAP_NODISCARD int publish_db_look(struct sqlite3 *db, struct publish_work *w, bool *settled);
-/** The row that is next, and why it waits. @return 0; GAP_E_NOT_FOUND nothing waits. */
-GAP_NODISCARD int publish_db_next(struct sqlite3 *db, const struct publish_work *w,
-                                  gap_outbox_eta_t *out);
+/** What waits, of this run. */
+struct publish_wait {
+    int64_t next_us; /* from now until the next row goes out; 0: now */
+    int64_t all_us;  /* until the last one does, at the earliest */
+};
+/** @return 0; GAP_E_NOT_FOUND nothing waits, or nobody can tell. */
+GAP_NODISCARD int publish_db_wait(struct sqlite3 *db, const struct publish_work *w,
+                                  struct publish_wait *out);
 /** Reason of a post's row, for people; "" if there is none. */
 void publish_db_reason(struct sqlite3 *db, int64_t row, char *out, size_t cap);
 void publish_db_fini(struct publish_work *w);

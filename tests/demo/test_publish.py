@@ -477,6 +477,40 @@ def case_deleted_by_others():
         equal(w.fresh(), [], "sent anew, again")
 
 
+def case_chats():
+    """A chat may be a name, a link or an id; addresses have its name if it was given."""
+    with World() as w:
+        w.write("a.md", "[b](b.md)")
+        w.write("b.md", "---\nchat: '-1004200000003'\n---\nto [a](a.md)")
+        w.write("c.md", "---\nchat: https://t.me/channel3\n---\nto [](c.md)")
+        args = w.args()
+        args[args.index("@channel1")] = "t.me/Channel1/7"
+        ran(userbot(args), 0, (3, 0, 0, 0, 0), "three chats")
+        (a,), (b,), (c,) = (w.messages(i).values() for i in (1, 2, 3))
+        equal(a.get("urls"), [f"https://t.me/c/4200000003/{b['id']}"], "a link to an id's chat")
+        equal(b.get("urls"), [f"https://t.me/Channel1/{a['id']}"], "a link to a name's chat")
+        equal(c.get("urls"), [f"https://t.me/channel3/{c['id']}"], "a link to itself")
+        args.remove("--chat")
+        args.remove("t.me/Channel1/7")
+        w.write("d.md", "nowhere")
+        done = userbot(args)
+        ran(done, 1, (0, 0, 2, 0, 2), "no chat")
+        check("a.md: names no chat" in done.err and "d.md: names no chat" in done.err,
+              f"no chat: {done}")
+
+
+def case_person():
+    """A person publishes as a bot does."""
+    person = {"GAPLESS_API_ID": "1", "GAPLESS_API_HASH": "any", "GAPLESS_PHONE": "+9996621234",
+              "GAPLESS_CODE": "22222"}
+    with World() as w:
+        w.write("a.md", "one")
+        ran(userbot(w.args(), variables=person), 0, (1, 0, 0, 0, 0), "a person")
+        w.write("a.md", "two")
+        ran(userbot(w.args(), variables={}), 0, (0, 1, 0, 0, 0), "a person, from the session")
+        equal(w.texts(), ["two"], "a person")
+
+
 def case_killed():
     """SIGKILL at any moment, again and again: every note goes out once, in order."""
     draw = random.Random(3)
@@ -546,6 +580,30 @@ def case_time_out():
         equal([r["state"] for r in rows], ["ready"] * 3, "what waits")
         check(all(r.get("eta_us", 0) / 1e6 > time.time() for r in rows), f"eta: {rows}")
         equal([r.get("ahead") for r in rows], [0, 1, 2], "rows before them")
+        # Taken back by hand, and then published again: it is wanted after all.
+        done = w.outbox("cancel", str(rows[1]["row"]))
+        check(done.status == 0, f"cancel: {done}")
+        ran(w.publish(), 0, (3, 0, 2, 0, 0), "after the time-out")
+        equal(sorted(w.texts()), [f"note {i}" for i in range(5)], "after the time-out")
+
+
+def case_twice_at_once():
+    """A second run on the same file is refused, and says who has it."""
+    with World("--answer-ms", "50") as w:
+        for i in range(10):
+            w.write(f"n{i}.md", f"note {i}")
+        run = w.start("--group-rate", "3/1:1")
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while time.monotonic() < end and (not os.path.exists(w.ledger) or not w.events()):
+                time.sleep(0.05)
+            done = w.publish()
+            check(done.status == 1 and f"process {run.pid}" in done.err and
+                  done.err.count("\n") == 1, f"a second run: {done}")
+        finally:
+            out, err = run.communicate(timeout=PATIENCE_S)
+        check(run.returncode == 0, f"the first run: {run.returncode} {out} {err}")
+        equal(w.texts(), [f"note {i}" for i in range(10)], "two at once")
 
 
 def case_two_processes():
