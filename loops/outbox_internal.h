@@ -112,6 +112,7 @@ struct outbox_turn {
     struct outbox_opening *opening;
     bool prune;
     int64_t prune_before_us;
+    int64_t full_before_us; /* on the limits' clock: older buckets are full */
     bool step;
     uint64_t debounce_us;
     gap_post_render_cb render;

@@ -31,6 +31,8 @@ static int work(struct outbox_turn *t, struct sqlite3 *db)
     if (r == 0 && t->claims.count > 0) r = gap_outdb_claim(db, &t->claims);
     if (r == 0 && t->prune)
         r = gap_outdb_prune(db, t->prune_before_us, GAP_OUTBOX_PRUNE_ROWS, &t->pruned);
+    if (r == 0 && t->prune)
+        r = gap_outdb_forget(db, t->full_before_us, t->now_us, GAP_OUTBOX_PRUNE_ROWS);
     return r;
 }
 
@@ -156,6 +158,8 @@ static bool fill(gap_outbox_t *ob, struct outbox_turn *t)
     t->debounce_us = ob->config.debounce_us;
     t->render = ob->config.render;
     t->render_data = ob->config.data;
+    /* Before anything is taken: it asks that all that was taken has left. */
+    t->full_before_us = gap_limits_full_before(&ob->limits, outbox_now_us(ob));
     put_outcomes(ob, t);
     put_claims(ob, t);
     t->prune = prune_is_due(ob) && t->finish.count > 0;

@@ -155,7 +155,12 @@ int gap_gates_learn(struct gap_gates *g, uint32_t method, int64_t chat, int64_t 
     int r = 0;
     for (size_t i = *count; i-- > 0;) {
         int status = close_gate(g, &learned[i]);
-        if (status < 0) r = status;
+        if (status < 0) {
+            r = status;
+            continue;
+        }
+        /* It may have been closed for longer. */
+        learned[i] = find(g, learned[i].method, learned[i].chat)->gate;
     }
     return r;
 }

@@ -143,6 +143,7 @@ static struct gap_limits_chat *make(struct gap_limits *l, int64_t chat, int64_t 
 int gap_limits_load(struct gap_limits *l, int64_t chat, int64_t millionths, int64_t now_us)
 {
     if (chat == INT64_MIN) return GAP_E_ARGUMENT;
+    l->opened_us = now_us;
     if (chat == 0) {
         gap_bucket_init(&l->account, &l->account_rate, millionths, now_us);
         return 0;
@@ -211,7 +212,8 @@ int64_t gap_limits_full_before(const struct gap_limits *l, int64_t now_us)
     uint64_t group = gap_rate_fill_us(&l->group_rate);
     uint64_t fill = user > group ? user : group;
 
-    if (now_us <= l->opened_us || (uint64_t)now_us - (uint64_t)l->opened_us < fill)
+    if (l->account.reserved > 0 || now_us <= l->opened_us ||
+        (uint64_t)now_us - (uint64_t)l->opened_us < fill)
         return INT64_MIN;
     return now_us - (int64_t)fill;
 }

@@ -73,7 +73,8 @@ void gap_limits_back(struct gap_limits *l, int64_t chat, int64_t now_us);
  * @param chat 0: the account's. */
 int64_t gap_limits_store(struct gap_limits *l, int64_t chat, int64_t now_us);
 /** Buckets stored before this are full and need not be stored any longer (rows of the account and
- * of parked chats excepted). INT64_MIN: none. */
+ * of parked chats excepted). INT64_MIN: none, or it can't be said while calls that were taken have
+ * not left. */
 int64_t gap_limits_full_before(const struct gap_limits *l, int64_t now_us);
 
 /** When the chat lets such a call pass: its bucket and gates. @return at most @p now_us: now. */

@@ -257,5 +257,10 @@ GAP_NODISCARD int gap_outdb_gate(struct sqlite3 *db, const struct gap_gate_row *
  * How many; less than @p limit: there is no more. */
 GAP_NODISCARD int gap_outdb_prune(struct sqlite3 *db, int64_t before_us, uint32_t limit,
                                   uint32_t *removed);
+/** Remove buckets of chats that are full again and gates that are open: they say nothing any more.
+ * @param full_before_us gap_limits_full_before(). @param now_us The present, as gates have it.
+ * @param limit Of each. */
+GAP_NODISCARD int gap_outdb_forget(struct sqlite3 *db, int64_t full_before_us, int64_t now_us,
+                                   uint32_t limit);
 
 #endif

@@ -28,17 +28,28 @@ static int store_limits(sqlite3 *db, const struct gap_outdb_opening *o)
                          numbers, 9);
 }
 
-static int forget(sqlite3 *db, const struct gap_outdb_opening *o)
+static int forget(sqlite3 *db, int64_t full_before_us, int64_t now_us, uint32_t limit)
 {
+    const int64_t full[] = {full_before_us, limit};
+    const int64_t open[] = {now_us, limit};
     int rc = gap_outbox_do(db,
-                           "DELETE FROM main.gapless_outbox_chat WHERE chat <> 0 AND parked IS NULL"
-                           " AND (tokens IS NULL OR at IS NULL OR at < ?1)",
-                           &o->full_before_us, 1);
+                           "DELETE FROM main.gapless_outbox_chat WHERE chat IN (SELECT chat FROM"
+                           " main.gapless_outbox_chat WHERE chat <> 0 AND parked IS NULL"
+                           " AND (tokens IS NULL OR at IS NULL OR at < ?1) LIMIT ?2)",
+                           full, 2);
 
     if (rc == SQLITE_OK)
-        rc = gap_outbox_do(db, "DELETE FROM main.gapless_outbox_gate WHERE until <= ?1", &o->now_us,
-                           1);
+        rc = gap_outbox_do(db,
+                           "DELETE FROM main.gapless_outbox_gate WHERE (method, chat) IN (SELECT"
+                           " method, chat FROM main.gapless_outbox_gate WHERE until <= ?1"
+                           " LIMIT ?2)",
+                           open, 2);
     return rc;
+}
+
+int gap_outdb_forget(sqlite3 *db, int64_t full_before_us, int64_t now_us, uint32_t limit)
+{
+    return gap_outbox_result(forget(db, full_before_us, now_us, limit));
 }
 
 static int tell_chat(const struct gap_outdb_opening *o, sqlite3_stmt *stmt)
@@ -101,7 +112,7 @@ int gap_outdb_open(sqlite3 *db, struct gap_outdb_opening *o)
     o->last_row = 0;
     if (rc == SQLITE_OK) rc = gap_outbox_repair(db);
     if (rc == SQLITE_OK) rc = store_limits(db, o);
-    if (rc == SQLITE_OK) rc = forget(db, o);
+    if (rc == SQLITE_OK) rc = forget(db, o->full_before_us, o->now_us, UINT32_MAX);
     if (rc == SQLITE_OK)
         rc = gap_outbox_do(db,
                            "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_begun SET"

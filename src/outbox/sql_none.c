@@ -148,3 +148,12 @@ int gap_outdb_prune(struct sqlite3 *db, int64_t before_us, uint32_t limit, uint3
     (void)removed;
     return GAP_E_NOT_FOUND;
 }
+
+int gap_outdb_forget(struct sqlite3 *db, int64_t full_before_us, int64_t now_us, uint32_t limit)
+{
+    (void)db;
+    (void)full_before_us;
+    (void)now_us;
+    (void)limit;
+    return GAP_E_NOT_FOUND;
+}

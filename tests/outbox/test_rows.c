@@ -446,6 +446,26 @@ START_TEST(states_that_people_set_count)
 }
 END_TEST
 
+START_TEST(limits_that_say_nothing_any_more_are_forgotten)
+{
+    (void)put_text(ANNA, "x");
+    tables_exec(db,
+                "INSERT INTO gapless_outbox_chat(chat, tokens, at, parked) VALUES(0, 1, 1, NULL),"
+                " (1, 1, 10, NULL), (2, 1, 20, NULL), (3, 1, 10, 5), (4, NULL, NULL, NULL);"
+                "INSERT INTO gapless_outbox_gate(method, chat, until, error) VALUES(1, 1, 30, 420),"
+                " (1, 2, 31, 420), (2, 0, 7, 420)");
+    ck_assert_int_eq(gap_outdb_forget(db, INT64_MIN, 0, 10), 0);
+    ck_assert_str_eq(tables_text(db, "SELECT group_concat(chat) FROM gapless_outbox_chat"),
+                     "0,1,2,3");
+    ck_assert_int_eq(gap_outdb_forget(db, 20, 30, 1), 0);
+    ck_assert_str_eq(tables_text(db, "SELECT count(*) FROM gapless_outbox_gate"), "2");
+    ck_assert_int_eq(gap_outdb_forget(db, 20, 30, 10), 0);
+    ck_assert_str_eq(tables_text(db, "SELECT group_concat(chat) FROM gapless_outbox_chat"),
+                     "0,2,3");
+    ck_assert_str_eq(tables_text(db, "SELECT group_concat(chat) FROM gapless_outbox_gate"), "2");
+}
+END_TEST
+
 START_TEST(done_rows_are_pruned)
 {
     uint32_t removed;
@@ -541,6 +561,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, scan_sees_what_came_since);
     tcase_add_test(tc, states_that_people_set_count);
     tcase_add_test(tc, done_rows_are_pruned);
+    tcase_add_test(tc, limits_that_say_nothing_any_more_are_forgotten);
     tcase_add_test(tc, gates_are_kept_until_they_open);
     tcase_add_test(tc, full_buckets_are_forgotten);
     suite_add_tcase(suite, tc);
