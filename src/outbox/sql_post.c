@@ -75,6 +75,8 @@ static bool read_numbers(sqlite3_stmt *stmt, struct gap_post_record *p)
     return true;
 }
 
+const uint8_t gap_post_hash_unknown[16];
+
 /* A hash is there and has its length, or is not there. */
 static bool read_hash(sqlite3_stmt *stmt, int column, bool *has, uint8_t out[16])
 {
@@ -83,7 +85,7 @@ static bool read_hash(sqlite3_stmt *stmt, int column, bool *has, uint8_t out[16]
     const void *bytes = sqlite3_column_blob(stmt, column);
     if (sqlite3_column_bytes(stmt, column) != 16 || bytes == NULL) return false;
     memcpy(out, bytes, 16);
-    return true;
+    return memcmp(out, gap_post_hash_unknown, 16) != 0; /* nobody hashes to that */
 }
 
 /* Copy the columns of bytes, all in one piece. @return 0; GAP_E_DAMAGED; GAP_E_NOMEM. */

@@ -94,6 +94,9 @@ struct gap_post_record {
 /* sql_post.c. Functions return 0, a positive SQLite code, or a result of this library, unless it is
  * said otherwise; gap_outbox_result makes results of all. */
 
+/** In a row: nobody knows what the message holds when it has been sent. No content has it. */
+extern const uint8_t gap_post_hash_unknown[16];
+
 /** By its key or, if that is empty, by its number. @return also GAP_E_NOT_FOUND; GAP_E_DAMAGED. */
 GAP_NODISCARD int gap_post_load(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key,
                                 int64_t post, struct gap_post_record *out);

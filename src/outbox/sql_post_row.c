@@ -11,9 +11,6 @@
 #include "outbox/content.h"
 #include "outbox/sql_schema.h"
 
-/* A hash that says: nobody knows what the message holds now. */
-static const uint8_t unknown_hash[16];
-
 /* --- claiming --------------------------------------------------------------------------------- */
 
 static int settle(struct gap_post_claim *out, enum gap_post_verdict verdict, const char *reason)
@@ -39,6 +36,19 @@ static int take_place(sqlite3 *db, struct gap_post_record *p, int64_t row, bool 
     p->row = row;
     return gap_outbox_do(db, "UPDATE main.gapless_outbox_post SET row = ?2 WHERE post = ?1", pair,
                          2);
+}
+
+/* A first sending has the post's random_id: a row that is older than that, or was changed by hand,
+ * gives way to a new one. */
+static int replace_stale(sqlite3 *db, struct gap_post_record *p, int64_t row, bool *stale)
+{
+    int64_t random_id = p->random_id;
+    int rc = gap_outbox_number(db, "SELECT random_id FROM main.gapless_outbox WHERE row = ?1", &row,
+                               1, &random_id);
+
+    *stale = random_id != p->random_id;
+    if (rc != SQLITE_OK || !*stale) return rc;
+    return gap_post_row_write(db, p, true);
 }
 
 /* What was sent before, again: its random_id stands for that. */
@@ -102,7 +112,7 @@ static int claim_send(const struct gap_post_record *p, const struct gap_post_row
                       "its post has no content yet: give it one with gap_post_upsert");
     rc = pack_newest(p, &space.content, payload, out);
     /* The server may answer with the message that it has, whatever that holds. */
-    if (rc == 0 && p->doubt) memcpy(out->hash, unknown_hash, sizeof out->hash);
+    if (rc == 0 && p->doubt) memcpy(out->hash, gap_post_hash_unknown, sizeof out->hash);
     return rc;
 }
 
@@ -141,6 +151,10 @@ static int claim(sqlite3 *db, const gap_alloc_t *alloc, struct gap_post_record *
         rc = gap_post_forget(db, p->post);
         return rc == SQLITE_OK ? settle(out, GAP_POST_CANCEL, "its post was removed") : rc;
     }
+    bool stale;
+    rc = replace_stale(db, p, row->row, &stale);
+    if (rc != SQLITE_OK) return rc;
+    if (stale) return settle(out, GAP_POST_CANCEL, "a newer row of its post takes its place");
     return claim_send(p, row, payload, out);
 }
 
@@ -195,7 +209,7 @@ static void acknowledge(struct outcome *o)
 {
     struct gap_post_record *p = &o->p;
     bool known = o->row->hash.len == sizeof p->sent &&
-                 memcmp(o->row->hash.data, unknown_hash, sizeof unknown_hash) != 0;
+                 memcmp(o->row->hash.data, gap_post_hash_unknown, sizeof p->sent) != 0;
 
     p->has_sent = known;
     if (known) memcpy(p->sent, o->row->hash.data, sizeof p->sent);

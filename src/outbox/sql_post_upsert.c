@@ -191,8 +191,10 @@ int gap_post_upsert_with(sqlite3 *db, const gap_alloc_t *alloc, const gap_post_t
 
     if (rc == 0) rc = enter(db);
     if (rc != 0) return rc;
+    sqlite3_int64 last = sqlite3_last_insert_rowid(db); /* what the user's statements left there */
     gap_post_rendered_init(&u.rendered, alloc);
     rc = leave(db, upsert(&u, &number));
+    sqlite3_set_last_insert_rowid(db, last);
     gap_post_rendered_fini(&u.rendered);
     gap_post_record_fini(&u.record);
     if (rc != 0) return rc;
@@ -255,7 +257,11 @@ int gap_post_remove_with(sqlite3 *db, const gap_alloc_t *alloc, gap_bytes_t key)
 {
     if (key.len == 0 || key.len > GAP_POST_KEY_MAX) return GAP_E_ARGUMENT;
     int rc = enter(db);
-    return rc == 0 ? leave(db, remove_post(db, alloc, key)) : rc;
+    if (rc != 0) return rc;
+    sqlite3_int64 last = sqlite3_last_insert_rowid(db);
+    rc = leave(db, remove_post(db, alloc, key));
+    sqlite3_set_last_insert_rowid(db, last);
+    return rc;
 }
 
 int gap_post_remove(struct sqlite3 *db, gap_bytes_t key)

@@ -1,6 +1,7 @@
 #include "tests/outbox/posts.h"
 
 #include "outbox/content.h"
+#include "outbox/sql_post.h"
 
 #include <gapless/tl_api.h>
 
@@ -9,6 +10,8 @@ int64_t posts_now;
 struct gap_post_told posts_told;
 gap_post_render_cb posts_render;
 bool posts_undo;
+struct posts_faults *posts_faults;
+const gap_alloc_t *posts_alloc;
 void *posts_data;
 
 void posts_begin(void)
@@ -19,6 +22,8 @@ void posts_begin(void)
     posts_now = INT64_C(1700000000000000);
     posts_render = NULL;
     posts_undo = false;
+    posts_faults = NULL;
+    posts_alloc = gap_alloc_default();
     posts_data = NULL;
 }
 
@@ -27,9 +32,27 @@ void posts_end(void)
     tables_end();
 }
 
-static void commit(sqlite3 *db)
+/* A transaction: the library's function, and what the client stores besides. Where faults are
+ * tried, what fails is done once more. */
+static int transact(sqlite3 *db, int (*run)(sqlite3 *db, void *arg),
+                    void (*after)(sqlite3 *db, void *arg), void *arg)
 {
+    struct gap_post_told told = posts_told;
+
+    tables_exec(db, "BEGIN IMMEDIATE");
+    if (posts_faults != NULL) posts_faults->arm(true);
+    int r = run(db, arg);
+    if (posts_faults != NULL) posts_faults->arm(false);
+    if (r < 0 && posts_faults != NULL && posts_faults->struck()) {
+        ck_assert_msg(r == posts_faults->error, "%d instead of %d", r, posts_faults->error);
+        posts_faults->failed++;
+        if (sqlite3_get_autocommit(db) == 0) tables_exec(db, "ROLLBACK");
+        posts_told = told;
+        return transact(db, run, after, arg);
+    }
+    if (after != NULL) after(db, arg);
     tables_exec(db, posts_undo ? "ROLLBACK" : "COMMIT");
+    return r;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -69,12 +92,23 @@ gap_post_t post_of(struct written *w, const char *key, const char *text)
     return (gap_post_t){.key = gap_str(key), .chat = NEWS, .content = &w->content};
 }
 
+struct upserting {
+    const gap_post_t *post;
+    int64_t *row;
+};
+
+static int run_upsert(sqlite3 *db, void *arg)
+{
+    const struct upserting *u = arg;
+
+    return gap_post_upsert_with(db, posts_alloc, u->post, u->row);
+}
+
 int upsert_post(sqlite3 *db, const gap_post_t *post, int64_t *row)
 {
-    tables_exec(db, "BEGIN IMMEDIATE");
-    int r = gap_post_upsert(db, post, row);
-    commit(db);
-    return r;
+    struct upserting u = {post, row};
+
+    return transact(db, run_upsert, NULL, &u);
 }
 
 int upsert(sqlite3 *db, const char *key, const char *text)
@@ -86,12 +120,17 @@ int upsert(sqlite3 *db, const char *key, const char *text)
     return upsert_post(db, &post, &row);
 }
 
+static int run_remove(sqlite3 *db, void *arg)
+{
+    return gap_post_remove_with(db, posts_alloc, gap_str(arg));
+}
+
 int remove_post(sqlite3 *db, const char *key)
 {
-    tables_exec(db, "BEGIN IMMEDIATE");
-    int r = gap_post_remove(db, gap_str(key));
-    commit(db);
-    return r;
+    char copy[32];
+
+    (void)snprintf(copy, sizeof copy, "%s", key);
+    return transact(db, run_remove, NULL, copy);
 }
 
 /* --- the server ------------------------------------------------------------------------------- */
@@ -244,95 +283,141 @@ static gap_bytes_t column_bytes(sqlite3_stmt *stmt, int column)
                          (size_t)sqlite3_column_bytes(stmt, column)};
 }
 
-static void decide(sqlite3 *db, const struct gap_post_row *row, struct flight *f)
-{
-    static const int states[] = {[GAP_POST_NOTHING] = GAP_OUTBOX_SENT,
-                                 [GAP_POST_CANCEL] = GAP_OUTBOX_CANCELLED,
-                                 [GAP_POST_PARK] = GAP_OUTBOX_PARKED};
-    struct gap_post_claim out;
+/* The row that is claimed or finished, as it is in the table. */
+struct row_at_hand {
+    struct flight *flight;
+    struct gap_post_row row;
+    gap_buf_t payload; /* its own */
+    uint8_t hash[16];
+    enum gap_post_end end;
+    int32_t message_id;
+    struct gap_post_claim claim;
+    struct gap_post_finish finish;
+};
 
-    ck_assert_int_eq(gap_post_claim(db, gap_alloc_default(), row, &f->payload, &out), 0);
-    f->verdict = out.verdict;
-    f->reason = out.reason;
-    f->kind = out.kind;
-    f->hash_len = sizeof out.hash;
-    memcpy(f->hash, out.hash, sizeof out.hash);
-    if (out.verdict != GAP_POST_GO) set_row(db, row->row, states[out.verdict], out.reason);
+static void set_begun(sqlite3 *db, int64_t row)
+{
+    char sql[80];
+
+    snprintf(sql, sizeof sql, "UPDATE gapless_outbox SET flags = 1 WHERE row = %lld",
+             (long long)row);
+    tables_exec(db, sql);
 }
 
-bool claim(sqlite3 *db, const gap_peer_t *chat, struct flight *f)
+/* @return false: nothing waits. */
+static bool read_oldest(sqlite3 *db, const gap_peer_t *chat, struct row_at_hand *h)
 {
+    struct flight *f = h->flight;
     sqlite3_stmt *stmt = NULL;
     char sql[400];
 
-    memset(f, 0, sizeof *f);
-    gap_buf_init(&f->payload, gap_alloc_default());
     snprintf(sql, sizeof sql,
              "SELECT row, kind, chat, random_id, post, flags & 1 OR state IN (3, 4), payload, hash"
              " FROM gapless_outbox WHERE state IN (1, 2, 3, 4) AND (%d OR chat = %lld)"
              " ORDER BY row LIMIT 1",
              chat == NULL, chat == NULL ? 0LL : (long long)gap_outbox_mark(*chat));
-    tables_exec(db, "BEGIN IMMEDIATE");
     bool there = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && /* no tables yet */
                  sqlite3_step(stmt) == SQLITE_ROW;
     if (there) {
-        struct gap_post_row row = {.row = sqlite3_column_int64(stmt, 0),
-                                   .post = sqlite3_column_int64(stmt, 4),
-                                   .begun = sqlite3_column_int(stmt, 5) != 0,
-                                   .payload = column_bytes(stmt, 6),
-                                   .hash = column_bytes(stmt, 7)};
-        f->row = row.row;
-        f->post = row.post;
+        gap_bytes_t payload = column_bytes(stmt, 6);
+        gap_bytes_t hash = column_bytes(stmt, 7);
+        ck_assert_int_eq(gap_buf_append(&h->payload, payload.data, payload.len), 0);
+        f->row = h->row.row = sqlite3_column_int64(stmt, 0);
         f->kind = (gap_outbox_kind_t)sqlite3_column_int(stmt, 1);
         f->chat = gap_outbox_peer(sqlite3_column_int64(stmt, 2));
         f->random_id = sqlite3_column_int64(stmt, 3);
-        if (f->kind == GAP_OUTBOX_POST)
-            decide(db, &row, f);
-        else
-            ck_assert_int_eq(gap_buf_append(&f->payload, row.payload.data, row.payload.len), 0);
-        if (f->verdict == GAP_POST_GO && row.begun) {
-            char mark[80];
-            snprintf(mark, sizeof mark, "UPDATE gapless_outbox SET flags = 1 WHERE row = %lld",
-                     (long long)row.row);
-            tables_exec(db, mark);
+        f->post = h->row.post = sqlite3_column_int64(stmt, 4);
+        h->row.begun = sqlite3_column_int(stmt, 5) != 0;
+        h->row.payload = gap_buf_view(&h->payload);
+        if (hash.len == sizeof h->hash) {
+            memcpy(h->hash, hash.data, sizeof h->hash);
+            h->row.hash = (gap_bytes_t){h->hash, sizeof h->hash};
         }
     }
     sqlite3_finalize(stmt);
-    if (there && f->verdict == GAP_POST_GO) store_claim(db, f);
-    commit(db);
     return there;
 }
 
-void finish(sqlite3 *db, struct flight *f, enum gap_post_end end, int32_t message_id)
+static int run_claim(sqlite3 *db, void *arg)
+{
+    struct row_at_hand *h = arg;
+
+    if (h->flight->kind != GAP_OUTBOX_POST)
+        return gap_buf_append(&h->flight->payload, h->row.payload.data, h->row.payload.len);
+    return gap_post_claim(db, posts_alloc, &h->row, &h->flight->payload, &h->claim);
+}
+
+static void after_claim(sqlite3 *db, void *arg)
+{
+    static const int states[] = {[GAP_POST_NOTHING] = GAP_OUTBOX_SENT,
+                                 [GAP_POST_CANCEL] = GAP_OUTBOX_CANCELLED,
+                                 [GAP_POST_PARK] = GAP_OUTBOX_PARKED};
+    struct row_at_hand *h = arg;
+    struct flight *f = h->flight;
+
+    f->verdict = h->claim.verdict;
+    f->reason = h->claim.reason;
+    if (f->verdict != GAP_POST_GO) {
+        set_row(db, f->row, states[f->verdict], f->reason);
+        return;
+    }
+    if (f->kind == GAP_OUTBOX_POST) {
+        f->kind = h->claim.kind;
+        f->hash_len = sizeof f->hash;
+        memcpy(f->hash, h->claim.hash, sizeof f->hash);
+    }
+    if (h->row.begun) set_begun(db, f->row);
+    store_claim(db, f);
+}
+
+bool claim(sqlite3 *db, const gap_peer_t *chat, struct flight *f)
+{
+    struct row_at_hand h = {.flight = f};
+
+    memset(f, 0, sizeof *f);
+    gap_buf_init(&f->payload, posts_alloc);
+    gap_buf_init(&h.payload, gap_alloc_default());
+    bool there = read_oldest(db, chat, &h);
+    if (there) ck_assert_int_eq(transact(db, run_claim, after_claim, &h), 0);
+    gap_buf_fini(&h.payload);
+    return there;
+}
+
+static int run_finish(sqlite3 *db, void *arg)
+{
+    struct row_at_hand *h = arg;
+
+    if (h->row.post == 0) return 0;
+    return gap_post_finished(db, posts_alloc, &h->row, h->end, h->message_id, posts_now,
+                             &posts_told, &h->finish);
+}
+
+static void after_finish(sqlite3 *db, void *arg)
 {
     static const int states[] = {
         [GAP_POST_SENT] = GAP_OUTBOX_SENT,       [GAP_POST_SAME] = GAP_OUTBOX_SENT,
         [GAP_POST_UNKNOWN] = GAP_OUTBOX_UNKNOWN, [GAP_POST_AGAIN] = GAP_OUTBOX_SNOOZED,
         [GAP_POST_GONE] = GAP_OUTBOX_PARKED,     [GAP_POST_EXPIRED] = GAP_OUTBOX_PARKED,
         [GAP_POST_ROW_BAD] = GAP_OUTBOX_DEAD,    [GAP_POST_CHAT_BAD] = GAP_OUTBOX_PARKED};
-    struct gap_post_row row = {.row = f->row,
-                               .post = f->post,
-                               .payload = gap_buf_view(&f->payload),
-                               .hash = {f->hash, f->hash_len}};
-    struct gap_post_finish out = {0};
+    struct row_at_hand *h = arg;
 
-    if (f->row == 0 || f->verdict != GAP_POST_GO) {
-        flight_fini(f);
-        return;
-    }
-    tables_exec(db, "BEGIN IMMEDIATE");
-    if (f->post != 0)
-        ck_assert_int_eq(gap_post_finished(db, gap_alloc_default(), &row, end, message_id,
-                                           posts_now, &posts_told, &out),
-                         0);
-    set_row(db, f->row, out.state != 0 ? (int)out.state : states[end], out.reason);
-    if (end == GAP_POST_UNKNOWN) {
-        char mark[80];
-        snprintf(mark, sizeof mark, "UPDATE gapless_outbox SET flags = 1 WHERE row = %lld",
-                 (long long)f->row);
-        tables_exec(db, mark);
-    }
-    commit(db);
+    set_row(db, h->row.row, h->finish.state != 0 ? (int)h->finish.state : states[h->end],
+            h->finish.reason);
+    if (h->end == GAP_POST_UNKNOWN) set_begun(db, h->row.row);
+}
+
+void finish(sqlite3 *db, struct flight *f, enum gap_post_end end, int32_t message_id)
+{
+    struct row_at_hand h = {.flight = f,
+                            .row = {.row = f->row,
+                                    .post = f->post,
+                                    .payload = gap_buf_view(&f->payload),
+                                    .hash = {f->hash, f->hash_len}},
+                            .end = end,
+                            .message_id = message_id};
+
+    if (f->row != 0 && f->verdict == GAP_POST_GO)
+        ck_assert_int_eq(transact(db, run_finish, after_finish, &h), 0);
     flight_fini(f);
 }
 
@@ -355,13 +440,16 @@ void send_all(sqlite3 *db)
     flight_fini(&f);
 }
 
+static int run_step(sqlite3 *db, void *arg)
+{
+    (void)arg;
+    return gap_post_step(db, posts_alloc, posts_now, POSTS_DEBOUNCE, posts_render, posts_data,
+                         &posts_told);
+}
+
 void step(sqlite3 *db)
 {
-    tables_exec(db, "BEGIN IMMEDIATE");
-    ck_assert_int_eq(gap_post_step(db, gap_alloc_default(), posts_now, POSTS_DEBOUNCE, posts_render,
-                                   posts_data, &posts_told),
-                     0);
-    commit(db);
+    ck_assert_int_eq(transact(db, run_step, NULL, NULL), 0);
 }
 
 void settle(sqlite3 *db)

@@ -89,6 +89,16 @@ extern gap_post_render_cb posts_render;
 extern void *posts_data;
 /** Transactions are rolled back at their end: the process died before the commit. */
 extern bool posts_undo;
+/** What the library's functions are called with. */
+extern const gap_alloc_t *posts_alloc;
+/** Faults while they run; what fails is done once more. NULL: none. */
+struct posts_faults {
+    void (*arm)(bool on);
+    bool (*struck)(void);
+    int error; /* what they have to return then */
+    unsigned failed;
+};
+extern struct posts_faults *posts_faults;
 /** Claim, serve and store until nothing waits; the cascade included. */
 void settle(sqlite3 *db);
 /** The same without the cascade. */
