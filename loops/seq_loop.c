@@ -159,6 +159,7 @@ static unsigned hand_out_queries(gap_engine_t *e, unsigned budget)
         if (e->held) e->held_queries++;
         e->plain_count--;
         budget--;
+        n->update.maybe_repeated = gap_engine_is_returning(e);
         gap_tap_node(n, GAP_DECISION_PLAIN, 0);
         gap_node_deliver(n);
     }
