@@ -368,7 +368,7 @@ void outbox_slot_stored(struct outbox_slot *slot, const struct gap_finish *finis
 {
     gap_outbox_t *ob = slot->owner;
     const struct outbox_unknown row = {slot->row.row, slot->row.random_id, slot->row.chat,
-                                       slot->row.kind, 0};
+                                       slot->row.kind, slot->named};
 
     let_chat_go(slot, finish);
     if (finish->applied && finish->became == GAP_OUTBOX_UNKNOWN && slot->is_named)

@@ -197,8 +197,8 @@ uint32_t outbox_method_of(const struct gap_head *head);
 void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head);
 
 /* outbox_named.c */
-/** A row may have been sent and waits for its turn. Without room for it, or with several
- * random_ids, it is resolved by repeating it alone. */
+/** A row may have been sent and waits for its turn; one updateMessageID with its random_id says that
+ * it was. Without room for it here it is resolved by repeating it alone. */
 void outbox_unknown_add(gap_outbox_t *ob, const struct outbox_unknown *row);
 /** It waits no more. @return the message, if it is known; 0. */
 int32_t outbox_unknown_take(gap_outbox_t *ob, int64_t row);

@@ -8,18 +8,10 @@
 
 #include <string.h>
 
-/* Of several random_ids one does not say that all of it has happened. */
-static bool has_one_id(uint32_t kind)
-{
-    return kind == GAP_OUTBOX_SEND || kind == GAP_OUTBOX_MEDIA || kind == GAP_OUTBOX_POST;
-}
-
 void outbox_unknown_add(gap_outbox_t *ob, const struct outbox_unknown *row)
 {
     (void)outbox_unknown_take(ob, row->row);
-    if (row->random_id == 0 || !has_one_id(row->kind) ||
-        ob->unknown_count == GAP_OUTBOX_UNKNOWN_MAX)
-        return;
+    if (row->random_id == 0 || ob->unknown_count == GAP_OUTBOX_UNKNOWN_MAX) return;
     ob->unknown[ob->unknown_count++] = *row;
 }
 
@@ -50,8 +42,8 @@ void gap_outbox_named(gap_outbox_t *ob, int64_t random_id, int32_t message_id)
     if (random_id == 0 || message_id <= 0) return;
     for (size_t i = 0; i < GAP_OUTBOX_FLIGHT_MAX; i++) {
         struct outbox_slot *slot = &ob->slots[i];
-        bool waits = slot->state > SLOT_TAKEN && slot->state < SLOT_ENDED;
-        if (!waits || slot->row.random_id != random_id || !slot->is_named) continue;
+        bool in_hand = slot->state > SLOT_TAKEN && slot->state < SLOT_OVER;
+        if (!in_hand || slot->row.random_id != random_id || !slot->is_named) continue;
         slot->named = message_id;
         gap_loop_signal(ob->rt, &ob->loop);
         return;

@@ -36,11 +36,19 @@ static int note_gate(void *arg, const struct gap_gate_row *gate)
     return 0;
 }
 
+/* Does one updateMessageID say that it was sent? Others may have several random_ids, and a post
+ * that is edited has that of its first sending. */
+static bool is_named(const struct gap_head *head)
+{
+    if (head->kind == GAP_OUTBOX_POST) return head->target == 0;
+    return head->kind == GAP_OUTBOX_SEND || head->kind == GAP_OUTBOX_MEDIA;
+}
+
 static int note_unknown(void *arg, const struct gap_head *head)
 {
     struct outbox_opening *o = arg;
 
-    if (o->unknown_count == GAP_OUTBOX_UNKNOWN_MAX) return 0; /* it is repeated */
+    if (o->unknown_count == GAP_OUTBOX_UNKNOWN_MAX || !is_named(head)) return 0; /* repeated */
     o->unknown[o->unknown_count++] = (struct outbox_unknown){
         .row = head->row, .random_id = head->random_id, .chat = head->chat, .kind = head->kind};
     return 0;
