@@ -305,11 +305,13 @@ def with_a_second_count(record, rng):
 
 
 def without_a_count(record, rng):
+    """Of a message that was not given up, nor an edit of it: nobody misses its count."""
+    given_up = record.judge().given_up
     folded = {n for e in record.ledger if e["kind"] == "difference" for n in e["folded"]}
     wanted = {("new_message", e["chat"], e["id"]) for e in record.ledger
               if e["kind"] == "new_message" and e["n"] not in folded}
     counts = record.lives[-1].snapshot.counts if record.terms.counts else []
-    picks = [row for row in counts if tuple(row[:3]) in wanted]
+    picks = [row for row in counts if tuple(row[:3]) in wanted and tuple(row[1:3]) not in given_up]
     if not picks:
         return None
     counts.remove(rng.choice(picks))
