@@ -60,9 +60,10 @@ typedef struct gap_runner gap_runner_t;
 /** What is written to the journal before it is handled. */
 typedef enum gap_journal_mode {
     /** What is unfinished after journal_after_us, keeps the stored position back, waits at a
-     * shutdown, or can't be fetched again (queries). */
+     * shutdown, is of a channel that was not known, or can't be fetched again (queries). */
     GAP_JOURNAL_LAZY = 0,
-    /** Nothing: what is unfinished at a crash is fetched again; queries are lost. */
+    /** Nothing: what is unfinished at a crash is fetched again; queries are lost. The first update
+     * of a channel still waits until it is stored where the channel begins. */
     GAP_JOURNAL_LIGHT = 1,
     /** Everything, before its handler is called. */
     GAP_JOURNAL_FULL = 2
