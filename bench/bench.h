@@ -58,5 +58,6 @@ void bench_store(struct bench *b);
 void bench_isolation(struct bench *b);
 void bench_routes(struct bench *b);
 void bench_runner(struct bench *b);
+void bench_outbox(struct bench *b);
 
 #endif

@@ -26,6 +26,7 @@ static const struct {
     {"store", bench_store, "what storing an account's state costs beside that"},
     {"routes", bench_routes, "finding the handler of an update among a thousand routes"},
     {"runner", bench_runner, "updates through lanes to handlers; how soon beside a full lane"},
+    {"outbox", bench_outbox, "rows written down and claimed; turns of chats"},
     {"isolation", bench_isolation, "another channel's updates during a slow difference"},
 };
 
