@@ -382,6 +382,18 @@ static int end_row(struct claiming *k, const struct gap_row *row)
                          2);
 }
 
+/* Rows of it to which people have given a state that waits do so. */
+static int revive(struct claiming *k, int64_t chat, bool *any)
+{
+    int rc = gap_outbox_do(k->db,
+                           "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_moved SET done = 0"
+                           " WHERE" GAP_OUTBOX_REVIVED "AND chat = ?1",
+                           &chat, 1);
+
+    *any = rc == SQLITE_OK && sqlite3_changes(k->db) > 0;
+    return rc;
+}
+
 /* @return a code; claim->result stays AGAIN if a row was put aside. */
 static int claim_row(struct claiming *k, struct gap_claim *claim, struct gap_row *row)
 {
@@ -390,8 +402,9 @@ static int claim_row(struct claiming *k, struct gap_claim *claim, struct gap_row
 
     if (rc != SQLITE_OK) return rc;
     if (!found) {
-        claim->result = GAP_CLAIM_EMPTY;
-        return SQLITE_OK;
+        rc = revive(k, claim->chat, &found);
+        if (!found) claim->result = GAP_CLAIM_EMPTY;
+        return rc;
     }
     if (row->state > GAP_OUTBOX_UNKNOWN) return end_row(k, row);
     if (k->as.state != 0) return store_aside(k, row);
@@ -430,8 +443,6 @@ int gap_outdb_claim(sqlite3 *db, struct gap_claims *c)
     k->db = db;
     k->c = c;
     gap_buf_init(&k->payload, c->alloc);
-    rc = gap_outbox_exec(db, "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_revived SET"
-                             " done = 0 WHERE" GAP_OUTBOX_REVIVED);
     for (size_t i = 0; rc == SQLITE_OK && i < c->count; i++) rc = claim_chat(k, &c->claims[i]);
     if (rc == SQLITE_OK && c->taken > 0 && c->has_bucket)
         rc = store_bucket(k, GAP_OUTBOX_CHAT_ACCOUNT, c->tokens, c->at_us);

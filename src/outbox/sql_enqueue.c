@@ -5,6 +5,10 @@
  *   INSERT --no such table--> tables are made, the same again
  *          --nothing inserted--> the key is known, or the tables are of another version
  *
+ * Many rows are all written or none. A savepoint would do that, at the cost of a copy of every page
+ * that is touched, in a file if there are many; so rows that are new are deleted again instead, and
+ * there is a savepoint only where rows that were there are changed, or tables made.
+ *
  * An ordinary row is one statement: it looks at the tables' version itself. Statements are prepared
  * anew each call, since the connection is not ours to keep some on; what last_insert_rowid() says
  * is left as it was.
@@ -25,6 +29,11 @@ static const char *const texts[GAP_WRITE_COUNT] = {
         "INSERT INTO main.gapless_outbox(version, kind, class, chat, random_id, target, target_row,"
         " not_before, deadline, key, payload) SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
         " FROM main.gapless_outbox_meta WHERE one = 1 AND application = 'gapless' AND version = 1"
+        " ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING",
+    /* For many, the tables' version is looked at before. */
+    [GAP_WRITE_INSERT_MANY] =
+        "INSERT INTO main.gapless_outbox(version, kind, class, chat, random_id, target, target_row,"
+        " not_before, deadline, key, payload) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING",
     [GAP_WRITE_KNOWN] = "SELECT row FROM main.gapless_outbox WHERE key = ?1",
     [GAP_WRITE_ABOUT] = "SELECT version, kind, state, flags, chat, message_id, target"
@@ -68,17 +77,33 @@ static int save(struct gap_writing *w)
 /* Everything else needs tables: this statement comes first. */
 static int begin(struct gap_writing *w)
 {
+    enum gap_outbox_tables there = GAP_OUTBOX_TABLES_OURS;
     sqlite3_stmt *insert;
-    int rc = gap_writing_statement(w, GAP_WRITE_INSERT, &insert);
+    int rc = gap_writing_statement(w, w->insert, &insert);
 
+    if (rc == SQLITE_OK && w->insert == GAP_WRITE_INSERT_MANY)
+        rc = gap_outbox_recognise(w->db, &there);
     if (rc != SQLITE_ERROR) return rc;
     rc = save(w);
     if (rc == SQLITE_OK) rc = gap_outbox_make(w->db);
-    return rc == SQLITE_OK ? gap_writing_statement(w, GAP_WRITE_INSERT, &insert) : rc;
+    return rc == SQLITE_OK ? gap_writing_statement(w, w->insert, &insert) : rc;
+}
+
+/* Nobody else writes meanwhile: what has a number from the first one on is of this call. */
+static void undo(struct gap_writing *w)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    if (w->first == 0 || w->saved || sqlite3_get_autocommit(w->db) != 0) return;
+    int rc = gap_outbox_prepare(w->db, "DELETE FROM main.gapless_outbox WHERE row >= ?1", &stmt);
+    if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, &w->first, 1);
+    (void)rc; /* the first failure counts */
+    (void)sqlite3_finalize(stmt);
 }
 
 static int end(struct gap_writing *w, int rc)
 {
+    if (rc != SQLITE_OK) undo(w);
     for (size_t i = 0; i < GAP_WRITE_COUNT; i++) (void)sqlite3_finalize(w->stmts[i]);
     gap_buf_fini(&w->payload);
     gap_buf_fini(&w->older);
@@ -146,30 +171,43 @@ static int why_not(struct gap_writing *w, gap_bytes_t key, int64_t *row)
     return rc;
 }
 
-static int bind_row(sqlite3_stmt *stmt, const gap_outbox_item_t *item, int64_t chat, int32_t target,
-                    int64_t target_row, gap_bytes_t payload)
+/* A parameter keeps its value from row to row. */
+static int bind_number(struct gap_writing *w, sqlite3_stmt *stmt, int at, int64_t number)
+{
+    if (w->bound[at].is && w->bound[at].number == number) return SQLITE_OK;
+    w->bound[at].is = true;
+    w->bound[at].number = number;
+    return sqlite3_bind_int64(stmt, at, number);
+}
+
+static int bind_row(struct gap_writing *w, sqlite3_stmt *stmt, const gap_outbox_item_t *item,
+                    int64_t chat, int32_t target, int64_t target_row)
 {
     const int64_t numbers[] = {item->kind, gap_writing_class(item), chat, item->random_id, target};
     int rc = SQLITE_OK;
 
     for (int i = 0; rc == SQLITE_OK && i < (int)GAP_ARRAY_LEN(numbers); i++)
-        rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
-    if (rc == SQLITE_OK)
+        rc = bind_number(w, stmt, i + 1, numbers[i]);
+    if (rc == SQLITE_OK && (target_row != 0 || w->has_target_row)) {
+        w->has_target_row = true;
         rc = target_row != 0 ? sqlite3_bind_int64(stmt, 6, target_row) : sqlite3_bind_null(stmt, 6);
-    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 7, item->not_before_us);
-    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 8, item->deadline_us);
-    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 9, item->key);
-    return rc == SQLITE_OK ? gap_outbox_bind_blob(stmt, 10, payload) : rc;
+    }
+    if (rc == SQLITE_OK) rc = bind_number(w, stmt, 7, item->not_before_us);
+    if (rc == SQLITE_OK) rc = bind_number(w, stmt, 8, item->deadline_us);
+    if (rc == SQLITE_OK && (item->key.len > 0 || w->has_key)) {
+        w->has_key = true;
+        rc = gap_outbox_bind_text(stmt, 9, item->key);
+    }
+    return rc == SQLITE_OK ? gap_outbox_bind_blob(stmt, 10, gap_buf_view(&w->payload)) : rc;
 }
 
 static int insert_row(struct gap_writing *w, const gap_outbox_item_t *item, int64_t chat,
                       int32_t target, int64_t target_row, int64_t *row, bool *known)
 {
     sqlite3_stmt *stmt;
-    int rc = gap_writing_statement(w, GAP_WRITE_INSERT, &stmt);
+    int rc = gap_writing_statement(w, w->insert, &stmt);
 
-    if (rc == SQLITE_OK)
-        rc = bind_row(stmt, item, chat, target, target_row, gap_buf_view(&w->payload));
+    if (rc == SQLITE_OK) rc = bind_row(w, stmt, item, chat, target, target_row);
     if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
     if (rc != SQLITE_OK) return rc;
     if (sqlite3_changes(w->db) == 0) {
@@ -177,6 +215,7 @@ static int insert_row(struct gap_writing *w, const gap_outbox_item_t *item, int6
         return why_not(w, item->key, row);
     }
     *row = sqlite3_last_insert_rowid(w->db);
+    if (w->first == 0) w->first = *row;
     return SQLITE_OK;
 }
 
@@ -226,7 +265,8 @@ static int write_one(struct gap_writing *w, const gap_outbox_item_t *given, int6
 int gap_outbox_write(sqlite3 *db, const gap_alloc_t *alloc, const gap_outbox_item_t *items,
                      size_t count, int64_t *rows, bool *known)
 {
-    struct gap_writing w = {.db = db};
+    struct gap_writing w = {.db = db,
+                            .insert = count > 1 ? GAP_WRITE_INSERT_MANY : GAP_WRITE_INSERT};
     bool is_known = false;
 
     if (sqlite3_get_autocommit(db) != 0) return GAP_E_STATE;
@@ -234,8 +274,9 @@ int gap_outbox_write(sqlite3 *db, const gap_alloc_t *alloc, const gap_outbox_ite
     gap_buf_init(&w.payload, alloc);
     gap_buf_init(&w.older, alloc);
     sqlite3_int64 last = sqlite3_last_insert_rowid(db);
-    int rc = count > 1 ? save(&w) : SQLITE_OK;
-    if (rc == SQLITE_OK) rc = begin(&w);
+    int rc = begin(&w);
+    for (size_t i = 0; rc == SQLITE_OK && count > 1 && i < count; i++)
+        if (concerns_others(&items[i])) rc = save(&w);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
         int64_t row = 0;
         rc = write_one(&w, &items[i], &row, &is_known);

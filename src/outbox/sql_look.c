@@ -115,9 +115,9 @@ int gap_outdb_open(sqlite3 *db, struct gap_outdb_opening *o)
     if (rc == SQLITE_OK) rc = forget(db, o->full_before_us, o->now_us, UINT32_MAX);
     if (rc == SQLITE_OK)
         rc = gap_outbox_do(db,
-                           "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_begun SET"
-                           " state = 4, flags = flags | 1 WHERE state IN (3, 4) AND state = 3"
-                           " AND epoch IS NOT ?1",
+                           "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_moved SET"
+                           " state = 4, flags = flags | 1 WHERE" GAP_OUTBOX_MOVED
+                           "AND state = 3 AND done = 0 AND epoch IS NOT ?1",
                            &o->epoch, 1);
     if (rc == SQLITE_OK)
         rc = tell_all(db, o,
@@ -131,7 +131,8 @@ int gap_outdb_open(sqlite3 *db, struct gap_outdb_opening *o)
     if (rc == SQLITE_OK)
         rc = tell_all(db, o,
                       "SELECT" GAP_OUTBOX_HEAD_COLUMNS "FROM main.gapless_outbox AS o INDEXED BY"
-                      " gapless_outbox_begun" GAP_OUTBOX_JOIN_CHAT "WHERE o.state IN (3, 4)",
+                      " gapless_outbox_moved" GAP_OUTBOX_JOIN_CHAT "WHERE" GAP_OUTBOX_MOVED
+                      "AND state IN (3, 4) AND done = 0",
                       tell_unknown);
     if (rc == SQLITE_OK) rc = gap_outbox_number(db, LAST_ROW, NULL, 0, &o->last_row);
     return gap_outbox_result(rc);
@@ -202,7 +203,7 @@ static int next_chat(sqlite3_stmt *stmt, sqlite3_stmt *number, struct gap_head *
 /* A chat that comes to nothing else than a row to which people have given a state that waits. */
 #define REVIVED                                                                                    \
     "SELECT" GAP_OUTBOX_HEAD_COLUMNS                                                               \
-    "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_revived" GAP_OUTBOX_JOIN_CHAT         \
+    "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_moved" GAP_OUTBOX_JOIN_CHAT           \
     "WHERE" GAP_OUTBOX_REVIVED "ORDER BY o.chat, o.row LIMIT ?1"
 
 static int tell_revived(sqlite3 *db, uint32_t limit, gap_head_cb each, void *arg, int *result)
@@ -303,8 +304,9 @@ int gap_outdb_prune(sqlite3 *db, int64_t before_us, uint32_t limit, uint32_t *re
     const int64_t numbers[] = {before_us, limit};
     int rc = gap_outbox_do(db,
                            "DELETE FROM main.gapless_outbox WHERE row IN (SELECT row FROM"
-                           " main.gapless_outbox INDEXED BY gapless_outbox_done"
-                           " WHERE state IN (5, 8) AND done < ?1 ORDER BY done LIMIT ?2)",
+                           " main.gapless_outbox INDEXED BY gapless_outbox_moved"
+                           " WHERE" GAP_OUTBOX_MOVED
+                           "AND state IN (5, 8) AND done < ?1 AND done <> 0 LIMIT ?2)",
                            numbers, 2);
 
     *removed = rc == SQLITE_OK ? (uint32_t)sqlite3_changes(db) : 0;

@@ -14,8 +14,12 @@
  * touched, a claim would write a page of it for each chat, and the more rows wait the more pages
  * there are. */
 #define GAP_OUTBOX_WAITS " done = 0 "
-/** A row to which people have given a state that waits: as good as one that does. */
-#define GAP_OUTBOX_REVIVED " done <> 0 AND state NOT IN (5, 6, 7, 8) "
+/** One that is no more what it was when it was written: leased, unknown, ended. The words of its
+ * index, which is by state and done. */
+#define GAP_OUTBOX_MOVED " (state > 2 OR done <> 0) "
+/** A row to which people have given a state that waits: as good as one that does. (Or a state that
+ * is none: AND state > 8.) */
+#define GAP_OUTBOX_REVIVED GAP_OUTBOX_MOVED "AND done <> 0 AND state < 5 "
 /** A row of which no call was ever begun that may have been executed. */
 #define GAP_OUTBOX_UNBEGUN " state IN (1, 2) AND (flags & 1) = 0 "
 

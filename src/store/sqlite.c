@@ -65,6 +65,7 @@ static int configure(gap_sqlite_t *s)
     (void)sqlite3_wal_hook(s->db, after_commit, s);
     snprintf(sql, sizeof sql,
              "PRAGMA cache_size = -%d; PRAGMA secure_delete = OFF; PRAGMA synchronous = %s;"
+             "PRAGMA temp_store = MEMORY;"
              "PRAGMA journal_size_limit = %d",
              GAP_SQLITE_CACHE_KIB, s->normal_sync ? "NORMAL" : "FULL", GAP_SQLITE_WAL_KEPT_BYTES);
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);

@@ -213,7 +213,7 @@ START_TEST(other_tables_may_hold_nonsense)
                     " (-1, 1, 1700000090000000, 1, 1), (5, 1001, 1700000090000000, 1e99, x'ff');"
                     "UPDATE gapless_outbox_meta SET account_calls = 'x', user_ms = -5,"
                     " group_burst = 1e99; DROP INDEX gapless_outbox_waits;"
-                    "DROP INDEX gapless_outbox_done");
+                    "DROP INDEX gapless_outbox_moved");
     tables_exec(db, "BEGIN");
     ck_assert_int_eq(gap_outdb_open(db, &o), 0); /* indexes are made again */
     tables_exec(db, "COMMIT");
