@@ -14,10 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-#define CHATS 1000
-#define TURNS 45
-#define BATCH 64  /* calls in flight at most */
-#define TEXT  291 /* a payload of 300 bytes */
+#define CHATS   1000
+#define TURNS   45
+#define BATCH   64  /* calls in flight at most */
+#define BATCHES 600 /* commits that are timed */
+#define TEXT    291 /* a payload of 300 bytes */
 
 static uint64_t wall_ns(void)
 {
