@@ -389,6 +389,62 @@ def archive(folder, found):
             len(set(got) & set(wanted)), len(wanted), len(set(got) - set(wanted))))
 
 
+# --- posts ------------------------------------------------------------------------------------
+
+def post_linked(folder, found):
+    """Four posts, each sent once; a title changes: its note and the list are edited, no other. The
+    first lives are killed."""
+    if not user.HAS_SQLITE:
+        print("skipped: post_linked: built without SQLite")
+        return
+    program = compile_example(folder, "post_linked", found, ["-luv", "-lsqlite3"])
+    if program is None:
+        return
+    channel = 4200000001
+    rng = random.Random(13)
+    with Server(folder, "post_linked", ["--events", "0"]) as server:
+        env = dict(server.env, STATE=os.path.join(folder, "post_linked.db"), CHANNEL=str(channel))
+
+        def shown():
+            """{id: (text, addresses, how often it was edited)}."""
+            messages = {}
+            with open(server.ledger, encoding="utf-8") as file:
+                for e in map(json.loads, file):
+                    if e["kind"] in ("new_message", "edit_message"):
+                        edits = messages[e["id"]][2] + 1 if e["id"] in messages else 0
+                        messages[e["id"]] = (e["text"], e.get("urls", []), edits)
+            return messages
+
+        def link(number):
+            return "https://t.me/c/%d/%d" % (channel, number)
+
+        for _ in range(2):
+            with Program(program, env) as p:
+                time.sleep(rng.uniform(0, 0.5))  # and out of it, it is killed
+        with Program(program, env) as p:
+            p.until(lambda: any("Green" in text and text.startswith("Notes")
+                                for text, _, _ in shown().values()))
+            time.sleep(QUIET_S)
+            p.end()
+        ids = {text.split(".")[0].split(":")[0]: number for number, (text, _, _) in shown().items()}
+        check(sorted(ids) == ["Green apples", "Notes", "Pears", "Plums"] and len(shown()) == 4,
+              "post_linked: %s" % shown())
+        if len(ids) != 4 or "Notes" not in ids:
+            return
+        notes = [ids.get("Green apples"), ids.get("Pears"), ids.get("Plums")]
+        text, urls, _ = shown()[ids["Notes"]]
+        check(text == "Notes:\n- Green apples\n- Pears\n- Plums" and
+              urls == [link(number) for number in notes], "post_linked: %r %s" % (text, urls))
+        check(all(shown()[number][1] == [link(ids["Notes"])] for number in notes),
+              "post_linked: links back: %s" % shown())
+        # Sent before the list was, each note is edited once for its link; the first once more, or
+        # both changes in one.
+        edits = [shown()[number][2] for number in notes]
+        check(edits[0] in (1, 2) and edits[1:] == [1, 1], "post_linked: edits %s" % edits)
+        last = p.lines[-1] if p.lines else ""
+        check(last == "end unknown=0", "post_linked: " + last)
+
+
 # --- the engine alone ------------------------------------------------------------------------
 
 def engine_epoll(folder, found):
@@ -437,6 +493,7 @@ def main():
         count_once(folder, found)
         remember(folder, found)
         archive(folder, found)
+        post_linked(folder, found)
         engine_epoll(folder, found)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
