@@ -717,6 +717,44 @@ def case_parked():
         equal((w.texts(1), w.texts(2)), (["one", "two"], ["three"]), "after the release")
 
 
+def case_peer_flood():
+    """PEER_FLOOD ends a run; what is left goes out when people say so."""
+    script = "answer messages.sendMessage error 400 PEER_FLOOD\nawait getState 100000\n"
+    with World(script=script) as w:
+        for i in range(4):
+            w.write(f"n{i}.md", f"note {i}")
+        done = w.publish()
+        check(done.status == 3 and done.summary().get("parked") == 4 and
+              "PEER_FLOOD" in done.err and "not done" not in done.err, f"PEER_FLOOD: {done}")
+        check(all("eta_us" not in r for r in w.outbox().json()), f"eta: {w.outbox()}")
+        done = w.publish()
+        ran(done, 3, (0, 0, 0, 4, 0), "PEER_FLOOD is remembered")
+        equal(w.events(), [], "sent in spite of PEER_FLOOD")
+        done = w.outbox("release")
+        check(done.status == 0, f"release: {done}")
+        ran(w.publish(), 0, (4, 0, 0, 0, 0), "released")
+        equal(w.texts(), [f"note {i}" for i in range(4)], "after PEER_FLOOD")
+
+
+def case_flood_wait():
+    """FLOOD_WAIT is waited for, also by the next run."""
+    with World("--flood-rule", "messages.sendMessage:each:2/3600:4") as w:
+        for i in range(3):
+            w.write(f"n{i}.md", f"note {i}")
+        done = w.publish("--timeout", "2")
+        check(done.status == 3 and "a pause of 4 s" in done.err and
+              done.summary().get("waiting") == 1, f"FLOOD_WAIT: {done}")
+        row = (w.outbox().json() or [{}])[-1]
+        check(row.get("eta_us", 0) / 1e6 > time.time() and "FLOOD_WAIT" in row.get("because", "") +
+              row.get("reason", ""), f"FLOOD_WAIT: {row}")
+        refused = [e["t_us"] for e in w.lines() if e.get("error", "").startswith("FLOOD_WAIT")]
+        done = w.publish("--timeout", "3")
+        check(done.status == 3, f"FLOOD_WAIT again: {done}")
+        after = [e["t_us"] for e in w.lines() if e.get("error", "").startswith("FLOOD_WAIT")]
+        check(len(refused) == 1 and all(t - refused[0] > 3900000 for t in after[1:]),
+              f"asked within FLOOD_WAIT: {after}")
+
+
 def case_out():
     """--out has a line for everything that becomes of a row."""
     with World() as w:
