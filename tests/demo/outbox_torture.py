@@ -42,7 +42,7 @@ from outbox_verdict import Rate, Said, Terms
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SANITISED = os.environ.get("GAP_SANITISED") == "1"
-SLOWER = 3 if SANITISED else 1
+SLOWER = 2 if SANITISED else 1
 POSTS, CHANGES, CHATS = (150, 80, 16) if SANITISED else (400, 250, 24)
 UNIT, UNIT_CHATS = 5000, 100
 GROUPS = 5            # basic groups that an account has in gapless-dc
@@ -384,7 +384,7 @@ class World:
         check(not self.complaints, f"{name}: {self.complaints[:2]}")
         all_tried.update(self.tried)
         all_hit.update(self.hit)
-        check(self.deaths[-signal.SIGKILL] >= 5 and self.writer_lives >= 2 and judged.edits > 0
+        check(self.deaths[-signal.SIGKILL] >= 4 and self.writer_lives >= 2 and judged.edits > 0
               and judged.sent > self.scale.posts / 2 and judged.refused["FLOOD_WAIT"] > 0,
               f"{name}: {self.deaths}, {self.writer_lives} lives of the writer, {judged.sent} posts "
               f"sent, {judged.edits} edits, {judged.refused}: too little to mean anything")
