@@ -66,8 +66,9 @@ typedef struct gap_client_config {
     /** How updates reach handlers: lanes, how many at a time, retries, the journal. Copied. NULL:
      * all defaults. */
     const gap_runner_config_t *runner;
-    /** Send what is written into the storage's database: see gapless/outbox.h. Copied. NULL: nobody
-     * looks for rows. */
+    /** Send what is written into the storage's database: see gapless/outbox.h. Copied. A storage
+     * without SQL, or whose tables a newer version of the library made, ends in GAP_CLIENT_FATAL.
+     * NULL: nobody looks for rows. */
     const struct gap_outbox_config *outbox;
     const char *device_model;    /* NULL: "Gapless" */
     const char *system_version;  /* NULL: "1.0" */
@@ -255,7 +256,7 @@ GAP_API GAP_NODISCARD int gap_client_start(gap_client_t *client);
 /**
  * Stop handing updates to handlers; requests still work, the connection stays. Handlers that are at
  * work may finish; what waits for one is kept in the journal, or comes again with the next start.
- * Idempotent. gap_client_shutdown is the gentler way.
+ * Rows of an outbox are not sent any more. Idempotent. gap_client_shutdown is the gentler way.
  */
 GAP_API void gap_client_stop(gap_client_t *client);
 
@@ -290,11 +291,11 @@ typedef void (*gap_shutdown_cb)(gap_client_t *client, const gap_shutdown_report_
 
 /**
  * End in good order:
- *   1. no further update is taken, the connection stays;
+ *   1. no further update is taken, no further row of an outbox is sent, the connection stays;
  *   2. what was taken is handled, until the deadline; handlers may call, reply, and be run again;
  *   3. what is left then is written to the journal; a handler that is at work may still finish, as
  *      long as the client is not closed, and its update counts as handled then;
- *   4. requests in flight are waited for;
+ *   4. requests in flight, those of an outbox included, are waited for;
  *   5. everything is committed, and @p callback gets the report.
  * Then the client is as after gap_client_stop, and gap_client_close ends it.
  *

@@ -313,7 +313,8 @@ typedef struct gap_outbox_config {
     uint64_t debounce_us;  /* how long a post waits for further changes of what it shows; 0: 2 s */
     uint64_t keep_sent_us; /* how long rows are kept when done (sent, cancelled); 0: 24 h */
     /** What became of a row: SENT, SNOOZED by the server, UNKNOWN, PARKED, DEAD, CANCELLED; after
-     * it is on disk. May be NULL. Loop thread. */
+     * it is on disk. Not any more once the client is being closed: what was under way then is
+     * resolved by the next start. May be NULL. Loop thread. */
     void (*on_row)(gap_client_t *client, const gap_outbox_row_t *row, void *data);
     /** GAP_REPLAY_PROBE of RAW rows: has it happened? Answers by gap_outbox_probed, now or later.
      * NULL: such rows are parked. Loop thread. */
