@@ -178,6 +178,7 @@ struct gap_outbox {
     uint64_t pause_us;
     int64_t post_due_us; /* wall; INT64_MAX: nothing is marked */
     uint64_t prune_us;
+    uint64_t trim_us; /* not before */
     void (*closed)(void *arg);
     void *closed_arg;
 };

@@ -115,6 +115,17 @@ static void give_all_back(gap_outbox_t *ob)
     }
 }
 
+/* Nothing waits: what is known of chats goes as their buckets fill. */
+static void rest(gap_outbox_t *ob)
+{
+    uint64_t now_us = gap_rt_now_us(ob->rt);
+
+    if (gap_schedule_count(&ob->schedule) > 0 || ob->limits.map.count == 0) return;
+    if (now_us < ob->trim_us) return;
+    gap_limits_trim(&ob->limits, outbox_now_us(ob));
+    ob->trim_us = now_us + GAP_OUTBOX_TRIM_US;
+}
+
 static void outbox_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     gap_outbox_t *ob = GAP_CONTAINER_OF(loop, gap_outbox_t, loop);
@@ -125,6 +136,7 @@ static void outbox_run(gap_rt_t *rt, gap_loop_t *loop)
     outbox_end_named(ob);
     outbox_look_begin(ob);
     outbox_turn_begin(ob);
+    rest(ob);
     if (ob->stopped && gap_outbox_is_quiet(ob)) {
         ob->hooks.quiet(ob->hooks.arg);
         if (ob->closing) {

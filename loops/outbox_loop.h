@@ -44,6 +44,8 @@ typedef struct gap_outbox gap_outbox_t;
 /** Old rows are removed with a turn that is made anyway, so many at a time, at most so often. */
 #define GAP_OUTBOX_PRUNE_ROWS 1000
 #define GAP_OUTBOX_PRUNE_US   UINT64_C(60000000)
+/** While nothing waits, buckets that are full again are looked for at most so often. */
+#define GAP_OUTBOX_TRIM_US UINT64_C(10000000)
 /** Rows that may have been sent and are known by their random_id, besides those in hand. */
 #define GAP_OUTBOX_UNKNOWN_MAX 256
 /** Peers of one row that are looked for before it is given up. */

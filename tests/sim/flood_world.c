@@ -314,12 +314,10 @@ void flood_world_kill(struct flood_world *w)
     ck_assert(has && session.len <= sizeof kept);
     memcpy(kept, session.data, session.len);
     size_t len = session.len;
-    unsigned rows_told = 0;
     struct flood_call *calls = &w->calls[w->call_count];
     sim_cut_all(w->sim);
     sim_net_down(w->sim, DOWN_US);
     flood_world_close(w);
-    (void)rows_told;
     ck_assert_ptr_eq(calls, &w->calls[w->call_count]);
     sim_disk_put(w->sim, "session", kept, len);
     copy_database(w, true);

@@ -308,6 +308,27 @@ START_TEST(a_deadline_passes_behind_a_wait)
 }
 END_TEST
 
+START_TEST(chats_that_are_idle_cost_nothing)
+{
+    long live[2];
+
+    flood_world_begin(&w, USERS, CHANNELS, NULL);
+    for (int i = 0; i < 2; i++) {
+        flood_world_write(&w);
+        for (uint32_t c = 0; c < USERS + CHANNELS; c++)
+            (void)flood_world_send(&w, chat(c), GAP_OUTBOX_BULK);
+        flood_world_commit(&w);
+        flood_world_run(&w, 3 * S); /* all are out, no channel's bucket is full */
+        ck_assert_uint_eq(w.call_count, (unsigned)(i + 1) * (USERS + CHANNELS));
+        live[0] = w.alloc.live;
+        flood_world_run(&w, 60 * S);
+        live[1] = w.alloc.live;
+        ck_assert_msg(live[1] < live[0], "%ld blocks, then %ld", live[0], live[1]);
+    }
+    flood_world_end(&w);
+}
+END_TEST
+
 /* ---- what is foretold ---- */
 
 #define FORETOLD_MAX 400
@@ -387,6 +408,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, slow_mode_is_its_chats_alone);
     tcase_add_test(t, a_second_chat_in_flood_wait_makes_it_the_methods);
     tcase_add_test(t, a_deadline_passes_behind_a_wait);
+    tcase_add_test(t, chats_that_are_idle_cost_nothing);
     tcase_add_test(t, what_is_foretold_is_what_happens);
     suite_add_tcase(s, t);
     return s;
