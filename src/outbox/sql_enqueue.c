@@ -2,16 +2,15 @@
  * outbox/sql_enqueue.c - a row is written inside a transaction of the user's, on a connection of
  * the user's, in any process.
  *
- *   INSERT --no such table--> tables are made, the same again
- *          --nothing inserted--> the key is known, or the tables are of another version
+ *   INSERT is prepared --no such table, no such column--> whose are they? none: they are made
+ *   their version is looked at; then a row each --nothing inserted--> the key is known
  *
  * Many rows are all written or none. A savepoint would do that, at the cost of a copy of every page
  * that is touched, in a file if there are many; so rows that are new are deleted again instead, and
  * there is a savepoint only where rows that were there are changed, or tables made.
  *
- * An ordinary row is one statement: it looks at the tables' version itself. Statements are prepared
- * anew each call, since the connection is not ours to keep some on; what last_insert_rowid() says
- * is left as it was.
+ * An ordinary row is one statement. Statements are prepared anew each call, since the connection is
+ * not ours to keep some on; what last_insert_rowid() says is left as it was.
  *
  * Never: begins or ends a transaction (a savepoint lies inside of it), waits longer than the
  * connection's own busy handler does.
@@ -26,12 +25,6 @@
 
 static const char *const texts[GAP_WRITE_COUNT] = {
     [GAP_WRITE_INSERT] =
-        "INSERT INTO main.gapless_outbox(version, kind, class, chat, random_id, target, target_row,"
-        " not_before, deadline, key, payload) SELECT 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
-        " FROM main.gapless_outbox_meta WHERE one = 1 AND application = 'gapless' AND version = 1"
-        " ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING",
-    /* For many, the tables' version is looked at before. */
-    [GAP_WRITE_INSERT_MANY] =
         "INSERT INTO main.gapless_outbox(version, kind, class, chat, random_id, target, target_row,"
         " not_before, deadline, key, payload) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING",
@@ -77,16 +70,14 @@ static int save(struct gap_writing *w)
 /* Everything else needs tables: this statement comes first. */
 static int begin(struct gap_writing *w)
 {
-    enum gap_outbox_tables there = GAP_OUTBOX_TABLES_OURS;
     sqlite3_stmt *insert;
-    int rc = gap_writing_statement(w, w->insert, &insert);
+    int rc = gap_writing_statement(w, GAP_WRITE_INSERT, &insert);
 
-    if (rc == SQLITE_OK && w->insert == GAP_WRITE_INSERT_MANY)
-        rc = gap_outbox_recognise(w->db, &there);
+    if (rc == SQLITE_OK) return gap_outbox_check_version(w->db);
     if (rc != SQLITE_ERROR) return rc;
     rc = save(w);
     if (rc == SQLITE_OK) rc = gap_outbox_make(w->db);
-    return rc == SQLITE_OK ? gap_writing_statement(w, w->insert, &insert) : rc;
+    return rc == SQLITE_OK ? gap_writing_statement(w, GAP_WRITE_INSERT, &insert) : rc;
 }
 
 /* Nobody else writes meanwhile: what has a number from the first one on is of this call. */
@@ -121,9 +112,13 @@ static int draw(struct gap_writing *w, int64_t *out)
     *out = 0;
     while (*out == 0) {
         if (w->drawn == 0) {
-            int r = gap_random_own(w->random, sizeof w->random);
+            size_t n =
+                w->to_draw < GAP_ARRAY_LEN(w->random) ? w->to_draw : GAP_ARRAY_LEN(w->random);
+            if (n == 0) n = 1; /* one was 0 */
+            int r = gap_random_own(w->random, n * sizeof w->random[0]);
             if (r < 0) return r;
-            w->drawn = GAP_ARRAY_LEN(w->random);
+            w->drawn = n;
+            w->to_draw -= w->to_draw < n ? w->to_draw : n;
         }
         *out = w->random[--w->drawn];
     }
@@ -160,17 +155,6 @@ static int find_key(struct gap_writing *w, gap_bytes_t key, int64_t *row)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Nothing was inserted. */
-static int why_not(struct gap_writing *w, gap_bytes_t key, int64_t *row)
-{
-    enum gap_outbox_tables there;
-    int rc = gap_outbox_recognise(w->db, &there);
-
-    if (rc == SQLITE_OK && key.len > 0) rc = find_key(w, key, row);
-    if (rc == SQLITE_OK && *row == 0) rc = GAP_E_DAMAGED;
-    return rc;
-}
-
 /* A parameter keeps its value from row to row. */
 static int bind_number(struct gap_writing *w, sqlite3_stmt *stmt, int at, int64_t number)
 {
@@ -205,14 +189,15 @@ static int insert_row(struct gap_writing *w, const gap_outbox_item_t *item, int6
                       int32_t target, int64_t target_row, int64_t *row, bool *known)
 {
     sqlite3_stmt *stmt;
-    int rc = gap_writing_statement(w, w->insert, &stmt);
+    int rc = gap_writing_statement(w, GAP_WRITE_INSERT, &stmt);
 
     if (rc == SQLITE_OK) rc = bind_row(w, stmt, item, chat, target, target_row);
     if (rc == SQLITE_OK) rc = gap_sqlite_run(stmt);
     if (rc != SQLITE_OK) return rc;
     if (sqlite3_changes(w->db) == 0) {
         *known = true;
-        return why_not(w, item->key, row);
+        rc = find_key(w, item->key, row);
+        return rc == SQLITE_OK && *row == 0 ? GAP_E_DAMAGED : rc;
     }
     *row = sqlite3_last_insert_rowid(w->db);
     if (w->first == 0) w->first = *row;
@@ -228,13 +213,9 @@ static bool concerns_others(const gap_outbox_item_t *item)
 static int change_row(struct gap_writing *w, const gap_outbox_item_t *item, int64_t chat,
                       int32_t *target, int64_t *target_row, int64_t *row, bool *known)
 {
-    enum gap_outbox_tables there;
     int rc = SQLITE_OK;
 
     *row = 0;
-    if (!w->recognised) rc = gap_outbox_recognise(w->db, &there);
-    if (rc != SQLITE_OK) return rc;
-    w->recognised = true;
     if (item->key.len > 0) rc = find_key(w, item->key, row);
     *known = *row != 0;
     return rc == SQLITE_OK && !*known ? gap_writing_change(w, item, chat, target, target_row, row)
@@ -265,8 +246,7 @@ static int write_one(struct gap_writing *w, const gap_outbox_item_t *given, int6
 int gap_outbox_write(sqlite3 *db, const gap_alloc_t *alloc, const gap_outbox_item_t *items,
                      size_t count, int64_t *rows, bool *known)
 {
-    struct gap_writing w = {.db = db,
-                            .insert = count > 1 ? GAP_WRITE_INSERT_MANY : GAP_WRITE_INSERT};
+    struct gap_writing w = {.db = db, .to_draw = count};
     bool is_known = false;
 
     if (sqlite3_get_autocommit(db) != 0) return GAP_E_STATE;

@@ -24,7 +24,6 @@ struct gap_about {
  * are there. */
 enum gap_writing_sql {
     GAP_WRITE_INSERT,
-    GAP_WRITE_INSERT_MANY,
     GAP_WRITE_KNOWN,
     GAP_WRITE_ABOUT,
     GAP_WRITE_EDITS,
@@ -36,13 +35,12 @@ enum gap_writing_sql {
 };
 struct gap_writing {
     sqlite3 *db;
-    enum gap_writing_sql insert; /* the one that writes rows */
-    gap_buf_t payload;           /* of the row that is being written */
-    gap_buf_t older;             /* of one that it is to replace */
-    bool saved;                  /* a savepoint is open */
-    int64_t first;               /* number of the first row that was inserted; 0: none was */
-    bool recognised;
-    size_t drawn; /* random ids that are left */
+    gap_buf_t payload; /* of the row that is being written */
+    gap_buf_t older;   /* of one that it is to replace */
+    bool saved;        /* a savepoint is open */
+    int64_t first;     /* number of the first row that was inserted; 0: none was */
+    size_t to_draw;    /* rows that still want a random id */
+    size_t drawn;      /* such ids that are left */
     int64_t random[64];
     struct {
         int64_t number;

@@ -37,6 +37,8 @@ enum gap_outbox_tables { GAP_OUTBOX_TABLES_NONE = 0, GAP_OUTBOX_TABLES_OURS = 1 
  * @return 0; GAP_E_NEWER; GAP_E_FOREIGN; a code.
  */
 GAP_NODISCARD int gap_outbox_recognise(sqlite3 *db, enum gap_outbox_tables *out);
+/** The same of tables that are there. */
+GAP_NODISCARD int gap_outbox_check_version(sqlite3 *db);
 /** Make them if there are none. Inside a transaction. @return as gap_outbox_recognise. */
 GAP_NODISCARD int gap_outbox_make(sqlite3 *db);
 /** Are all columns there, and indexes (those that are not are made)? @return 0; GAP_E_DAMAGED; a
