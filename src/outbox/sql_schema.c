@@ -205,8 +205,8 @@ int gap_outbox_recognise(sqlite3 *db, enum gap_outbox_tables *out)
 {
     int64_t there = 0;
     int rc = gap_outbox_number(db,
-                               "SELECT count(*) FROM main.sqlite_master WHERE type IN ('table',"
-                               " 'view') AND lower(name) GLOB 'gapless_outbox*'",
+                               "SELECT count(*) FROM main.sqlite_master WHERE lower(name) GLOB"
+                               " 'gapless_outbox*'",
                                NULL, 0, &there);
 
     if (rc == SQLITE_OK && there > 0) rc = gap_outbox_check_version(db);
