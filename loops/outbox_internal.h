@@ -177,6 +177,7 @@ struct gap_outbox {
     uint64_t again_us; /* not before */
     uint64_t pause_us;
     int64_t post_due_us; /* wall; INT64_MAX: nothing is marked */
+    uint64_t step_us;    /* not before: posts could not be rendered */
     uint64_t prune_us;
     uint64_t trim_us; /* not before */
     void (*closed)(void *arg);
@@ -198,8 +199,8 @@ uint32_t outbox_method_of(const struct gap_head *head);
 void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head);
 
 /* outbox_named.c */
-/** A row may have been sent and waits for its turn; one updateMessageID with its random_id says that
- * it was. Without room for it here it is resolved by repeating it alone. */
+/** A row may have been sent and waits for its turn; one updateMessageID with its random_id says
+ * that it was. Without room for it here it is resolved by repeating it alone. */
 void outbox_unknown_add(gap_outbox_t *ob, const struct outbox_unknown *row);
 /** It waits no more. @return the message, if it is known; 0. */
 int32_t outbox_unknown_take(gap_outbox_t *ob, int64_t row);

@@ -136,7 +136,8 @@ static bool prune_is_due(const gap_outbox_t *ob)
 
 static bool step_is_due(const gap_outbox_t *ob)
 {
-    return outbox_claims(ob) && !ob->only_store && ob->post_due_us <= outbox_wall_us(ob);
+    return outbox_claims(ob) && !ob->only_store && ob->post_due_us <= outbox_wall_us(ob) &&
+           ob->step_us <= gap_rt_now_us(ob->rt);
 }
 
 /* @return false: there is nothing to do. */
@@ -311,6 +312,9 @@ static void failed(gap_outbox_t *ob, struct outbox_turn *t)
     ob->pause_us = pause_us > GAP_OUTBOX_AGAIN_MAX_US ? GAP_OUTBOX_AGAIN_MAX_US : pause_us;
     ob->again_us = gap_rt_now_us(ob->rt) + ob->pause_us;
     ob->only_store = t->finish.count > 0 && !ob->only_store;
+    /* If it was these, the others are not to wait for it. */
+    if (t->step) ob->step_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_AGAIN_MAX_US;
+    if (t->prune) ob->prune_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_PRUNE_US;
 }
 
 /* ---- opening ---- */
@@ -390,6 +394,7 @@ uint64_t outbox_turn_due_us(gap_outbox_t *ob)
     if (due_us != 0 && outbox_claims(ob)) {
         int64_t now_us = outbox_now_us(ob);
         due_us = on_the_runtimes_clock(ob, outbox_wall_us(ob), ob->post_due_us);
+        if (due_us < ob->step_us) due_us = ob->step_us;
         if (has_free(ob))
             due_us = earlier(
                 due_us,

@@ -495,6 +495,28 @@ START_TEST(an_unknown_chat_is_parked_and_stops_nobody)
 }
 END_TEST
 
+START_TEST(posts_that_cannot_be_rendered_stop_nobody)
+{
+    const gap_outbox_content_t content = {.text = gap_str("post")};
+    const gap_post_t post = {
+        .key = gap_str("post"), .chat = outbox_world_chat(0), .content = &content};
+    int64_t row = 0;
+
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_post_upsert(o.db, &post, &row), 0);
+    outbox_world_sql(&o, "COMMIT");
+    reach(row, GAP_OUTBOX_SENT, 5 * SECOND);
+    outbox_world_sql(&o, "INSERT INTO gapless_outbox_dirty VALUES(1, 1, 0);"
+                         "ALTER TABLE gapless_outbox_post RENAME COLUMN title TO gone");
+    run(10 * SECOND);
+    for (int i = 0; i < 3; i++) {
+        row = outbox_world_send(&o, outbox_world_chat(1), "text");
+        reach(row, GAP_OUTBOX_SENT, 15 * SECOND);
+    }
+    outbox_world_sql(&o, "ALTER TABLE gapless_outbox_post RENAME COLUMN gone TO title");
+}
+END_TEST
+
 START_TEST(a_cancelled_row_does_not_go_out)
 {
     gap_outbox_item_t item = {.kind = GAP_OUTBOX_SEND,
@@ -544,6 +566,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, what_fails_is_tried_again_and_then_given_up, 0,
                         (int)GAP_ARRAY_LEN(troubles));
     tcase_add_test(tc, an_unknown_chat_is_parked_and_stops_nobody);
+    tcase_add_test(tc, posts_that_cannot_be_rendered_stop_nobody);
     tcase_add_test(tc, a_cancelled_row_does_not_go_out);
     suite_add_tcase(suite, tc);
     return suite;
