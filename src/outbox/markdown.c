@@ -151,7 +151,8 @@ static int end_entity(struct reader *r, uint32_t entity)
 
     if (e->style == GAP_STYLE_NOTE && e->offset == r->note->units) {
         e->wants_title = true;
-        result = put_text(r, place_holder);
+        result = gap_buf_append(&r->note->text, place_holder, sizeof place_holder - 1);
+        if (result == 0) r->note->units++;
     }
     e->length = r->note->units - e->offset;
     return result;

@@ -157,11 +157,11 @@ static int by_key(const void *a, const void *b)
 /* Posts by key; freed by the caller. */
 static const struct note_post **sort_posts(const struct notes *notes)
 {
-    const struct note_post **sorted = malloc((notes->post_count + 1) * sizeof *sorted);
+    const struct note_post **sorted = malloc((notes->post_count + 1) * sizeof(struct note_post *));
 
     if (sorted == NULL) return NULL;
     for (size_t i = 0; i < notes->post_count; i++) sorted[i] = &notes->posts[i];
-    qsort(sorted, notes->post_count, sizeof *sorted, by_key);
+    qsort(sorted, notes->post_count, sizeof(struct note_post *), by_key);
     return sorted;
 }
 
@@ -171,7 +171,7 @@ static const struct note_post *find_post(const struct note_post **sorted, size_t
     const struct note_post probe = {.key = (char *)(uintptr_t)key};
     const struct note_post *p = &probe;
     const struct note_post **found =
-        count > 0 ? bsearch(&p, sorted, count, sizeof *sorted, by_key) : NULL;
+        count > 0 ? bsearch(&p, sorted, count, sizeof(struct note_post *), by_key) : NULL;
 
     return found != NULL ? *found : NULL;
 }

@@ -27,11 +27,15 @@ static uint32_t line_of(const struct note *note, gap_bytes_t view)
 static void tell_broken(struct notes *n, const struct notes_config *config, struct note *note,
                         const char *error)
 {
-    unsigned line = 0;
-    int behind = 0;
+    static const char prefix[] = "line ";
+    const char *text = error;
+    char *end = NULL;
+    unsigned long line = 0;
 
-    if (sscanf(error, "line %u: %n", &line, &behind) != 1) behind = 0;
-    notes_break(n, config, note, line, "%s", error + behind);
+    if (strncmp(error, prefix, sizeof prefix - 1) == 0)
+        line = strtoul(error + sizeof prefix - 1, &end, 10);
+    if (end != NULL && strncmp(end, ": ", 2) == 0) text = end + 2;
+    notes_break(n, config, note, (uint32_t)line, "%s", text);
 }
 
 static int set_key(struct notes *n, const struct notes_config *config, struct note *note)
@@ -79,7 +83,7 @@ static int by_key(const void *a, const void *b)
 /* Nobody can tell which of two is meant: neither is published. */
 static int find_doubles(struct notes *n, const struct notes_config *config)
 {
-    struct note **sorted = malloc(n->count * sizeof(struct note *));
+    struct note **sorted = malloc((n->count + 1) * sizeof(struct note *));
 
     if (sorted == NULL) return GAP_E_NOMEM;
     for (size_t i = 0; i < n->count; i++) sorted[i] = &n->list[i];
@@ -149,6 +153,7 @@ static size_t plain_path(gap_bytes_t address, char out[NOTES_PATH_MAX])
 {
     size_t len = 0;
 
+    out[0] = '\0';
     for (size_t i = 0; i < address.len && address.data[i] != '#'; i++) {
         int high = -1;
         int low = -1;
@@ -169,11 +174,12 @@ static size_t plain_path(gap_bytes_t address, char out[NOTES_PATH_MAX])
  * of the notes, or is too long. */
 static bool follow(char at[NOTES_PATH_MAX], const char *path)
 {
+    const char *end = path + strlen(path);
     size_t len = strlen(at);
 
-    while (*path != '\0') {
+    while (path < end) {
         size_t step = strcspn(path, "/");
-        bool is_folder = path[step] == '/';
+        bool is_folder = path + step < end;
         if (step == 2 && memcmp(path, "..", 2) == 0) {
             if (len == 0) return false;
             for (len--; len > 0 && at[len - 1] != '/';) len--;
@@ -204,7 +210,7 @@ static const struct note *find_target(struct notes *n, const struct notes_config
     const struct note *target = NULL;
     bool inside = plain_path(address, path) > 0;
 
-    if (path[0] != '/' && slash != NULL) {
+    if (inside && path[0] != '/' && slash != NULL) {
         memcpy(at, from->path, (size_t)(slash + 1 - from->path));
         at[slash + 1 - from->path] = '\0';
     }
