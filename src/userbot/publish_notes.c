@@ -183,7 +183,7 @@ static bool follow(char at[NOTES_PATH_MAX], const char *path)
         if (step == 2 && memcmp(path, "..", 2) == 0) {
             if (len == 0) return false;
             for (len--; len > 0 && at[len - 1] != '/';) len--;
-        } else if (step > 0 && !(step == 1 && *path == '.')) {
+        } else if (step > 0 && !(step == 1 && memcmp(path, ".", 1) == 0)) {
             if (len + step + 2 > NOTES_PATH_MAX) return false;
             memcpy(at + len, path, step);
             len += step;
