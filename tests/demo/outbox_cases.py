@@ -34,6 +34,11 @@ def calls(times, *args, **more):
     return [call(t, *args, **more) for t in times]
 
 
+def pin(n, number, **more):
+    return dict({"n": n, "kind": "pin", "box": CHAT, "chat": CHAT, "id": number, "ids": [number],
+                 "pinned": True, "via": "call", "t_us": n}, **more)
+
+
 FIRST = Said(1, 1, CHAT, "send", "one", base="https://t.me/c/7")
 SECOND = Said(2, 2, CHAT, "put", "two")
 SAID = [FIRST, SECOND]
@@ -80,6 +85,10 @@ MESSAGES = [
     ("linked without a wish", [BOTH[0], dict(BOTH[1], **ADDRESS)], SAID,
      ["wrong link", "wrong link"]),
     ("named, but it has no address", BOTH, [Said(1, 1, CHAT, "send", "one"), LINKED], []),
+    ("pinned", BOTH + [pin(3, 1)], SAID + [Said(3, 1, CHAT, "pin")], []),
+    ("pinned twice", BOTH + [pin(3, 1), pin(4, 1)], SAID + [Said(3, 1, CHAT, "pin")], ["doubled"]),
+    ("not pinned", BOTH + [pin(3, 2, via="push")], SAID + [Said(3, 1, CHAT, "pin")], ["lost"]),
+    ("pinned without a wish", BOTH + [pin(3, 1)], SAID, ["doubled"]),
     ("cancelled", BOTH[:1], SAID + [Said(3, 2, CHAT, "cancel")], []),
     ("cancelled, and sent", BOTH, SAID + [Said(3, 2, CHAT, "cancel")], ["taken back"]),
     ("deleted", BOTH + [gone(3, 2)], SAID + [Said(3, 2, CHAT, "remove")], []),
@@ -280,6 +289,22 @@ def with_a_deleted_one(record, rng):
     return "taken back"
 
 
+def with_a_second_pin(record, rng):
+    picks = record.made("pin")
+    if not picks:
+        return None
+    record.lines.append(dict(record.lines[rng.choice(picks)]))
+    return "doubled"
+
+
+def without_a_pin(record, rng):
+    picks = record.made("pin")
+    if not picks:
+        return None
+    del record.lines[rng.choice(picks)]
+    return "lost"
+
+
 def with_a_burst(record, rng):
     """Of one chat."""
     e = record.lines[rng.choice(record.calls())]
@@ -326,7 +351,7 @@ def in_a_slow_mode_wait(record, rng):
 
 DOCTORS = (with_a_double, with_a_second_use, without_a_message, with_a_swap, with_a_stranger,
            in_another_chat, with_an_old_edit_again, without_its_last_edit, with_a_wrong_link,
-           with_a_cancelled_one, with_a_deleted_one, with_a_burst, with_more_than_the_account,
+           with_a_cancelled_one, with_a_deleted_one, with_a_second_pin, without_a_pin, with_a_burst, with_more_than_the_account,
            in_a_flood_wait, in_a_slow_mode_wait)
 
 

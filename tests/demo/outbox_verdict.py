@@ -7,6 +7,8 @@ The rules:
   doubled      a post is created once, whatever became of answers, sessions and processes; a
                random_id creates one message in a chat.
   lost         each post that was committed is created, but for those that were taken back.
+  pins         a pin that was committed happens once, not twice: a second one would be told to
+               everybody again (doubled, lost).
   taken back   what was cancelled is never created; what was deleted is gone in the end; nothing
                else is deleted.
   unknown      nothing is created or edited whose text was not committed: rolled back, or written
@@ -39,7 +41,8 @@ S = 1_000_000
 
 
 class Said:
-    """One thing that was committed. `op` is send (a row), put (a post), cancel or remove."""
+    """One thing that was committed. `op` is send (a row), put (a post), pin, cancel or
+    remove."""
 
     def __init__(self, n, post, chat, op, text="", link=None, base="", random_id=0):
         self.n, self.post, self.chat, self.op = n, post, chat, op
@@ -77,9 +80,12 @@ class Post:
         self.links = set()  # posts that any of them names
         self.last = first
         self.cancelled = self.removed = False
+        self.pins = 0
 
     def add(self, said):
-        if said.op == "cancel":
+        if said.op == "pin":
+            self.pins += 1
+        elif said.op == "cancel":
             self.cancelled = True
         elif said.op == "remove":
             self.removed = True
@@ -98,6 +104,7 @@ class Message:
         self.now = e       # its last event that says a text
         self.version = -1
         self.gone = False
+        self.pins = 0
 
 
 def space(e):
@@ -142,6 +149,8 @@ class Judge:
             self.new_message(e)
         elif e["kind"] == "edit_message":
             self.edit_message(e)
+        elif e["kind"] == "pin" and (space(e), e["id"]) in self.messages:
+            self.messages[(space(e), e["id"])].pins += 1
         elif e["kind"] == "delete_messages":
             for i in e["ids"]:
                 message = self.messages.get((space(e), i))
@@ -208,6 +217,11 @@ class Judge:
         self.check_random_ids()
 
     def check_end(self, number, post, message):
+        if message.pins > post.pins:
+            self.problem("doubled", f"post {number} was pinned {message.pins} times, to be pinned "
+                                    f"{post.pins} times: {shown(message.e)}")
+        elif message.pins < post.pins and self.terms.settled:
+            self.problem("lost", f"post {number} was not pinned: {shown(message.e)}")
         if message.gone and not post.removed:
             self.problem("taken back", f"post {number} was deleted, and nobody wanted that")
         elif post.removed and not message.gone and self.terms.settled:
@@ -272,6 +286,7 @@ class Judge:
 
     def check_windows(self):
         self.most = {}  # seconds -> (calls of the account, what was allowed)
+        self.excess = float("-inf")  # the worst window, without any jitter; up to 0: none
         times = [c["t_us"] for c in self.calls]
         self.check_rate("the account", times, self.terms.account)
         for seconds in WINDOWS_S:
@@ -292,8 +307,9 @@ class Judge:
             level = j - rate.per_s * t / S
             if lowest is None or level < lowest:
                 lowest, at = level, j
-            excess = level + 1 - lowest - rate.burst - rate.per_s * self.terms.jitter_s
-            if excess > 1e-6:
+            excess = level + 1 - lowest - rate.burst
+            self.excess = max(self.excess, excess)
+            if excess > rate.per_s * self.terms.jitter_s + 1e-6:
                 self.problem("too fast", f"{who}: {j - at + 1} calls in "
                                          f"{(t - times[at]) / S:.3f} s, up to {t}")
                 lowest, at = None, 0

@@ -6,9 +6,9 @@
  *     outbox_writer FILE.db --chats FILE --posts N --changes N [--seed S] [--life L] [--pause-us N]
  *
  * --chats: a line each: `user ID`, `chat ID` or `channel ID [ADDRESS]`. Posts with an even number
- * are posts of gap_post_upsert, some of which link to others, the odd ones are rows. Some
- * transactions are rolled back, some hold the database for a while. Exit status: 0 everything is
- * committed, 1 failed, 2 wrong usage.
+ * are posts of gap_post_upsert, some of which link to others, the odd ones are rows,
+ * a seventh of them photos, and some of these are pinned. Some transactions are rolled back, some
+ * hold the database for a while. Exit status: 0 everything is committed, 1 failed, 2 wrong usage.
  */
 #include <gapless/gapless.h>
 #include <gapless/outbox.h>
@@ -39,7 +39,8 @@ struct post {
     uint32_t link;
     bool is_there;
     bool is_gone;  /* cancelled or removed */
-    bool is_named; /* others link to it */
+    bool is_named; /* others link to it, or it is pinned: it stays */
+    bool is_pinned;
 };
 
 struct writer {
@@ -146,6 +147,7 @@ static int load(struct writer *w)
         p->row = sqlite3_column_int64(s, 4);
         p->version = (uint32_t)sqlite3_column_int64(s, 5);
         if (p->link != 0 && p->link <= w->wanted) w->posts[p->link].is_named = true;
+        if (strcmp(op, "pin") == 0) p->is_pinned = p->is_named = true;
         if (strcmp(op, "cancel") == 0 || strcmp(op, "remove") == 0) p->is_gone = true;
     }
     (void)sqlite3_finalize(s);
@@ -196,6 +198,8 @@ static int keep_random_id(void *arg, const gap_outbox_row_t *row)
 
 static int send_row(struct writer *w, uint32_t number)
 {
+    const gap_tl_input_photo_t photo = {.id = number, .access_hash = 1};
+    const gap_tl_input_media_photo_t media = {.id = GAP_TL_OF(GAP_TL_INPUT_PHOTO, &photo)};
     struct post *p = &w->posts[number];
     char text[TEXT_BYTES];
     gap_outbox_item_t item;
@@ -207,6 +211,10 @@ static int send_row(struct writer *w, uint32_t number)
     item.chat = w->chats[p->chat].peer;
     item.message_row = p->row;
     item.content.text = gap_str(text);
+    if (number % 7 == 0 && !p->is_there) {
+        item.kind = GAP_OUTBOX_MEDIA;
+        item.content.media = GAP_TL_OF(GAP_TL_INPUT_MEDIA_PHOTO, &media);
+    }
     int64_t row = 0;
     int r = gap_outbox_enqueue(w->db, &item, &row);
     if (r != 0) return failed("gap_outbox_enqueue", r);
@@ -216,6 +224,21 @@ static int send_row(struct writer *w, uint32_t number)
         if (r != 0) return failed("gap_outbox_get", r);
     }
     return say(w, number, "send", text, random_id);
+}
+
+static int pin(struct writer *w, uint32_t number)
+{
+    struct post *p = &w->posts[number];
+    gap_outbox_item_t item;
+
+    memset(&item, 0, sizeof item);
+    item.kind = GAP_OUTBOX_PIN;
+    item.chat = w->chats[p->chat].peer;
+    item.message_row = p->row;
+    int r = gap_outbox_enqueue(w->db, &item, NULL);
+    if (r != 0) return failed("gap_outbox_enqueue of a pin", r);
+    p->is_pinned = p->is_named = true;
+    return say(w, number, "pin", "", 0);
 }
 
 static int put_post(struct writer *w, uint32_t number)
@@ -313,6 +336,7 @@ static int change(struct writer *w)
         p->is_gone = true;
         return take_back(w, number);
     }
+    if (number % 2 == 1 && !p->is_pinned && chance(w, 12)) return pin(w, number);
     p->version++;
     if (number % 2 == 1) return send_row(w, number);
     if (chance(w, 50)) p->link = pick_link(w, number);
