@@ -236,7 +236,7 @@ typedef struct gap_post {
     gap_bytes_t link_base; /* "https://t.me/name" of a public chat; empty: https://t.me/c/ID */
     gap_bytes_t title;     /* what others may show for it; may be empty */
     const gap_outbox_content_t *content; /* NULL: by `render`, in the client by gap_outbox_config */
-    gap_post_render_cb render;
+    gap_post_render_cb render; /* NULL, too: left to the client, and title is what that says */
     void *data;
     gap_outbox_class_t urgency;   /* AUTO: BULK, edits EDITS */
     gap_post_policy_t if_gone;    /* MESSAGE_ID_INVALID: it was deleted; not REPLY */

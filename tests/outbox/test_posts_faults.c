@@ -152,8 +152,8 @@ START_TEST(rows_may_name_anything)
         "DELETE FROM gapless_outbox",
         "DELETE FROM gapless_outbox_post WHERE key = 'bad'",
         "DELETE FROM gapless_outbox_link",
-        "INSERT INTO gapless_outbox(version, kind, class, chat, post)"
-        " SELECT 1, 10, 3, chat, post FROM gapless_outbox"};
+        ("INSERT INTO gapless_outbox(version, kind, class, chat, post)"
+         " SELECT 1, 10, 3, chat, post FROM gapless_outbox")};
     for (size_t i = 0; i < COUNT(changes); i++) {
         posts_begin();
         ck_assert_int_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
