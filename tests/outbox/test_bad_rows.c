@@ -3,6 +3,8 @@
 #include "tests/outbox/tables.h"
 
 static sqlite3 *db;
+static struct gap_claim claim;
+static struct gap_claims claims;
 
 static void setup(void)
 {
@@ -12,14 +14,12 @@ static void setup(void)
 
 static void teardown(void)
 {
+    gap_claims_fini(&claims);
     tables_close(db);
     tables_end();
 }
 
 #define NOW INT64_C(1700000000000000)
-
-static struct gap_claim claim;
-static struct gap_claims claims;
 
 static gap_claim_result_t claim_chat(int64_t chat)
 {

@@ -3,6 +3,8 @@
 #include "tests/outbox/tables.h"
 
 static sqlite3 *db;
+static struct gap_claim claim;
+static struct gap_claims claims;
 
 static void setup(void)
 {
@@ -12,6 +14,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+    gap_claims_fini(&claims);
     tables_close(db);
     tables_end();
 }
@@ -22,8 +25,6 @@ static void teardown(void)
 
 /* --- a client of one call --------------------------------------------------------------------- */
 
-static struct gap_claim claim;
-static struct gap_claims claims;
 static int64_t now = NOW;
 
 /* Claim one chat; what is put aside is in `claims`. */
