@@ -90,19 +90,24 @@ static gap_outbox_item_t item_of(uint64_t number)
                                .content = {.text = {(const uint8_t *)text, TEXT}}};
 }
 
-/* One transaction of the outbox. */
-static void outbox_group(struct user *u, size_t count)
+static void outbox_rows(struct user *u, size_t count)
 {
     gap_outbox_item_t items[100];
 
     for (size_t i = 0; i < count; i++) items[i] = item_of(u->written + i);
-    run(u->begin);
     if (count == 1)
         bench_must(gap_outbox_enqueue(u->db, items, NULL), "a row");
     else
         bench_must(gap_outbox_enqueue_all(u->db, items, count, NULL), "rows");
-    run(u->commit);
     u->written += count;
+}
+
+/* One transaction of the outbox. */
+static void outbox_group(struct user *u, size_t count)
+{
+    run(u->begin);
+    outbox_rows(u, count);
+    run(u->commit);
 }
 
 static void bind(sqlite3_stmt *stmt, int at, int64_t number)
@@ -256,8 +261,14 @@ static void commit(gap_storage_t *storage, int (*call)(void *arg, sqlite3 *db), 
 
 static void fill(struct user *u, uint64_t rows)
 {
-    must(sqlite3_exec(u->db, "PRAGMA synchronous = OFF", NULL, NULL, NULL), "a setting");
-    for (uint64_t i = 0; i < rows; i += 100) outbox_group(u, 100);
+    must(sqlite3_exec(u->db, "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536", NULL, NULL,
+                      NULL),
+         "a setting");
+    for (uint64_t i = 0; i < rows; i += 100) {
+        if (i % 50000 == 0) run(u->begin);
+        outbox_rows(u, 100);
+        if ((i + 100) % 50000 == 0 || i + 100 >= rows) run(u->commit);
+    }
     must(sqlite3_exec(u->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), "a checkpoint");
 }
 
