@@ -153,6 +153,23 @@ static bool makes_message(uint32_t kind)
     return kind != GAP_OUTBOX_DELETE && kind != GAP_OUTBOX_READ;
 }
 
+/* Behind a row that was under way when it was edited its edit waits in a row of its own: what comes
+ * now goes there, or that one would undo it. */
+static int edit_unsent(struct gap_writing *w, const gap_outbox_item_t *edit,
+                       const struct gap_about *about, int64_t *row)
+{
+    bool is_edit = about->kind == GAP_OUTBOX_EDIT;
+    int64_t newest = edit->message_row;
+    int rc = SQLITE_OK;
+
+    if (!is_edit)
+        rc = find_edit(w, GAP_WRITE_EDITS_ROW, about->chat, edit->message_row, &newest);
+    else if (about->target != 0)
+        rc = find_edit(w, GAP_WRITE_EDITS, about->chat, about->target, &newest);
+    if (newest < edit->message_row) newest = edit->message_row;
+    return rc == SQLITE_OK ? try_replace(w, newest, edit, row) : rc;
+}
+
 /* What a row may become as long as nothing of it was sent. */
 static int change_unsent(struct gap_writing *w, const gap_outbox_item_t *item,
                          const struct gap_about *about, int64_t *row)
@@ -160,7 +177,7 @@ static int change_unsent(struct gap_writing *w, const gap_outbox_item_t *item,
     bool sends = about->kind == GAP_OUTBOX_SEND || about->kind == GAP_OUTBOX_MEDIA;
 
     if (item->kind == GAP_OUTBOX_EDIT && (sends || about->kind == GAP_OUTBOX_EDIT))
-        return try_replace(w, item->message_row, item, row);
+        return edit_unsent(w, item, about, row);
     if (item->kind != GAP_OUTBOX_DELETE || (!sends && about->kind != GAP_OUTBOX_FORWARD))
         return SQLITE_OK;
     sqlite3_stmt *stmt;

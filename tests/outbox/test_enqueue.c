@@ -195,6 +195,39 @@ START_TEST(edit_of_an_unsent_row_replaces_its_content)
 }
 END_TEST
 
+START_TEST(edit_of_an_unsent_row_goes_into_the_edit_that_waits_behind_it)
+{
+    gap_outbox_item_t hello = text_to(ANNA, "hello");
+    gap_outbox_item_t one = edit_of_row(ANNA, 1, "one");
+    gap_outbox_item_t two = edit_of_row(ANNA, 1, "two");
+
+    ck_assert_int_eq(put(db, &hello), 1);
+    tables_exec(db, "UPDATE gapless_outbox SET state = 3"); /* under way */
+    ck_assert_int_eq(put(db, &one), 2);
+    tables_exec(db, "UPDATE gapless_outbox SET state = 2 WHERE row = 1"); /* FLOOD_WAIT */
+    ck_assert_int_eq(put(db, &two), 2);
+    ck_assert_str_eq(text_in(db, 1), "hello");
+    ck_assert_str_eq(text_in(db, 2), "two");
+}
+END_TEST
+
+START_TEST(edit_of_an_edit_that_waits_goes_into_the_newest_one)
+{
+    const int32_t id = 5;
+    gap_outbox_item_t one = edit_of(NEWS, &id, "one");
+    gap_outbox_item_t two = edit_of(NEWS, &id, "two");
+    gap_outbox_item_t three = edit_of_row(NEWS, 1, "three");
+
+    ck_assert_int_eq(put(db, &one), 1);
+    tables_exec(db, "UPDATE gapless_outbox SET state = 3"); /* under way */
+    ck_assert_int_eq(put(db, &two), 2);
+    tables_exec(db, "UPDATE gapless_outbox SET state = 2 WHERE row = 1"); /* FLOOD_WAIT */
+    ck_assert_int_eq(put(db, &three), 2);
+    ck_assert_str_eq(text_in(db, 1), "one");
+    ck_assert_str_eq(text_in(db, 2), "three");
+}
+END_TEST
+
 START_TEST(deletion_of_an_unsent_row_cancels_it)
 {
     gap_outbox_item_t hello = text_to(ANNA, "hello");
@@ -319,6 +352,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, class_follows_from_the_kind);
     tcase_add_test(tc, edit_takes_the_place_of_a_waiting_one);
     tcase_add_test(tc, edit_of_an_unsent_row_replaces_its_content);
+    tcase_add_test(tc, edit_of_an_unsent_row_goes_into_the_edit_that_waits_behind_it);
+    tcase_add_test(tc, edit_of_an_edit_that_waits_goes_into_the_newest_one);
     tcase_add_test(tc, deletion_of_an_unsent_row_cancels_it);
     tcase_add_test(tc, reply_to_a_row_waits_for_its_message);
     tcase_add_test(tc, newer_and_foreign_tables_are_left_alone);
