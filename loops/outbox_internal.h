@@ -172,6 +172,7 @@ struct gap_outbox {
     uint64_t look_us; /* not before: one has failed */
     uint64_t walk_us; /* not before */
     bool stale;       /* others have committed since the last walk began */
+    bool own; /* and so may have functions on the storage's connection: no version says so */
     /* turning */
     bool only_store;   /* the last turn failed: outcomes first */
     uint64_t again_us; /* not before */

@@ -148,7 +148,7 @@ static uint64_t walk_due_us(const gap_outbox_t *ob)
 {
     if (ob->behind && !gap_schedule_room(&ob->schedule)) return GAP_ENV_NEVER;
     if (ob->walking) return ob->walk_us;
-    if (!ob->wanted_all && !ob->stale) return GAP_ENV_NEVER;
+    if (!ob->wanted_all && !ob->stale && !ob->own) return GAP_ENV_NEVER;
     return ob->walk_us + (ob->wanted_all ? 0 : GAP_OUTBOX_STALE_US);
 }
 
@@ -167,14 +167,15 @@ void outbox_look_begin(gap_outbox_t *ob)
     uint64_t now_us = gap_rt_now_us(ob->rt);
 
     if (outbox_look_due_us(ob) > now_us) return;
-    look->all = !ob->wanted && walk_due_us(ob) <= now_us;
+    /* Turn by turn, or commits that follow each other would keep it from walking. */
+    look->all = (!ob->wanted || !look->all) && walk_due_us(ob) <= now_us;
     if (look->all && !ob->walking) {
         ob->walking = true;
         ob->walk_chat = INT64_MIN;
-        ob->wanted_all = ob->stale = false;
+        ob->wanted_all = ob->stale = ob->own = false;
     }
     if (look->all) ob->behind = false;
-    look->force = ob->wanted;
+    look->force = ob->wanted && !look->all;
     look->after = ob->last_row;
     look->chat = ob->walk_chat;
     look->data = ob->data;

@@ -173,6 +173,12 @@ static const struct gap_loop_class outbox_class = {"outbox", outbox_run, outbox_
 
 /* ---- what others ask ---- */
 
+/* So far ahead or back that no sum with a clock runs over. */
+static void cap(uint64_t *us)
+{
+    if (*us > INT64_MAX / 4) *us = INT64_MAX / 4;
+}
+
 static void complete(gap_outbox_config_t *c)
 {
     if (c->in_flight == 0 || c->in_flight > GAP_OUTBOX_FLIGHT_MAX)
@@ -184,6 +190,11 @@ static void complete(gap_outbox_config_t *c)
     if (c->poll_us == 0) c->poll_us = GAP_OUTBOX_POLL_US;
     if (c->debounce_us == 0) c->debounce_us = GAP_OUTBOX_DEBOUNCE_US;
     if (c->keep_sent_us == 0) c->keep_sent_us = GAP_OUTBOX_KEEP_SENT_US;
+    cap(&c->retry_min_us);
+    cap(&c->retry_max_us);
+    cap(&c->poll_us);
+    cap(&c->debounce_us);
+    cap(&c->keep_sent_us);
 }
 
 static gap_outbox_rate_t rate_of(const struct gap_rate *r)
@@ -230,7 +241,7 @@ int gap_outbox_open(gap_rt_t *rt, const struct gap_outbox_setup *setup, gap_outb
 
 void gap_outbox_look(gap_outbox_t *ob)
 {
-    ob->wanted = true;
+    ob->wanted = ob->own = true;
     gap_loop_signal(ob->rt, &ob->loop);
 }
 

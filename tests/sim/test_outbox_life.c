@@ -5,6 +5,7 @@
  */
 #include "dc/server.h"
 #include "tests/sim/outbox_world.h"
+#include "tests/sim/sim_env_in.h"
 
 #include <gapless/tl_api.h>
 #include <string.h>
@@ -149,7 +150,7 @@ START_TEST(it_is_woken_from_any_thread)
 {
     o.config.poll_us = HOUR;
     next_life();
-    run(SECOND);
+    run(60 * SECOND); /* commits of its own make it look over all chats once more */
     int64_t row = outbox_world_send(&o, outbox_world_chat(0), "hello");
     run(10 * SECOND);
     ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_READY);
@@ -183,6 +184,64 @@ START_TEST(what_a_handler_writes_in_its_transaction_wakes_it)
     ck_assert_int_gt(from_handler, 0);
     reach(from_handler, GAP_OUTBOX_SENT, SECOND);
     ck_assert_uint_eq(outbox_world_messages(&o, "from a handler"), 1);
+}
+END_TEST
+
+static int release_in_transaction(struct sqlite3 *db, uint32_t n, bool edit)
+{
+    int r = gap_outbox_release(db, outbox_world_chat(0));
+
+    (void)n;
+    (void)edit;
+    return r == GAP_E_NOT_FOUND ? 0 : r;
+}
+
+/* Of the storage's own connection no version tells that it has changed something. */
+START_TEST(what_a_handler_releases_in_its_transaction_goes_on)
+{
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "one");
+    reach(row, GAP_OUTBOX_PARKED, SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    o.w.count = release_in_transaction;
+    next_life();
+    run(HOUR);
+    client_world_say(&o.w, 8);
+    reach(row, GAP_OUTBOX_SENT, 60 * SECOND);
+}
+END_TEST
+
+START_TEST(constant_wakes_keep_nobody_from_what_people_released)
+{
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "one");
+    reach(row, GAP_OUTBOX_PARKED, SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    run(60 * SECOND);
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_outbox_release(o.db, outbox_world_chat(0)), 0);
+    outbox_world_sql(&o, "COMMIT");
+    o.w.sim->options.work_us = 2000; /* the writer thread is busy */
+    for (int i = 0; i < 100000; i++) {
+        gap_outbox_wake(o.w.client);
+        run(20);
+        if (i % 1000 == 0 && outbox_world_state(&o, row) == GAP_OUTBOX_SENT) break;
+    }
+    ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_SENT);
+}
+END_TEST
+
+START_TEST(rows_may_be_kept_for_ever)
+{
+    o.config.keep_sent_us = UINT64_MAX;
+    next_life();
+    for (int i = 0; i < 3; i++) {
+        int64_t row = outbox_world_send(&o, outbox_world_chat(0), "kept");
+        reach(row, GAP_OUTBOX_SENT, 10 * SECOND);
+        run(HOUR);
+    }
+    ck_assert_int_eq(outbox_world_column(&o, "count(*)", 1), 1);
+    ck_assert_int_eq(outbox_world_state(&o, 1), GAP_OUTBOX_SENT);
 }
 END_TEST
 
@@ -419,6 +478,9 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_client_without_an_outbox_sends_nothing);
     tcase_add_test(tc, it_is_woken_from_any_thread);
     tcase_add_test(tc, what_a_handler_writes_in_its_transaction_wakes_it);
+    tcase_add_test(tc, what_a_handler_releases_in_its_transaction_goes_on);
+    tcase_add_test(tc, constant_wakes_keep_nobody_from_what_people_released);
+    tcase_add_test(tc, rows_may_be_kept_for_ever);
     tcase_add_test(tc, an_outbox_with_nothing_to_do_writes_nothing);
     tcase_add_test(tc, others_commits_that_are_not_rows_cost_little);
     tcase_add_test(tc, without_a_connection_rows_wait_for_hours);
