@@ -47,7 +47,7 @@ static const char *const texts[CLAIM_COUNT] = {
                     " message_id = ?5, flags = ?6, reason = ?7 WHERE row = ?1",
     [CLAIM_ABOUT] = "SELECT state, message_id FROM main.gapless_outbox WHERE row = ?1",
     [CLAIM_NEEDS] = "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_needs"
-                    " SET target = ?2 WHERE target_row = ?1 AND" GAP_OUTBOX_WAITS,
+                    " SET target = ?2 WHERE target_row = ?1",
     [CLAIM_BUCKET] = "INSERT INTO main.gapless_outbox_chat(chat, tokens, at) VALUES(?1, ?2, ?3)"
                      " ON CONFLICT(chat) DO UPDATE SET tokens = ?2, at = ?3",
 };

@@ -22,8 +22,7 @@ static const char *const texts[FINISH_COUNT] = {
                     " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(chat) DO UPDATE SET parked = ?2,"
                     " error = ?3, reason = ?4",
     [FINISH_NEEDS] = "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_needs"
-                     " SET target = ?2 WHERE target_row = ?1"
-                     " AND" GAP_OUTBOX_WAITS,
+                     " SET target = ?2 WHERE target_row = ?1",
     [FINISH_HEAD] = GAP_OUTBOX_HEAD_SQL,
 };
 

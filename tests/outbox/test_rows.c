@@ -251,6 +251,24 @@ START_TEST(message_of_another_row_is_known_when_it_is_sent)
 }
 END_TEST
 
+START_TEST(message_of_another_row_reaches_a_parked_one_too)
+{
+    gap_outbox_item_t pin = {.kind = GAP_OUTBOX_PIN, .chat = NEWS, .message_row = 1};
+
+    (void)put_text(NEWS, "post");
+    (void)put(db, &pin);
+    tables_exec(db, "UPDATE gapless_outbox SET state = 6, done = 1 WHERE row = 2");
+    ck_assert_int_eq(take(NEWS_AS), 1);
+    (void)sent(1, 33);
+    tables_exec(db, "DELETE FROM gapless_outbox WHERE row = 1"); /* it may be forgotten since */
+    tables_exec(db, "BEGIN");
+    ck_assert_int_eq(gap_outbox_retry(db, 2, NULL), 0);
+    tables_exec(db, "COMMIT");
+    ck_assert_int_eq(take(NEWS_AS), 3);
+    ck_assert_int_eq(claim.row.target, 33);
+}
+END_TEST
+
 START_TEST(row_about_one_that_was_not_sent_is_put_aside)
 {
     static const struct {
@@ -552,6 +570,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, buckets_are_stored_with_the_claim);
     tcase_add_test(tc, deadline_kills_what_was_not_begun);
     tcase_add_test(tc, message_of_another_row_is_known_when_it_is_sent);
+    tcase_add_test(tc, message_of_another_row_reaches_a_parked_one_too);
     tcase_add_test(tc, row_about_one_that_was_not_sent_is_put_aside);
     tcase_add_test(tc, leases_of_the_last_opening_are_unknown);
     tcase_add_test(tc, lease_that_nobody_holds_is_unknown_too);
