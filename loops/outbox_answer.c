@@ -14,30 +14,9 @@
 
 /* ---- rows for people ---- */
 
-static void row_of(const struct gap_row *row, gap_outbox_row_t *out)
-{
-    *out = (gap_outbox_row_t){
-        .row = row->row,
-        .kind = (gap_outbox_kind_t)row->kind,
-        .urgency = row->urgency,
-        .state = row->state,
-        .chat = gap_outbox_peer(row->chat),
-        .random_id = row->random_id,
-        .message_id = row->message_id,
-        .attempts = row->attempts,
-        .not_before_us = row->not_before_us,
-        .deadline_us = row->deadline_us,
-        .done_us = row->done_us,
-        .error = row->error,
-        .reason = row->reason,
-        .key = row->key,
-        .post = row->post_key,
-    };
-}
-
 void outbox_row_of(const struct outbox_slot *slot, gap_outbox_row_t *out)
 {
-    row_of(&slot->row, out);
+    gap_row_view(&slot->row, out);
 }
 
 static void tell(gap_outbox_t *ob, const gap_outbox_row_t *row, bool chat_too)
@@ -71,7 +50,7 @@ void outbox_tell_aside(gap_outbox_t *ob, const struct gap_row *row)
     gap_outbox_row_t told;
 
     (void)outbox_unknown_take(ob, row->row);
-    row_of(row, &told);
+    gap_row_view(row, &told);
     if (told.state == GAP_OUTBOX_SENT) ob->stats.unchanged++;
     tell(ob, &told, false);
 }
@@ -339,7 +318,7 @@ static void tell_outcome(struct outbox_slot *slot, const struct gap_finish *fini
     gap_outbox_t *ob = slot->owner;
     gap_outbox_row_t row;
 
-    row_of(&slot->row, &row);
+    gap_row_view(&slot->row, &row);
     row.state = finish->became;
     row.message_id = finish->message_id != 0 ? finish->message_id : slot->row.message_id;
     row.attempts -= finish->uncounted && row.attempts > 0;
