@@ -39,6 +39,12 @@ static const char *const values[] = {"NULL",
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Not each with each where a run takes ten times as long. */
+static size_t stride(void)
+{
+    return gap_test_seeds(10) < 10 ? 3 : 1;
+}
+
 /* Whatever it is, it has to be one of these. */
 static void check_result(int r)
 {
@@ -95,7 +101,7 @@ static void check_all_goes_on(const char *what)
 START_TEST(any_column_may_hold_anything)
 {
     for (size_t c = 0; c < COUNT(post_columns); c++) {
-        for (size_t v = 0; v < COUNT(values); v++) {
+        for (size_t v = c % stride(); v < COUNT(values); v += stride()) {
             char sql[200];
             posts_begin();
             ck_assert_int_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
@@ -118,7 +124,7 @@ START_TEST(edges_and_marks_may_hold_anything)
                                              {"link", "post"},       {"dirty", "post"},
                                              {"dirty", "since"},     {"dirty", "generation"}};
     for (size_t c = 0; c < COUNT(columns); c++) {
-        for (size_t v = 0; v < COUNT(values); v++) {
+        for (size_t v = c % stride(); v < COUNT(values); v += stride()) {
             char sql[200];
             posts_begin();
             ck_assert_int_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
