@@ -47,6 +47,9 @@ QUIET_S = 0.7                   # without news: what came twice would show
 UNIT = 50                       # kills of a campaign's unit
 WORKERS = 3
 
+# How a life may end that was sent SIGTERM, and perhaps SIGKILL: also before it had looked at either.
+TERMINATED = (0, -signal.SIGTERM, -signal.SIGKILL)
+
 lock = threading.Lock()
 passed = 0
 failed = 0
@@ -294,7 +297,7 @@ class Scenario:
             self.hit.append(death.point)
             self.buried(process, True)
         elif end and process.poll() is not None:
-            self.buried(process, process.returncode == 0)
+            self.buried(process, process.returncode in TERMINATED)
         else:
             self.kill(process)
 
@@ -314,7 +317,7 @@ class Scenario:
                 self.until(process, death.grace_ms * self.slower / 1000)
                 if process.poll() is None:
                     process.kill()
-                self.buried(process, process.poll() in (None, 0, -signal.SIGKILL))
+                self.buried(process, process.poll() in (None, *TERMINATED))
         # On a busy machine lives may be too short for anything: they grow until something comes.
         if death.ms is not None and not death.point and self.bounds[-1] > 0:
             idle = self.bounds[-1] == self.bounds[-2]
