@@ -6,7 +6,7 @@
  *         [--user C/MS/B] [--group C/MS/B] [--in-flight N] [--attempts N] [--retry-min-ms N]
  *         [--retry-max-ms N] [--poll-ms N] [--debounce-ms N]
  *
- * --find: looks for each chat of the file (`user ID`, `chat ID`, `channel ID`) and ends when all
+ * --find: looks for each chat of the file (as outbox_writer reads it) and ends when all
  * are known. C/MS/B: so many calls in so many milliseconds, so many at once. A line on stdout for
  * each row whose fate is on disk, and one with figures at the end; events go to stderr. SIGTERM
  * ends it in good order. Exit status: 0, 1 failed, 2 wrong usage.

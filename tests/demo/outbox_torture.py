@@ -43,9 +43,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SANITISED = os.environ.get("GAP_SANITISED") == "1"
 SLOWER = 2 if SANITISED else 1
-POSTS, CHANGES, CHATS = (150, 80, 16) if SANITISED else (400, 250, 24)
+POSTS, CHANGES, CHATS = (200, 110, 18) if SANITISED else (400, 250, 24)
 UNIT, UNIT_CHATS = 5000, 100
 GROUPS = 5            # basic groups that an account has in gapless-dc
+SLOW = (3, 7)         # channels with slow mode
 PATIENCE_S = 40       # without news, while something is missing
 QUIET_S = 1.2         # without news: what came twice would show
 JITTER_S = 1.0 if SANITISED else 0.35
@@ -152,7 +153,7 @@ class Scale:
                 "--flood-rule", "messages.sendMessage+messages.editMessage:channel:2:10/8:1",
                 "--flood-rule", "messages.sendMessage:user:1:10/10:2",
                 "--flood-rule", f"messages.editMessage:*:{self.account[0] * 4}/10:2"]
-        for slow in (3, 7):
+        for slow in SLOW:
             if slow <= self.channels:
                 args += ["--slow-mode", f"{self.slow_s}:{slow}"]
         return args
@@ -161,7 +162,8 @@ class Scale:
         """As outbox_writer reads them; half of the channels have public addresses."""
         for i in range(self.channels):
             public = f" https://t.me/channel{i}" if i % 2 else ""
-            yield f"channel {4200000001 + i}{public}"
+            kind = "slow" if i + 1 in SLOW else "channel"
+            yield f"{kind} {4200000001 + i}{public}"
         for i in range(GROUPS):
             yield f"chat {800000001 + i}"
         for i in range(self.users):

@@ -5,10 +5,11 @@
  *
  *     outbox_writer FILE.db --chats FILE --posts N --changes N [--seed S] [--life L] [--pause-us N]
  *
- * --chats: a line each: `user ID`, `chat ID` or `channel ID [ADDRESS]`. Posts with an even number
- * are posts of gap_post_upsert, some of which link to others, the odd ones are rows,
- * a seventh of them photos, and some of these are pinned. Some transactions are rolled back, some
- * hold the database for a while. Exit status: 0 everything is committed, 1 failed, 2 wrong usage.
+ * --chats: a line each: `user ID`, `chat ID`, `channel ID [ADDRESS]`, or `slow ID [ADDRESS]` for a
+ * channel in which the account may not pin. Posts with an even number are posts of gap_post_upsert,
+ * some of which link to others, the odd ones are rows, a seventh of them photos, and some of these
+ * are pinned. Some transactions are rolled back, some hold the database for a while. Exit status: 0
+ * everything is committed, 1 failed, 2 wrong usage.
  */
 #include <gapless/gapless.h>
 #include <gapless/outbox.h>
@@ -30,6 +31,7 @@ struct chat {
     char name[40];    /* as the ledger has it */
     char address[64]; /* what addresses of its messages begin with; "": there are none */
     bool has_name;    /* the address is a public one */
+    bool is_slow;
 };
 
 struct post {
@@ -336,7 +338,8 @@ static int change(struct writer *w)
         p->is_gone = true;
         return take_back(w, number);
     }
-    if (number % 2 == 1 && !p->is_pinned && chance(w, 12)) return pin(w, number);
+    bool may_pin = number % 2 == 1 && !p->is_pinned && !w->chats[p->chat].is_slow;
+    if (may_pin && chance(w, 12)) return pin(w, number);
     p->version++;
     if (number % 2 == 1) return send_row(w, number);
     if (chance(w, 50)) p->link = pick_link(w, number);
@@ -393,7 +396,8 @@ static int read_chats(struct writer *w, const char *path)
                        : strcmp(kind, "chat") == 0 ? GAP_PEER_CHAT
                                                    : GAP_PEER_CHANNEL;
         c->peer.id = id;
-        (void)snprintf(c->name, sizeof c->name, "%s:%" PRId64, kind, id);
+        c->is_slow = strcmp(kind, "slow") == 0;
+        (void)snprintf(c->name, sizeof c->name, "%s:%" PRId64, c->is_slow ? "channel" : kind, id);
         c->has_name = n == 3;
         if (n == 3)
             (void)snprintf(c->address, sizeof c->address, "%s", address);
