@@ -10,7 +10,6 @@
 #include "outbox/sql.h"
 
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -363,23 +362,20 @@ static void work(struct claiming *k, struct pace *p)
 
 static void bench_claim_1m(struct bench *b)
 {
-    struct claiming *few = calloc(1, sizeof *few);
-    struct claiming *many = calloc(1, sizeof *many);
+    static struct claiming few;
+    static struct claiming many;
     static struct pace of_few;
     static struct pace of_many;
 
-    if (few == NULL || many == NULL) bench_fail(GAP_E_NOMEM, "claims");
-    claiming_open(few, 1000);
-    claiming_open(many, b->quick ? 2000 : 1000000);
+    claiming_open(&few, 1000);
+    claiming_open(&many, b->quick ? 2000 : 1000000);
     for (size_t i = 0; i < (b->quick ? 2 : BATCHES); i++) {
-        work(few, &of_few);
-        work(many, &of_many);
+        work(&few, &of_few);
+        work(&many, &of_many);
     }
-    bench_hash(b, few->claimed + many->claimed);
-    claiming_close(few);
-    claiming_close(many);
-    free(few);
-    free(many);
+    bench_hash(b, few.claimed + many.claimed);
+    claiming_close(&few);
+    claiming_close(&many);
     double rate = bench_median(of_many.claims, of_many.count);
     bench_report(b, &(struct bench_row){"outbox", "claim_1m", "claims_per_s", rate, "1/s",
                                         "1,000 rows waiting",

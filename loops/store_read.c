@@ -106,6 +106,7 @@ static int list_newer(gap_store_t *s, gap_record_kind_t kind, struct newer **out
     *out = NULL;
     *count = 0;
     if (n == 0) return 0;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): records is an array of pointers */
     const gap_record_t **records = gap_calloc(s->alloc, n, sizeof *records);
     struct newer *list = gap_calloc(s->alloc, n, sizeof *list);
     if (records == NULL || list == NULL) {
