@@ -4,6 +4,7 @@
 #include "dc/call_rules.h"
 
 #include "base/bytes.h"
+#include "dc/model.h"
 #include "tl/tl.h"
 
 #include <stdlib.h>
@@ -23,23 +24,13 @@ static gap_bytes_t cut(gap_bytes_t *rest, char stop)
     return head;
 }
 
-static uint32_t method_id(gap_bytes_t name)
-{
-    for (uint32_t i = 0; i < gap_tl_info_count; i++) {
-        const char *known = gap_tl_names + gap_tl_infos[i].name;
-        if (gap_tl_infos[i].is_method && gap_bytes_equal(name, gap_str(known)))
-            return gap_tl_infos[i].id;
-    }
-    return 0;
-}
-
 int gap_dc_methods_parse(gap_bytes_t text, gap_dc_methods_t *out)
 {
     gap_dc_methods_t methods = {.count = 0};
 
     if (!gap_bytes_equal(text, gap_str("*"))) {
         do {
-            uint32_t id = method_id(cut(&text, '+'));
+            uint32_t id = dc_method_id(cut(&text, '+'));
             if (id == 0 || methods.count == GAP_DC_METHODS_MAX) return GAP_E_ARGUMENT;
             methods.ids[methods.count++] = id;
         } while (text.len > 0);

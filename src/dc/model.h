@@ -198,6 +198,8 @@ GAP_NODISCARD int dc_model_slow_mode(dc_model_t *m, int64_t channel, uint32_t se
 GAP_NODISCARD int dc_model_block(dc_model_t *m, int64_t account, int64_t user, bool blocks);
 /** Messages may be edited for so long, by anybody; 0: as in the beginning. */
 void dc_model_edit_window(dc_model_t *m, uint32_t seconds);
+/** @return the constructor of the method of this name; 0: there is none. */
+uint32_t dc_method_id(gap_bytes_t name);
 /** One more rule for calls to come. @return 0; GAP_E_ARGUMENT; GAP_E_LIMIT DC_FLOOD_RULES_MAX. */
 GAP_NODISCARD int dc_model_flood_rule(dc_model_t *m, const dc_flood_rule_t *rule);
 /** There are no such rules any more. */

@@ -54,7 +54,7 @@ static bool take_number(struct reader *r, uint32_t min, uint32_t max, uint32_t *
     return r->at > start && n >= min;
 }
 
-static uint32_t method_id(gap_bytes_t name)
+uint32_t dc_method_id(gap_bytes_t name)
 {
     for (uint32_t i = 0; i < gap_tl_info_count; i++) {
         const char *known = gap_tl_names + gap_tl_infos[i].name;
@@ -68,7 +68,7 @@ static bool take_methods(struct reader *r, dc_flood_rule_t *out)
 {
     if (take(r, '*')) return true;
     do {
-        uint32_t id = method_id(take_until(r, "+:"));
+        uint32_t id = dc_method_id(take_until(r, "+:"));
         if (id == 0 || out->method_count == DC_FLOOD_METHODS_MAX) return false;
         out->methods[out->method_count++] = id;
     } while (take(r, '+'));
