@@ -2,7 +2,7 @@
 it, and doctored records: what a run has brought, with one thing spoilt."""
 import copy
 
-from outbox_verdict import METHODS, SENDING, Rate, S, Said, Terms, judge
+from outbox_verdict import METHODS, SENDING, Rate, S, Said, Terms, cuts_of, is_cut, judge
 
 TERMS = Terms(Rate(10, 1, 4), Rate(1, 1, 2), Rate(2, 1, 2), jitter_s=0.01)
 CHAT, OTHER, PERSON = "channel:7", "channel:8", "user:5"
@@ -125,6 +125,10 @@ CALLS = [
     ("forgotten over a restart", calls((1,), **FLOOD) + calls((3.9,)), LATER, ["impatient"]),
     ("killed before it could know", calls((1,), **FLOOD) + calls((3.9,)), SOON, []),
     ("the answer never came", calls((1,), answer="dropped", **FLOOD) + calls((3.9,)), LIVES, []),
+    ("the connection was cut before the answer came", calls((1,), late_us=50000, **FLOOD) +
+     [call(1.02, OTHER, answer="session_lost")] + calls((3.9,)), LIVES, []),
+    ("a session was lost long before", [call(0.5, OTHER, answer="session_lost")] +
+     calls((1,), **FLOOD) + calls((3.9,)), LIVES, ["impatient"]),
     ("the answer came too late for this life", calls((1,), late_us=1900000, **FLOOD) +
      calls((3.9,)), LATER, []),
     ("slow mode holds sends back", calls((1,), **SLOW) + calls((3.9,)), LIVES, ["impatient"]),
@@ -326,11 +330,13 @@ def with_more_than_the_account(record, rng):
 def impatient(record, rng, name, methods):
     """A call in the middle of a wait that was known."""
     picks = []
+    cuts = cuts_of(record.lines)
     for i in record.calls():
         e = record.lines[i]
         kind, _, seconds = (e.get("error") or "").rpartition("_")
         at = e["t_us"] + int(seconds or 0) * S // 2 if kind == name else 0
-        if at and "answer" not in e and any(a <= e["t_us"] and at <= b for a, b in record.lives):
+        if at and "answer" not in e and not is_cut(e, cuts) and \
+                any(a <= e["t_us"] and at <= b for a, b in record.lives):
             picks.append((e, at))
     if not picks:
         return None
@@ -351,7 +357,8 @@ def in_a_slow_mode_wait(record, rng):
 
 DOCTORS = (with_a_double, with_a_second_use, without_a_message, with_a_swap, with_a_stranger,
            in_another_chat, with_an_old_edit_again, without_its_last_edit, with_a_wrong_link,
-           with_a_cancelled_one, with_a_deleted_one, with_a_second_pin, without_a_pin, with_a_burst, with_more_than_the_account,
+           with_a_cancelled_one, with_a_deleted_one, with_a_second_pin, without_a_pin, with_a_burst,
+           with_more_than_the_account,
            in_a_flood_wait, in_a_slow_mode_wait)
 
 

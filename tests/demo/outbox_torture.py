@@ -8,7 +8,7 @@ Usage: outbox_torture.py BUILD_DIR [--posts N] [--changes N] [--chats N] [--seed
        outbox_torture.py --rejudge DIR
 
 A gapless-dc keeps running that drops answers, forgets sessions between a call and its answer,
-answers late, cuts connections, loses and doubles pushes, has slow mode in some chats and flood rules
+answers late, refuses by chance, loses and doubles pushes, has slow mode in some chats and flood rules
 for others. outbox_writer commits posts, changes and deletions and says in a table of its own what it
 committed; outbox_sender sends. Both die at random moments (of a seeded choice), the sender also at
 each named point of a build with failpoints. What the ledger has in the end is judged by
@@ -147,7 +147,6 @@ class Scale:
                 "--reorder", "0.1", "--duplicate", "0.03", "--loss", "0.03",
                 "--drop-answer", "0.02:" + CALLS, "--lose-session", "0.02:" + CALLS,
                 "--answer-ms", "60", "--rpc-error", "0.01", "--flood", "0.005",
-                "--disconnect", "0.05",
                 # Less than the client's own limit: it runs into them, and has to remember.
                 "--flood-rule", "messages.sendMessage:channel:1:8/8:2",
                 "--flood-rule", "messages.sendMessage+messages.editMessage:channel:2:10/8:1",

@@ -25,7 +25,8 @@ The rules:
   impatient    after FLOOD_WAIT_X nobody calls that method for that chat for X seconds, nor, when a
                second chat was refused meanwhile, that method at all; after SLOWMODE_WAIT_X nobody
                sends to that chat. Known to the process that got the answer, and to later ones if it
-               lived for another LEARN_S.
+               lived for another LEARN_S; unless the session was lost while the answer was on its
+               way.
 """
 import collections
 
@@ -38,6 +39,7 @@ METHODS = SENDING + ("messages.editMessage", "messages.deleteMessages", "channel
                      "messages.updatePinnedMessage", "messages.readHistory",
                      "channels.readHistory", "messages.sendReaction")
 S = 1_000_000
+ON_ITS_WAY_US = 50_000  # so long an answer may travel
 
 
 class Said:
@@ -133,6 +135,7 @@ class Judge:
         self.check_order()
         self.check_links()
         self.calls = [c for c in lines if c["kind"] == "call" and c["method"] in METHODS]
+        self.cuts = cuts_of(lines)
         self.calls.sort(key=lambda c: c["t_us"])
         self.check_windows()
         self.check_waits()
@@ -322,7 +325,7 @@ class Judge:
     def is_known(self, refusal, t_us):
         """Did whoever made a call at that time know of the refusal?"""
         life = self.life_of(refusal["t_us"])
-        if life is None or refusal.get("answer"):
+        if life is None or refusal.get("answer") or is_cut(refusal, self.cuts):
             return False
         if self.life_of(t_us) == life:
             return True
@@ -365,6 +368,17 @@ class Judge:
         came = refusal["t_us"] + refusal.get("late_us", 0)
         return refusal["method"] == c["method"] and self.is_known(refusal, c["t_us"]) and \
             came + self.terms.learn_s * S < c["t_us"]
+
+
+def cuts_of(lines):
+    """When a connection ended together with its session."""
+    return [c["t_us"] for c in lines if c["kind"] == "call" and c.get("answer") == "session_lost"]
+
+
+def is_cut(refusal, cuts):
+    """Was its answer lost on its way?"""
+    came = refusal["t_us"] + refusal.get("late_us", 0)
+    return any(refusal["t_us"] <= t <= came + ON_ITS_WAY_US for t in cuts)
 
 
 def shown(e):
