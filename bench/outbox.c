@@ -251,9 +251,9 @@ static void commit(gap_storage_t *storage, int (*call)(void *arg, sqlite3 *db), 
 {
     gap_storage_fault_t fault = {0};
     int result = 0;
-    gap_record_t r = {.kind = GAP_RECORD_CALL, .u.call = {call, arg, &result, 0, false, {{{0}}}}};
+    gap_record_t r = {.kind = GAP_RECORD_CALL};
 
-    r.u.call.result = &result;
+    r.u.call = (gap_call_record_t){.call = call, .arg = arg, .result = &result};
     bench_must(storage->ops->commit(storage, &r, 1, &fault), fault.text);
     bench_must(result, "a call");
 }

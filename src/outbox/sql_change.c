@@ -191,7 +191,7 @@ static int change_unsent(struct gap_writing *w, const gap_outbox_item_t *item,
 static int follow_row(struct gap_writing *w, const gap_outbox_item_t *item, int64_t of,
                       int64_t chat, int32_t *target, int64_t *target_row, int64_t *row)
 {
-    struct gap_about about;
+    struct gap_about about = {.kind = 0};
     int rc = gap_writing_about(w, of, &about);
 
     if (rc != SQLITE_OK) return rc;
