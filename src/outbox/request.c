@@ -399,7 +399,7 @@ int gap_outbox_query(const struct gap_request *request, const gap_outbox_item_t 
 static int build_question(struct call *c)
 {
     uint8_t storage[GAP_INPUT_PEER_BYTES];
-    gap_tl_input_message_id_t id;
+    gap_tl_input_message_id_t id = {.id = 0};
     gap_tl_object_t message = GAP_TL_OF(GAP_TL_INPUT_MESSAGE_ID, &id);
 
     int r = about(c->q, c->item, &id.id);
