@@ -170,6 +170,7 @@ START_TEST(another_head_than_expected_is_told)
 {
     (void)put_text(ANNA, "one");
     claim = (struct gap_claim){.chat = 1001, .expect = 2};
+    gap_claims_fini(&claims);
     claims = (struct gap_claims){
         .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = EPOCH};
     tables_exec(db, "BEGIN");
@@ -194,6 +195,7 @@ START_TEST(buckets_are_stored_with_the_claim)
 
     (void)put_text(ANNA, "one");
     claim = (struct gap_claim){.chat = 1001, .has_bucket = true, .tokens = 5, .at_us = 6};
+    gap_claims_fini(&claims);
     claims = (struct gap_claims){.alloc = gap_alloc_default(),
                                  .claims = &claim,
                                  .count = 1,
