@@ -2,7 +2,7 @@
 """A second reading of how rows of the outbox are stored and hashed: prints
 tests/unit/vectors_outbox.h.
 
-usage: outbox_reference.py API.tl [vectors_outbox.h]
+usage: outbox_reference.py API.tl [MTPROTO.tl] [vectors_outbox.h]
 
 With the file's name it only checks that the file is what would be printed. Written from the words
 in src/outbox/content.h and pack.c; SipHash comes from eid_reference.py, which holds it against its
@@ -143,10 +143,10 @@ for random_id, index in ((1, 0), (1, 1), (1, 2), (-1, 1), (0x123456789ABCDEF, 99
     lines.append("    {INT64_C(%d), %d, INT64_C(%d)}," % (random_id, index, random_at(random_id, index)))
 lines += ["};", "", "#endif"]
 text = "\n".join(lines) + "\n"
-if len(ARGS) == 1:
+if not ARGS[-1].endswith(".h"):
     print(text, end="")
 else:
-    with open(ARGS[1], encoding="utf-8") as f:
+    with open(ARGS[-1], encoding="utf-8") as f:
         same = f.read() == text
     if not same:
         print("vectors_outbox.h is not what this program prints")
