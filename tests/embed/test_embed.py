@@ -341,8 +341,8 @@ def headers(folder, env, prefix, lib):
     include = os.path.join(prefix, "include", "gapless")
     names = sorted(os.listdir(include))
     check(names == ["base.h", "client.h", "decision.h", "engine.h", "gapless.h", "message.h",
-                    "route.h", "runner.h", "sink.h", "store.h", "tl.h", "tl_api.h", "tl_calls.h",
-                    "tl_mt.h", "update.h", "uv.h"], "installed headers: " + " ".join(names))
+                    "outbox.h", "route.h", "runner.h", "sink.h", "store.h", "tl.h", "tl_api.h",
+                    "tl_calls.h", "tl_mt.h", "update.h", "uv.h"], "installed headers: " + " ".join(names))
     for name in names:
         for compiler, suffix in ((["cc", "-std=c11"], ".c"), (["c++", "-std=c++17"], ".cc")):
             source = os.path.join(folder, "alone" + suffix)

@@ -409,7 +409,10 @@ def post_linked(folder, found):
             """{id: (text, addresses, how often it was edited)}."""
             messages = {}
             with open(server.ledger, encoding="utf-8") as file:
-                for e in map(json.loads, file):
+                for line in file:
+                    if not line.endswith("\n"):
+                        break  # it is being written
+                    e = json.loads(line)
                     if e["kind"] in ("new_message", "edit_message"):
                         edits = messages[e["id"]][2] + 1 if e["id"] in messages else 0
                         messages[e["id"]] = (e["text"], e.get("urls", []), edits)
