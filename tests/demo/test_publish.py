@@ -135,7 +135,7 @@ class World:
 
     def lines(self):
         with open(self.ledger, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file if line.endswith("\n")]
 
     def events(self):
         """What calls have made: new messages, edits, deletions."""

@@ -55,7 +55,7 @@ class Server:
     def messages(self):
         """{(chat, id): text} of all that was written."""
         with open(self.ledger, encoding="utf-8") as file:
-            entries = [json.loads(line) for line in file]
+            entries = [json.loads(line) for line in file if line.endswith("\n")]
         return {(e["chat"], e["id"]): e["text"] for e in entries if e["kind"] == "new_message"}
 
 
