@@ -29,9 +29,9 @@ BUDGETS = {
     "bench": (60, 0),
     "demo": (150, 240),
 }
-# Suites whose programs wait more than they compute (for timers, peers, processes): three at a time.
+# Suites whose programs wait more than they compute (for timers, peers, processes): four at a time.
 WAITING = {"demo", "interop", "loop", "embed"}
-WAITING_WORKERS = 3
+WAITING_WORKERS = 4
 # Programs that look at turns or latencies, and benchmarks: one at a time.
 ALONE = {"loop_client", "loop_env_phases", "demo_userbot", "bench_smoke", "bench_crypto_speed"}
 SANITISED_SEED_SCALE = "0.1"
