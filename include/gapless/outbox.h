@@ -125,8 +125,8 @@ typedef struct gap_outbox_item {
     int64_t random_id;     /* SEND, MEDIA: 0: drawn. FORWARD of several: always drawn */
     int64_t not_before_us; /* 0: at once */
     int64_t deadline_us;   /* not begun after it: dead; 0: none */
-    gap_bytes_t key;       /* a name of yours, up to 255 bytes: a second row with it is not written;
-                              empty: none */
+    gap_bytes_t key;       /* a name of yours, up to 255 bytes: a second row with it is not written,
+                              as long as the first one is kept; empty: none */
 } gap_outbox_item_t;
 
 /** gap_outbox_enqueue(): a row with this key is there already; nothing was written. */
@@ -137,7 +137,10 @@ typedef struct gap_outbox_item {
  *
  * An edit of a message for which an edit waits that was not begun yet replaces that one's content
  * and keeps its place; an edit of a row that was not begun yet replaces that row's content; a
- * deletion of such a row cancels it. The row number that is given then is that of the older row.
+ * deletion of such a row cancels it. The row number that is given then is that of the older row,
+ * which takes the key if it has none. If both have a key, so that each of them is known afterwards,
+ * the edit waits in a row of its own behind that one, and so does the deletion, which has nothing
+ * to do any more: edits of which the last one is enough are best written without a key.
  *
  * @param db    Borrowed. A transaction is open: best one that began with BEGIN IMMEDIATE.
  * @param item  Copied.

@@ -4,7 +4,8 @@
  * row back.
  *
  * Only rows of which no call was begun that may have been executed are touched: after one the
- * random_id stands for the first text.
+ * random_id stands for the first text. And a row has room for one key: who brings another one waits
+ * in a row of his own, or that key would be taken for a new one the next time.
  */
 #include "outbox/content.h"
 #include "outbox/sql_enqueue.h"
@@ -86,7 +87,7 @@ static gap_outbox_content_t edited(const gap_outbox_content_t *older,
 }
 
 /* Reads the payload of a row into w->older. */
-static int read_payload(struct gap_writing *w, int64_t row)
+static int read_payload(struct gap_writing *w, int64_t row, bool *has_key)
 {
     sqlite3_stmt *stmt;
     int rc = gap_writing_statement(w, GAP_WRITE_PAYLOAD, &stmt);
@@ -97,6 +98,7 @@ static int read_payload(struct gap_writing *w, int64_t row)
     rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         gap_bytes_t bytes = gap_outbox_column(stmt, 0);
+        *has_key = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
         rc = gap_buf_append(&w->older, bytes.data, bytes.len);
     } else if (rc == SQLITE_DONE) {
         rc = GAP_E_NOT_FOUND;
@@ -111,9 +113,11 @@ static int replace_content(struct gap_writing *w, int64_t row, const gap_outbox_
 {
     struct gap_item older;
     sqlite3_stmt *stmt;
+    bool has_key = false;
 
     *fits = false;
-    int rc = read_payload(w, row);
+    int rc = read_payload(w, row, &has_key);
+    if (rc == SQLITE_OK && has_key && edit->key.len > 0) return SQLITE_OK; /* two names, two rows */
     if (rc == SQLITE_OK) rc = gap_item_unpack(gap_buf_view(&w->older), &older);
     if (rc != SQLITE_OK) return rc;
     older.item.content = edited(&older.item.content, &edit->content);
@@ -170,6 +174,21 @@ static int edit_unsent(struct gap_writing *w, const gap_outbox_item_t *edit,
     return rc == SQLITE_OK ? try_replace(w, newest, edit, row) : rc;
 }
 
+/* It is taken back. With a key besides its own the deletion gets a row, too, which comes to nothing
+ * when its turn comes. */
+static int cancel_unsent(struct gap_writing *w, const gap_outbox_item_t *item, int64_t *row)
+{
+    bool has_key = false;
+    sqlite3_stmt *stmt;
+    int rc = read_payload(w, item->message_row, &has_key);
+
+    if (rc == SQLITE_OK) rc = gap_writing_statement(w, GAP_WRITE_CANCEL, &stmt);
+    if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 2, item->key);
+    if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, &item->message_row, 1);
+    if (rc == SQLITE_OK && !(has_key && item->key.len > 0)) *row = item->message_row;
+    return rc;
+}
+
 /* What a row may become as long as nothing of it was sent. */
 static int change_unsent(struct gap_writing *w, const gap_outbox_item_t *item,
                          const struct gap_about *about, int64_t *row)
@@ -180,11 +199,7 @@ static int change_unsent(struct gap_writing *w, const gap_outbox_item_t *item,
         return edit_unsent(w, item, about, row);
     if (item->kind != GAP_OUTBOX_DELETE || (!sends && about->kind != GAP_OUTBOX_FORWARD))
         return SQLITE_OK;
-    sqlite3_stmt *stmt;
-    int rc = gap_writing_statement(w, GAP_WRITE_CANCEL, &stmt);
-    if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, &item->message_row, 1);
-    if (rc == SQLITE_OK) *row = item->message_row;
-    return rc;
+    return cancel_unsent(w, item, row);
 }
 
 /* The item names a row. */

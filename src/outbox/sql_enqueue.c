@@ -38,14 +38,14 @@ static const char *const texts[GAP_WRITE_COUNT] = {
     [GAP_WRITE_EDITS_ROW] = "SELECT row FROM main.gapless_outbox INDEXED BY gapless_outbox_needs"
                             " WHERE target_row = ?2 AND chat = ?1 AND kind = 3"
                             " AND" GAP_OUTBOX_UNBEGUN "ORDER BY row DESC LIMIT 1",
-    [GAP_WRITE_PAYLOAD] = "SELECT payload FROM main.gapless_outbox WHERE row = ?1",
+    [GAP_WRITE_PAYLOAD] = "SELECT payload, key FROM main.gapless_outbox WHERE row = ?1",
     [GAP_WRITE_REPLACE] = "UPDATE main.gapless_outbox SET kind = ?2, payload = ?3,"
                           " class = CASE WHEN kind = 3 THEN min(class, ?4) ELSE class END,"
                           " deadline = CASE WHEN kind = 3 THEN ?5 ELSE deadline END,"
                           " key = CASE WHEN key IS NULL THEN ?6 ELSE key END WHERE row = ?1",
     [GAP_WRITE_CANCEL] = "UPDATE main.gapless_outbox SET state = 8, error = 0,"
                          " reason = 'its deletion was asked for before it was sent',"
-                         " done = " GAP_OUTBOX_NOW " WHERE row = ?1",
+                         " done = " GAP_OUTBOX_NOW ", key = coalesce(key, ?2) WHERE row = ?1",
 };
 
 int gap_writing_statement(struct gap_writing *w, enum gap_writing_sql which, sqlite3_stmt **out)

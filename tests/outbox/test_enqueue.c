@@ -247,6 +247,78 @@ START_TEST(deletion_of_an_unsent_row_cancels_it)
 }
 END_TEST
 
+START_TEST(edit_with_a_key_waits_by_itself_behind_one_with_another)
+{
+    const int32_t id = 5;
+    gap_outbox_item_t one = edit_of(NEWS, &id, "one");
+    gap_outbox_item_t two = edit_of(NEWS, &id, "two");
+    gap_outbox_item_t plain = edit_of(NEWS, &id, "three");
+    int64_t row = 0;
+
+    one.key = gap_str("one");
+    two.key = gap_str("two");
+    ck_assert_int_eq(put(db, &one), 1);
+    ck_assert_int_eq(put(db, &two), 2);
+    ck_assert_int_eq(try_put(db, &two, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 2);
+    ck_assert_int_eq(try_put(db, &one, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 1);
+    ck_assert_str_eq(text_in(db, 1), "one");
+    ck_assert_str_eq(text_in(db, 2), "two");
+    ck_assert_int_eq(put(db, &plain), 2); /* into the newest one */
+    ck_assert_str_eq(text_in(db, 2), "three");
+    ck_assert_int_eq(try_put(db, &two, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_str_eq(text_in(db, 2), "three");
+    ck_assert_int_eq(COUNT("1"), 2);
+}
+END_TEST
+
+START_TEST(edit_with_a_key_waits_behind_the_unsent_row_with_another)
+{
+    gap_outbox_item_t hello = text_to(ANNA, "hello");
+    gap_outbox_item_t better = edit_of_row(ANNA, 1, "better");
+    gap_outbox_item_t best = edit_of_row(ANNA, 1, "best");
+    int64_t row = 0;
+
+    hello.key = gap_str("greeting");
+    better.key = gap_str("better");
+    ck_assert_int_eq(put(db, &hello), 1);
+    ck_assert_int_eq(put(db, &better), 2);
+    ck_assert_int_eq(try_put(db, &better, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 2);
+    ck_assert_str_eq(text_in(db, 1), "hello");
+    ck_assert_int_eq(COUNT("row = 2 AND kind = 3 AND target_row = 1 AND target = 0"), 1);
+    ck_assert_int_eq(put(db, &best), 2);
+    ck_assert_str_eq(text_in(db, 2), "best");
+}
+END_TEST
+
+START_TEST(deletion_with_a_key_is_known_afterwards)
+{
+    gap_outbox_item_t hello = text_to(ANNA, "hello");
+    gap_outbox_item_t away = {.kind = GAP_OUTBOX_DELETE, .chat = ANNA, .message_row = 1};
+    int64_t row = 0;
+
+    away.key = gap_str("away");
+    ck_assert_int_eq(put(db, &hello), 1);
+    ck_assert_int_eq(put(db, &away), 1); /* it takes the name */
+    ck_assert_int_eq(try_put(db, &away, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 1);
+
+    hello.key = gap_str("greeting");
+    away.key = gap_str("away again");
+    away.message_row = 2;
+    ck_assert_int_eq(put(db, &hello), 2);
+    ck_assert_int_eq(put(db, &away), 3); /* that one has a name: a row that does nothing */
+    ck_assert_int_eq(try_put(db, &away, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 3);
+    ck_assert_int_eq(try_put(db, &hello, &row), GAP_OUTBOX_KNOWN);
+    ck_assert_int_eq(row, 2);
+    ck_assert_int_eq(COUNT("state = 8"), 2);
+    ck_assert_int_eq(COUNT("row = 3 AND state = 1 AND kind = 4 AND target_row = 2"), 1);
+}
+END_TEST
+
 START_TEST(reply_to_a_row_waits_for_its_message)
 {
     gap_outbox_item_t hello = text_to(ANNA, "hello");
@@ -354,7 +426,10 @@ static Suite *make_suite(void)
     tcase_add_test(tc, edit_of_an_unsent_row_replaces_its_content);
     tcase_add_test(tc, edit_of_an_unsent_row_goes_into_the_edit_that_waits_behind_it);
     tcase_add_test(tc, edit_of_an_edit_that_waits_goes_into_the_newest_one);
+    tcase_add_test(tc, edit_with_a_key_waits_by_itself_behind_one_with_another);
+    tcase_add_test(tc, edit_with_a_key_waits_behind_the_unsent_row_with_another);
     tcase_add_test(tc, deletion_of_an_unsent_row_cancels_it);
+    tcase_add_test(tc, deletion_with_a_key_is_known_afterwards);
     tcase_add_test(tc, reply_to_a_row_waits_for_its_message);
     tcase_add_test(tc, newer_and_foreign_tables_are_left_alone);
     tcase_add_test(tc, another_writer_is_told);
