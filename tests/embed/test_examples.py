@@ -486,11 +486,108 @@ def readme():
             check(piece in file.read(), "README shows what is not in " + path)
 
 
+# What README's text about sending once is tried with: a row is there with what it belongs to, or
+# neither is.
+SENDER_HEAD = r"""
+#include <gapless/gapless.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+static int mark_as_paid(sqlite3 *db, int64_t order)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO paid(id) VALUES(%lld)", (long long)order);
+    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? 0 : -1;
+}
+"""
+SENDER_MAIN = r"""
+static int print_row(void *arg, const gap_outbox_row_t *row)
+{
+    (void)arg;
+    printf("row %lld for %d:%lld, kind %d\n", (long long)row->row, (int)row->chat.kind,
+           (long long)row->chat.id, (int)row->kind);
+    return 0;
+}
+int main(void)
+{
+    const gap_peer_t customer = {.kind = GAP_PEER_USER, .id = 42};
+    sqlite3 *db;
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) return 1;
+    if (sqlite3_exec(db, "CREATE TABLE paid(id INTEGER UNIQUE)", NULL, NULL, NULL) != 0) return 2;
+    if (order_paid(db, customer, 7) != 0) return 3;
+    if (order_paid(db, customer, 7) == 0) return 4; /* nothing may be paid for twice */
+    if (order_paid(db, customer, 8) != 0) return 5;
+    if (gap_outbox_list(db, 0, 0, 100, print_row, NULL) != 0) return 6;
+    return sqlite3_close(db) == SQLITE_OK ? 0 : 7;
+}
+"""
+# Pieces of README that are no programs: under which title, what stands around them, and what the
+# program says then.
+PIECES = {
+    "Send once": (SENDER_HEAD, SENDER_MAIN, "row 1 for 1:42, kind 1\nrow 2 for 1:42, kind 1\n"),
+}
+
+
+def readme_blocks():
+    """[(title, text)] of all C code."""
+    with open(os.path.join(user.ROOT, "README.md"), encoding="utf-8") as file:
+        sections = re.split(r"^## (.*)\n", file.read(), flags=re.M)
+    found = []
+    for title, text in zip(sections[1::2], sections[2::2]):
+        found += [(title, code) for code in re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)]
+    check(sum(section.count("```c\n") for section in sections) == len(found),
+          "README has C code that is not found")
+    return found
+
+
+def readme_compiles(folder, found):
+    """All of README's C code: what stands in a program of this folder is compiled with it, the rest
+    here, as it is or with what is said to stand around it."""
+    env, prefix, lib = found
+    programs = ""
+    for name in sorted(os.listdir(os.path.join(user.ROOT, "tests/embed"))):
+        if name.endswith(".c"):
+            with open(os.path.join(user.ROOT, "tests/embed", name), encoding="utf-8") as file:
+                programs += file.read()
+    blocks = readme_blocks()
+    check(len(blocks) > 10, "README shows only %d pieces of C" % len(blocks))
+    for i, (title, code) in enumerate(blocks):
+        if code in programs:
+            continue
+        name = "README's code under '%s'" % title
+        head, main_function, said = PIECES.get(title, ("", "", None))
+        if not check(head or "#include <gapless/" in code,
+                     name + " is compiled by no test: see PIECES"):
+            continue
+        if said is not None and not user.HAS_SQLITE:
+            print("skipped: %s: built without SQLite" % name)
+            continue
+        source = os.path.join(folder, "readme%d" % i)
+        with open(source + ".c", "w", encoding="utf-8") as file:
+            file.write(head + code + main_function)
+        has_main = "int main(" in code + main_function
+        wanted = ["--cflags", "--libs"] if has_main else ["--cflags"]
+        more = ["-Wl,-rpath," + lib] if has_main else ["-c"]
+        done = user.run(["cc", "-Wall", "-Wextra", "-Werror", source + ".c",
+                         *user.flags(env, prefix, *wanted), *more,
+                         *(["-lsqlite3"] if said is not None else []), "-o", source])
+        if not check(done.returncode == 0, name + " does not compile:\n" + done.stdout[:2000]):
+            continue
+        if said is not None:
+            done = user.run([source], timeout=PATIENCE_S)
+            check((done.returncode, done.stdout) == (0, said),
+                  "%s: status %d: %r" % (name, done.returncode, done.stdout))
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="examples-", dir=user.BUILD)
     try:
         readme()
         found = user.install(os.path.join(folder, "stage"))
+        readme_compiles(folder, found)
         glib_loop(folder, found)
         http_beside(folder, found)
         count_once(folder, found)
