@@ -228,7 +228,11 @@ static int follow_row(struct gap_writing *w, const gap_outbox_item_t *item, int6
     case GAP_OUTBOX_UNKNOWN:
         break;
     }
-    *target_row = of;
+    /* An edit's message is known: what waits for that has to be found under either name. */
+    if (item->kind == GAP_OUTBOX_EDIT && about.kind == GAP_OUTBOX_EDIT && about.target != 0)
+        *target = about.target;
+    else
+        *target_row = of;
     return SQLITE_OK;
 }
 

@@ -228,6 +228,27 @@ START_TEST(edit_of_an_edit_that_waits_goes_into_the_newest_one)
 }
 END_TEST
 
+/* It is about the same message, by whichever name. */
+START_TEST(edit_of_an_edit_under_way_is_about_its_message)
+{
+    const int32_t id = 7;
+    gap_outbox_item_t item = edit_of(ANNA, &id, "one");
+    int64_t one = put(db, &item);
+
+    tables_exec(db, "UPDATE gapless_outbox SET state = 3");
+    item = edit_of_row(ANNA, one, "two");
+    int64_t two = put(db, &item);
+    item = edit_of(ANNA, &id, "three");
+    int64_t three = put(db, &item);
+    item = edit_of_row(ANNA, one, "four");
+    int64_t four = put(db, &item);
+    ck_assert_int_ne(two, one);
+    ck_assert_int_eq(three, two);
+    ck_assert_int_eq(four, two);
+    ck_assert_str_eq(text_in(db, two), "four");
+}
+END_TEST
+
 START_TEST(deletion_of_an_unsent_row_cancels_it)
 {
     gap_outbox_item_t hello = text_to(ANNA, "hello");
@@ -428,6 +449,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, edit_of_an_edit_that_waits_goes_into_the_newest_one);
     tcase_add_test(tc, edit_with_a_key_waits_by_itself_behind_one_with_another);
     tcase_add_test(tc, edit_with_a_key_waits_behind_the_unsent_row_with_another);
+    tcase_add_test(tc, edit_of_an_edit_under_way_is_about_its_message);
     tcase_add_test(tc, deletion_of_an_unsent_row_cancels_it);
     tcase_add_test(tc, deletion_with_a_key_is_known_afterwards);
     tcase_add_test(tc, reply_to_a_row_waits_for_its_message);
