@@ -153,7 +153,7 @@ static bool fill(gap_outbox_t *ob, struct outbox_turn *t)
     t->claims.now_us = t->now_us;
     t->claims.epoch = ob->epoch;
     t->claims.bulk_stopped = ob->limits.bulk_stopped;
-    t->claims.has_probe = true;
+    t->claims.has_probe = ob->config.probe != NULL;
     t->claims.has_bucket = false;
     t->step = step_is_due(ob);
     t->debounce_us = ob->config.debounce_us;

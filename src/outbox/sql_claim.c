@@ -160,16 +160,24 @@ static int read_oldest(struct claiming *k, int64_t chat, struct gap_row *row, bo
 
 /* --- what its turn means ---------------------------------------------------------------------- */
 
+/* Once it may have been sent only people can say whether it may be sent again. */
+static bool is_for_people(const struct claiming *k, const struct gap_row *row)
+{
+    if (k->is_post) return false;
+    gap_replay_t replay = gap_outbox_replay(&k->item.item);
+    return replay == GAP_REPLAY_NEVER ||
+           (replay == GAP_REPLAY_PROBE && row->kind == GAP_OUTBOX_RAW && !k->c->has_probe);
+}
+
 /* It may have been sent: may it be sent again? */
 static void look_at_repeat(struct claiming *k, const struct gap_row *row)
 {
-    if (k->is_post) return;
-    gap_replay_t replay = gap_outbox_replay(&k->item.item);
-    if (replay == GAP_REPLAY_NEVER)
+    if (!is_for_people(k, row)) return;
+    if (gap_outbox_replay(&k->item.item) == GAP_REPLAY_NEVER)
         put_aside(k, GAP_OUTBOX_PARKED, 0,
                   "it may have been sent, its answer was lost, and it is not to be repeated: look"
                   " whether it was, then retry or cancel it");
-    if (replay == GAP_REPLAY_PROBE && row->kind == GAP_OUTBOX_RAW && !k->c->has_probe)
+    else
         put_aside(k, GAP_OUTBOX_PARKED, 0,
                   "it may have been sent, and there is no probe to ask whether it was: look, then"
                   " retry or cancel it");
@@ -259,7 +267,8 @@ static int look(struct claiming *k, struct gap_row *row)
     if (k->until_us != 0) return SQLITE_OK;
     if (repeat) look_at_repeat(k, row);
     if (k->as.state != 0) return SQLITE_OK;
-    row->begun = row->begun || repeat;
+    /* One that waits merely was given back to that state by people: they have looked. */
+    row->begun = repeat || (row->begun && !is_for_people(k, row));
     int rc = look_at_needs(k, row);
     return rc == SQLITE_OK && k->as.state == 0 ? look_at_post(k, row) : rc;
 }

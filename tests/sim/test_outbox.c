@@ -304,6 +304,29 @@ START_TEST(what_must_not_be_repeated_is_parked_after_a_kill)
 }
 END_TEST
 
+static int64_t after_all(int64_t row)
+{
+    int64_t moved = 0;
+
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_outbox_retry(o.db, row, &moved), 0);
+    outbox_world_sql(&o, "COMMIT");
+    return moved;
+}
+
+/* People have looked: it did not happen. Nobody else can say. */
+START_TEST(what_people_send_after_all_goes_out)
+{
+    lose(GAP_TL_HELP_GET_NEAREST_DC);
+    int64_t row = put_raw(_i == 0 ? GAP_REPLAY_NEVER : GAP_REPLAY_PROBE);
+
+    reach(row, GAP_OUTBOX_PARKED, 20 * SECOND);
+    o.w.dc->options.lose_session = 0;
+    row = after_all(row);
+    reach(row, GAP_OUTBOX_SENT, 20 * SECOND);
+}
+END_TEST
+
 static unsigned probes;
 static bool answers_at_once;
 static bool happened;
@@ -557,6 +580,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_row_that_was_leased_by_another_life_is_repeated);
     tcase_add_test(tc, what_must_not_be_repeated_is_parked);
     tcase_add_test(tc, what_must_not_be_repeated_is_parked_after_a_kill);
+    tcase_add_loop_test(tc, what_people_send_after_all_goes_out, 0, 2);
     tcase_add_loop_test(tc, the_host_is_asked_whether_it_has_happened, 0, 4);
     tcase_add_test(tc, without_anybody_to_ask_it_is_parked);
     tcase_add_test(tc, a_flood_wait_is_a_snooze_and_costs_no_attempt);
