@@ -520,6 +520,22 @@ void gap_journal_handled(gap_journal_t *j, const struct gap_place *place,
     j->handled[j->handled_count++] = (struct gap_journal_handled){name->eid, name->content, *place};
 }
 
+int gap_journal_undo(gap_journal_t *j, const gap_eid_t *eid)
+{
+    gap_record_t rec = {.kind = GAP_RECORD_DONE, .removed = true};
+    size_t kept = 0;
+
+    if (gap_eid_is_none(eid)) return 0;
+    for (size_t i = 0; i < j->handled_count; i++) {
+        if (memcmp(&j->handled[i].eid, eid, sizeof *eid) == 0) continue;
+        if (kept != i) j->handled[kept] = j->handled[i];
+        kept++;
+    }
+    j->handled_count = kept;
+    rec.u.done.eid = *eid;
+    return gap_store_put(j->store, &rec);
+}
+
 void gap_journal_at_once(gap_journal_t *j, const gap_update_t *u)
 {
     struct gap_identity name;

@@ -114,6 +114,10 @@ uint64_t gap_journal_number(gap_journal_t *j);
 void gap_journal_handled(gap_journal_t *j, const struct gap_place *place,
                          const struct gap_identity *identity);
 
+/** It is to be handled after all: when its row is found it must not be taken for done. @return 0,
+ * GAP_E_NOMEM. */
+GAP_NODISCARD int gap_journal_undo(gap_journal_t *j, const gap_eid_t *eid);
+
 /* journal_recall.c */
 /** @return 0, GAP_E_NOMEM. */
 GAP_NODISCARD int gap_recall_init(gap_journal_t *j, const struct gap_journal_config *config);

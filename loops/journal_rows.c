@@ -374,7 +374,8 @@ static int revive(gap_journal_t *j, const gap_dead_record_t *d, gap_inbox_record
     if (r < 0) return r;
     *out = rec.u.inbox;
     j->count.rows++;
-    r = gap_journal_forget(j, d->number);
+    r = gap_journal_undo(j, &d->eid);
+    if (r == 0) r = gap_journal_forget(j, d->number);
     if (r < 0) gap_journal_remove(j, out->number);
     return r;
 }

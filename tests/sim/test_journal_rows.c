@@ -32,6 +32,7 @@ static void on_got(void *arg, int status, const struct gap_journal_row *row)
 }
 
 static uint32_t dead_count;
+static uint64_t dead_number;
 static int dead_status;
 
 static void on_dead(void *arg, const gap_dead_record_t *d, gap_update_t *u)
@@ -42,6 +43,7 @@ static void on_dead(void *arg, const gap_dead_record_t *d, gap_update_t *u)
     ck_assert_ptr_nonnull(u);
     ck_assert(gap_update_maybe_repeated(u));
     dead_count++;
+    dead_number = d->number;
 }
 
 static void on_dead_end(void *arg, int status)
@@ -121,6 +123,33 @@ START_TEST(a_dead_letter_stays_dead)
     ck_assert_int_eq(gap_journal_forget(clerk.journal, clerk_disk().dead_number), 0);
     clerk_run(100);
     ck_assert_uint_eq(clerk_disk().dead, 0);
+    clerk_end();
+}
+END_TEST
+
+/* It was recorded as done when it was given up, and its position has not been passed since. */
+START_TEST(a_letter_that_is_handled_again_is_not_done)
+{
+    clerk_begin(_i % 4, "|11|12|");
+    clerk_messages(11, 12);
+    clerk_run(10);
+    bury("12");
+    clerk_run(_i < 4 ? 70 : 0); /* stored, or still to be */
+    ck_assert_int_eq(gap_journal_dead(clerk.journal, 0, 10, on_dead, on_dead_end, NULL), 0);
+    clerk_run(5);
+    ck_assert_uint_eq(clerk_disk().done, _i < 4 ? 1 : 0);
+    memset(&got, 0, sizeof got);
+    ck_assert_int_eq(gap_journal_redrive(clerk.journal, dead_number, on_got, NULL), 0);
+    clerk_run(100);
+    ck_assert(got.has_update);
+    ck_assert_uint_eq(clerk_disk().done, 0);
+    ck_assert_uint_eq(clerk_disk().dead, 0);
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    clerk_crash();
+    clerk_answer(0, clerk_difference(11, 12));
+    clerk_open_with("");
+    clerk_run(100);
+    clerk_expect("12! 11~");
     clerk_end();
 }
 END_TEST
@@ -249,6 +278,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("journal_rows");
     tcase_add_loop_test(t, dead_letters, 0, 8);
     tcase_add_loop_test(t, a_dead_letter_stays_dead, 0, 4);
+    tcase_add_loop_test(t, a_letter_that_is_handled_again_is_not_done, 0, 8);
     tcase_add_loop_test(t, rows_are_read_back, 0, 4);
     tcase_add_loop_test(t, completed_in_the_stores_transaction, 0, 8);
     tcase_add_loop_test(t, completed_beside_the_store, 0, 3);
