@@ -95,11 +95,21 @@ struct gap_run *gap_run_start(gap_runner_t *r, struct gap_task *task)
     return run;
 }
 
+/* What the handler has committed itself is handled if it says so, as by the library's commit. */
+static void is_through(struct gap_run *run, int status)
+{
+    run->finished = true;
+    if (run->completed && status == 0) run->committed = true;
+    if (run->status == 0) run->status = status;
+}
+
 void gap_run_returned(struct gap_run *run, int status)
 {
     run->inside = false;
-    if (status <= 0 && !run->elsewhere && !run->awaiting) run->finished = true;
-    if (status < 0 && run->status == 0) run->status = status;
+    if (status <= 0 && !run->elsewhere && !run->awaiting)
+        is_through(run, status);
+    else if (status < 0 && run->status == 0)
+        run->status = status;
     gap_run_settle(run);
 }
 
@@ -108,8 +118,7 @@ static void finished(gap_update_t *update, int status)
     struct gap_run *run = gap_run_of(update);
 
     GAP_ASSERT(!run->finished);
-    run->finished = true;
-    if (run->status == 0) run->status = status;
+    is_through(run, status);
     gap_run_settle(run);
 }
 
@@ -231,6 +240,7 @@ static void end(struct gap_run *run)
     struct gap_task *task = run->task;
 
     GAP_FAILPOINT("run.end.before");
+    if (run->committed) run->status = 0; /* whatever became of a reply that was made after it */
     int status = gap_update_end(&run->update, run->status);
     if (run->status < 0 || run->committed || run->completed) status = run->status;
     if (run->completed) gap_commit_own(run, status);
@@ -287,7 +297,8 @@ void gap_run_expire(gap_runner_t *r, uint64_t now_us)
 
     while ((run = TAILQ_FIRST(&r->by_time)) != NULL && run->deadline_us <= now_us) {
         unlist(run);
-        if (run->commits || run->completed) { /* whether it has happened must be known */
+        /* Whether it has happened must be known; and what has happened must not happen again. */
+        if (run->commits || run->completed || run->committed) {
             const struct gap_runner_event event = {.kind = GAP_RUNNER_SLOW,
                                                    .update = &run->update,
                                                    .attempt = run->attempt,

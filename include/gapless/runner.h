@@ -226,7 +226,8 @@ typedef int (*gap_update_tx_cb)(gap_update_t *update, struct sqlite3 *db, void *
 /**
  * Go on with this run in a transaction: `return gap_update_in_transaction(update, work, data);`
  * from a handler. It begins when the replies made by this run before have been answered: once it is
- * committed nobody would send them again. If the commit fails @p work is called again with the next
+ * committed nobody would send them again, and a reply made later that fails changes nothing: the
+ * update is handled. If the commit fails @p work is called again with the next
  * one. A run is not timed out while its transaction is under way: whether it has happened must be
  * known first.
  *

@@ -380,6 +380,27 @@ START_TEST(a_transaction_that_waits_for_a_reply_may_time_out)
 }
 END_TEST
 
+/* What is committed is handled, whatever becomes of a reply made behind it. */
+START_TEST(a_reply_after_a_transaction_undoes_nothing)
+{
+    const gap_runner_config_t config = {
+        .timeout_us = 200 * RW_MS, .retry_min_us = 10 * RW_MS, .retry_max_us = 10 * RW_MS};
+
+    rw_begin_kept(&config, false);
+    struct rw_update *u = rw_send(1, 7, RW_COMMIT, 0);
+    ck_assert_int_eq(gap_run_hold(u->run), 0);
+    rw_run(_i == 0 ? 100 : 500);
+    ck_assert_int_eq(u->worked, 1);
+    ck_assert(!u->through);
+    gap_run_release(u->run, GAP_E_DISCONNECTED);
+    rw_run(500);
+    ck_assert_int_eq(u->begun, 1);
+    ck_assert_int_eq(u->worked, 1);
+    ck_assert(u->through);
+    end_all();
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static struct {
@@ -500,6 +521,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, a_transaction_waits_for_the_replies_before_it);
     tcase_add_test(t, a_reply_that_fails_lets_no_transaction_begin);
     tcase_add_test(t, a_transaction_that_waits_for_a_reply_may_time_out);
+    tcase_add_loop_test(t, a_reply_after_a_transaction_undoes_nothing, 0, 2);
     tcase_add_loop_test(t, dead_letters_are_listed_handled_again_or_forgotten, 0, 2);
     tcase_add_test(t, bytes_that_are_written_are_let_go_and_read_back_in_turn);
     suite_add_tcase(s, t);
