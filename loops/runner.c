@@ -250,7 +250,9 @@ static int handle_at_once(gap_runner_t *r, gap_update_t *node, const uint64_t *k
     gap_run_show(run, node);
     run->inside = true;
     r->lanes.running++;
+    r->at_once = run;
     int status = r->hooks.handler(&run->update, r->hooks.handler_data);
+    r->at_once = NULL;
     if (status == 0 && !run->adopted && !run->finished && !run->elsewhere && run->holds == 0 &&
         run->update.relay == NULL) {
         r->lanes.running--;

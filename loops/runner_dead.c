@@ -204,6 +204,7 @@ static struct gap_task *enter_again(gap_runner_t *r, const gap_update_t *view, g
 {
     uint64_t keys[GAP_RUNNER_KEYS_MAX];
 
+    if (r->at_once != NULL) gap_run_adopt(r->at_once); /* whose handler asks stands before it */
     if (gap_runner_reserve(r) < 0) return NULL;
     gap_update_t *node = gap_stored_new(r, view, packet);
     if (node == NULL) return NULL;

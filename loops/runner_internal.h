@@ -185,8 +185,9 @@ struct gap_runner {
     uint32_t aside; /* tasks with `aside` */
     uint32_t
         reading; /* and calls of the journal's for dead letters: answers that close waits for */
-    gap_update_t *node;   /* the update that is being handled at once, */
-    const uint64_t *keys; /* and its keys; NULL: not known */
+    struct gap_run *at_once; /* the run whose handler is called where its update came; or NULL */
+    gap_update_t *node;      /* that update, */
+    const uint64_t *keys;    /* and its keys; NULL: not known */
     int key_count;
     gap_pace_t pace;
     uint64_t paced_us; /* nothing may begin before; 0: it may */

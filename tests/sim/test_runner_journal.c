@@ -476,6 +476,43 @@ START_TEST(dead_letters_are_listed_handled_again_or_forgotten)
 }
 END_TEST
 
+static void redrive_one(struct rw_update *u, gap_update_t *run)
+{
+    (void)u;
+    (void)run;
+    ck_assert_int_eq(gap_runner_redrive(rw_runner, letters.number), 0);
+}
+
+/* As by a command in the chat that the letter is from. */
+START_TEST(a_dead_letter_is_handled_again_from_inside_a_handler)
+{
+    const gap_runner_config_t config = {.attempts_max = 1};
+    static const enum rw_act acts[] = {RW_DONE, RW_LATER, RW_INSIDE, RW_REPLY};
+
+    if (_i < 8)
+        rw_begin(&config);
+    else
+        rw_begin_kept(&config, false);
+    rw_send(1, 7, RW_FAIL, 0);
+    rw_run(100);
+    ck_assert_int_eq(list(0, 1), 1);
+    rw_updates[1].plans[0].act = RW_DONE;
+    rw_updates[1].begun = 0;
+    struct rw_update *u = rw_plan(rw_make(2, _i % 8 < 4 ? 7 : 8), acts[_i % 4], 50 * RW_MS);
+    u->inside = redrive_one;
+    rw_forget();
+    rw_take(u);
+    rw_run(200);
+    ck_assert_int_eq(u->handled, 1);
+    ck_assert(u->through);
+    ck_assert_int_eq(rw_updates[1].handled, 1);
+    if (_i % 8 < 4) ck_assert(comes_before("through 2", "begin 1"));
+    ck_assert_int_eq(list(0, 1), 0);
+    rw_end();
+    if (_i >= 8) rw_forget_disk();
+}
+END_TEST
+
 /* ---- bytes ---- */
 
 START_TEST(bytes_that_are_written_are_let_go_and_read_back_in_turn)
@@ -523,6 +560,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, a_transaction_that_waits_for_a_reply_may_time_out);
     tcase_add_loop_test(t, a_reply_after_a_transaction_undoes_nothing, 0, 2);
     tcase_add_loop_test(t, dead_letters_are_listed_handled_again_or_forgotten, 0, 2);
+    tcase_add_loop_test(t, a_dead_letter_is_handled_again_from_inside_a_handler, 0, 16);
     tcase_add_test(t, bytes_that_are_written_are_let_go_and_read_back_in_turn);
     suite_add_tcase(s, t);
     return s;
