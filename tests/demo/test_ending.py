@@ -6,6 +6,7 @@ ended the process.
 Usage: test_ending.py BUILD_DIR. Ends with "N passed, N failed".
 """
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -26,15 +28,17 @@ REPORT = re.compile(r"^gapless-userbot: drained (\d+), journalled (\d+), unknown
 
 passed = 0
 failed = 0
+counting = threading.Lock()
 
 
 def check(ok, what):
     global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("ending: " + what, flush=True)
+    with counting:
+        if ok:
+            passed += 1
+        else:
+            failed += 1
+            print("ending: " + what, flush=True)
     return ok
 
 
@@ -268,12 +272,17 @@ def test_usage():
               f"usage {args}: {done.returncode} {done.stderr!r}")
 
 
+def run_test(test):
+    with tempfile.TemporaryDirectory(prefix="ending-") as folder:
+        test(folder)
+
+
 def main():
     test_usage()
-    for test in (test_handlers_finish, test_the_rest_is_kept, test_the_second_signal,
-                 test_the_third_signal, test_without_a_state, test_counted_and_answered_once):
-        with tempfile.TemporaryDirectory(prefix="ending-") as folder:
-            test(folder)
+    tests = (test_counted_and_answered_once, test_handlers_finish, test_the_rest_is_kept,
+             test_the_second_signal, test_the_third_signal, test_without_a_state)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:  # they wait more than they compute
+        list(pool.map(run_test, tests))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

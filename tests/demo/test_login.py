@@ -4,6 +4,7 @@ unattended, with mistakes; and the runs after them.
 
 Usage: test_login.py BUILD_DIR [no-sqlite]. Ends with "N passed, N failed".
 """
+import concurrent.futures
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -30,17 +32,21 @@ PERSON = dict(API, GAPLESS_PHONE=PHONE, GAPLESS_CODE=CODE, GAPLESS_PASSWORD=PASS
 BOT = dict(API, GAPLESS_BOT_TOKEN="7000001:token-of-bot")
 SECRETS = (CODE, PASSWORD, "token-of-bot", "hash-of-api", "9996621234")
 
+SIDE_BY_SIDE = 4  # tests: they wait more than they compute
+
 passed = 0
 failed = 0
+counting = threading.Lock()
 
 
 def check(ok, what):
     global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("login: " + what, flush=True)
+    with counting:
+        if ok:
+            passed += 1
+        else:
+            failed += 1
+            print("login: " + what, flush=True)
     return ok
 
 
@@ -67,6 +73,14 @@ def userbot(args, variables=API, timeout=60):
     told = [s for s in SECRETS if s in result.out + result.err]
     check(not told, f"{args[:1]}: a secret was printed: {told}: {result}")
     return result
+
+
+def await_bytes(path):
+    """Wait until something was written there."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and not (os.path.exists(path) and os.path.getsize(path) > 0):
+        time.sleep(0.05)
+    return check(os.path.exists(path) and os.path.getsize(path) > 0, f"nothing came into {path}")
 
 
 class Dc:
@@ -96,9 +110,10 @@ class Terminal:
     """The userbot at a pseudo-terminal that it thinks its user sits at."""
 
     def __init__(self, args, variables=API):
+        command, variables = [USERBOT] + args, environment(variables)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(USERBOT, [USERBOT] + args, environment(variables))
+            os.execve(USERBOT, command, variables)
         self.text = ""
         self.status = None
 
@@ -210,15 +225,16 @@ def test_person(folder):
 
 def test_person_by_flags(folder):
     """Flags win over variables, and are not to be seen in the list of processes."""
-    session = os.path.join(folder, "p.session")
+    session, lines = os.path.join(folder, "p.session"), os.path.join(folder, "out")
     with Dc(folder, "--password", PASSWORD, "--rate", "50") as dc:
         wrong = dict(PERSON, GAPLESS_CODE="99999", GAPLESS_PASSWORD="wrong")
         flags = ["--phone", PHONE, "--code", CODE, "--password", PASSWORD]
-        process = subprocess.Popen([USERBOT] + dc.args() + ["--session", session] + flags,
+        process = subprocess.Popen([USERBOT] + dc.args() +
+                                   ["--session", session, "--out", lines] + flags,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=environment(wrong),
                                    start_new_session=True)
-        time.sleep(2 if SANITISED else 0.8)
+        await_bytes(lines)
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             shown = f.read().decode()
         process.terminate()
@@ -533,10 +549,7 @@ def test_secrets_are_forgotten(folder):
                 [USERBOT] + dc.args() + ["--session", out + ".session", "--out", out] + args,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 env=environment(variables), start_new_session=True)
-            until = time.monotonic() + PATIENCE_S
-            while time.monotonic() < until and not (os.path.exists(out) and os.path.getsize(out)):
-                time.sleep(0.1)
-            check(os.path.exists(out) and os.path.getsize(out) > 0, f"{name}: nothing came")
+            await_bytes(out)
             memory = memory_of(running.pid)
             check(PASSWORD.encode() not in memory, f"{name}: the password is still there")
             check(PHONE.encode() not in memory, f"{name}: the number as it was given is still there")
@@ -569,10 +582,11 @@ def test_state_mistakes(folder):
     state = os.path.join(folder, "me.db")
     with Dc(folder, "--rate", "50", "--events", "100000") as dc:
         args = dc.args() + ["--state", state]
-        holder = subprocess.Popen([USERBOT] + args, stdin=subprocess.DEVNULL,
+        out = os.path.join(folder, "out")
+        holder = subprocess.Popen([USERBOT] + args + ["--out", out], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                   env=environment(BOT), start_new_session=True)
-        time.sleep(3 if SANITISED else 1)
+        await_bytes(out)
         done = userbot(args, BOT)
         check(done.status == 1 and str(holder.pid) in done.err and done.lines == 1,
               f"held by {holder.pid}: {done}")
@@ -653,13 +667,13 @@ def test_state_with_a_pipe_for_output(folder):
 
 def test_state_locked_at_the_end(folder):
     """A transaction of somebody else keeps the last position from being stored: that is said."""
-    state = os.path.join(folder, "me.db")
+    state, out = os.path.join(folder, "me.db"), os.path.join(folder, "out")
     with Dc(folder, "--rate", "50", "--events", "100000") as dc:
-        running = subprocess.Popen([USERBOT] + dc.args() + ["--state", state],
+        running = subprocess.Popen([USERBOT] + dc.args() + ["--state", state, "--out", out],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, env=environment(BOT),
                                    start_new_session=True)
-        time.sleep(3 if SANITISED else 1)
+        await_bytes(out)
         db = sqlite3.connect(state, isolation_level=None, timeout=10)
         db.execute("BEGIN IMMEDIATE")
         time.sleep(0.5)
@@ -676,17 +690,27 @@ STATE_TESTS = (test_run_after_login, test_migration, test_session_ends, test_sta
                test_address_that_does_not_answer)
 
 
+# Waits for a lock as long as a storage does: begun first.
+LONGEST = test_state_locked_at_the_end
+
+
+def run_test(test):
+    with tempfile.TemporaryDirectory(prefix="login-") as folder:
+        start = time.monotonic()
+        try:
+            test(folder)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            check(False, f"{test.__name__}: {type(error).__name__}: {error}")
+        if os.environ.get("GAP_VERBOSE"):
+            print(f"{test.__name__} [{time.monotonic() - start:.1f} s]", flush=True)
+
+
 def main():
     left_out = (test_no_sqlite,) if HAS_SQLITE else STATE_TESTS
-    for test in [v for k, v in globals().items() if k.startswith("test_") and v not in left_out]:
-        with tempfile.TemporaryDirectory(prefix="login-") as folder:
-            start = time.monotonic()
-            try:
-                test(folder)
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
-                check(False, f"{test.__name__}: {type(error).__name__}: {error}")
-            if os.environ.get("GAP_VERBOSE"):
-                print(f"{test.__name__} [{time.monotonic() - start:.1f} s]", flush=True)
+    tests = [v for k, v in globals().items() if k.startswith("test_") and v not in left_out]
+    tests.sort(key=lambda test: test is not LONGEST)
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(run_test, tests))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
