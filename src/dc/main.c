@@ -4,7 +4,7 @@
  *   options -> key -> listening, "ready" -> traffic, "done" -> SIGTERM or SIGINT -> closed
  *
  * SIGHUP reads the file of data centres again; so does a call that needs it if the file has
- * changed.
+ * changed. With --until-eof the end of the standard input does what SIGTERM does.
  *
  * Owns the loop, the key and the ledger's file. Never knows what a client said.
  */
@@ -29,6 +29,7 @@ struct program {
     gap_dc_cli_t cli;
     uv_loop_t loop;
     uv_signal_t signals[3];
+    uv_pipe_t input; /* --until-eof */
     gap_env_t *env;
     gap_dc_t *dc;
     gap_crypto_t crypto;
@@ -241,6 +242,7 @@ static void on_dc_closed(void *arg)
     gap_uv_env_close(p->env, NULL, NULL);
     for (size_t i = 0; i < GAP_ARRAY_LEN(p->signals); i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_close((uv_handle_t *)&p->input, NULL);
 }
 
 /* The data centre must not be closed from inside one of its callbacks' callers: on the next turn of
@@ -259,6 +261,33 @@ static void begin_close(struct program *p)
 {
     (void)p;
     (void)raise(SIGTERM);
+}
+
+/* What comes is nobody's business, only its end. */
+static void on_input_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    static char nowhere[256];
+
+    (void)handle;
+    (void)suggested;
+    *buf = uv_buf_init(nowhere, sizeof nowhere);
+}
+
+static void on_input(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+    struct program *p = stream->data;
+
+    (void)buf;
+    if (nread >= 0) return;
+    (void)uv_read_stop(stream);
+    begin_close(p);
+}
+
+static int open_input(struct program *p)
+{
+    if (!p->cli.until_eof) return 0;
+    int r = uv_guess_handle(0) == UV_NAMED_PIPE ? uv_pipe_open(&p->input, 0) : UV_EINVAL;
+    return r < 0 ? r : uv_read_start((uv_stream_t *)&p->input, on_input_alloc, on_input);
 }
 
 /* Put a file name into a JSON string. */
@@ -326,13 +355,17 @@ static int serve(struct program *p)
         o->ledger_flush = on_ledger_flush;
     }
     if ((r = uv_loop_init(&p->loop)) < 0) return complain("no event loop: %s", gap_strerror(r));
-    if ((r = open_signals(p)) < 0 ||
+    p->input.data = p;
+    if ((r = open_signals(p)) < 0 || (r = uv_pipe_init(&p->loop, &p->input, 0)) < 0 ||
         (r = gap_uv_env_open(&p->loop, gap_alloc_default(), &p->env)) < 0)
         return complain("no event loop: %s", gap_strerror(r));
     if ((r = gap_dc_open(p->env, gap_alloc_default(), o, &p->dc)) < 0) {
         complain("can't listen: %s; choose another --listen", gap_strerror(r));
         p->status = 1;
         on_dc_closed(p);
+    } else if ((r = open_input(p)) < 0) {
+        p->status = complain("--until-eof: the standard input is no pipe (%s)", gap_strerror(r));
+        begin_close(p);
     } else if (announce(p) != 0) {
         p->status = 1;
         begin_close(p);

@@ -118,6 +118,8 @@ static const struct option options[] = {
     {"--code-timeout", "S", NUMBER, IN_DC(code_timeout_s), 0, 86400,
      "before a code may be sent in another way"},
     {"--script", "FILE", TEXT, IN_CLI(script), 0, 0, "play this sequence instead of traffic"},
+    {"--until-eof", NULL, SWITCH, IN_CLI(until_eof), 0, 0,
+     "end when the standard input, a pipe, ends: with who started this"},
     {"--script-help", NULL, SWITCH, IN_CLI(script_help), 0, 0, "print what a script may say"},
     {"--help", NULL, SWITCH, IN_CLI(help), 0, 0, "print this"},
 };

@@ -14,6 +14,7 @@ typedef struct gap_dc_cli {
     double min; /* chances; in the world they are percents */
     double shorts;
     uint32_t text_length; /* 0: as the world has it */
+    bool until_eof;
     bool help;
     bool script_help;
 } gap_dc_cli_t;

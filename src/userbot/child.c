@@ -1,6 +1,7 @@
 /*
- * userbot/child.c - runs gapless-dc as a child on the program's uv loop. Owns the process, the pipe
- * from its standard output and a temporary folder for the ledger and the public key.
+ * userbot/child.c - runs gapless-dc as a child on the program's uv loop. Owns the process, the
+ * pipes to its standard input and from its output, and a temporary folder for the ledger and the
+ * public key.
  */
 #include "userbot/child.h"
 
@@ -26,6 +27,11 @@ static void handle_closed(uv_handle_t *handle)
     if (--c->handles == 0) c->events->exited(c->arg, c->exit_text);
 }
 
+static void close_pipe(uv_pipe_t *pipe)
+{
+    if (!uv_is_closing((uv_handle_t *)pipe)) uv_close((uv_handle_t *)pipe, handle_closed);
+}
+
 static void on_exit_status(uv_process_t *process, int64_t status, int signal_number)
 {
     struct child *c = process->data;
@@ -37,7 +43,8 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal_num
         (void)snprintf(c->exit_text, sizeof c->exit_text, "ended with status %" PRId64, status);
     }
     uv_close((uv_handle_t *)process, handle_closed);
-    if (!uv_is_closing((uv_handle_t *)&c->out)) uv_close((uv_handle_t *)&c->out, handle_closed);
+    close_pipe(&c->in);
+    close_pipe(&c->out);
 }
 
 static void handle_line(struct child *c)
@@ -75,7 +82,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 
     (void)buf;
     if (nread < 0) {
-        if (!uv_is_closing((uv_handle_t *)stream)) uv_close((uv_handle_t *)stream, handle_closed);
+        close_pipe(&c->out);
         return;
     }
     c->line_len += (size_t)nread;
@@ -126,19 +133,25 @@ static int spawn(struct child *c, uv_loop_t *loop, const struct options *o, char
     (void)snprintf(numbers[1], sizeof numbers[1], "%" PRIu64, o->events);
     (void)snprintf(numbers[2], sizeof numbers[2], "%" PRIu32, o->channels);
     (void)snprintf(numbers[3], sizeof numbers[3], "%d", o->delay_ms);
-    const char *words[] = {path,         "--seed",       numbers[0],     "--events",    numbers[1],
-                           "--channels", numbers[2],     "--delay-ms",   numbers[3],    "--reorder",
-                           REORDER,      "--loss",       LOSS,           "--duplicate", DUPLICATE,
-                           "--ledger",   c->ledger_path, "--pubkey-out", c->key_path,   NULL};
+    const char *words[] = {
+        path,        "--seed",      numbers[0], "--events",  numbers[1],     "--channels",
+        numbers[2],  "--delay-ms",  numbers[3], "--reorder", REORDER,        "--loss",
+        LOSS,        "--duplicate", DUPLICATE,  "--ledger",  c->ledger_path, "--pubkey-out",
+        c->key_path, "--until-eof", NULL};
     char **args = (char **)(uintptr_t)words; /* libuv does not change them */
     uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE},
+        {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_READABLE_PIPE),
+         .data.stream = (uv_stream_t *)&c->in},
         {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
          .data.stream = (uv_stream_t *)&c->out},
         {.flags = UV_INHERIT_FD, .data.fd = 2},
     };
-    uv_process_options_t options = {
-        .file = path, .args = args, .stdio = stdio, .stdio_count = 3, .exit_cb = on_exit_status};
+    uv_process_options_t options = {.file = path,
+                                    .args = args,
+                                    .stdio = stdio,
+                                    .stdio_count = 3,
+                                    .flags = UV_PROCESS_DETACHED,
+                                    .exit_cb = on_exit_status};
     c->process.data = c;
     int r = uv_spawn(loop, &c->process, &options);
     if (r == 0) c->running = true;
@@ -154,10 +167,12 @@ int child_start(struct child *c, uv_loop_t *loop, const struct options *o,
     char path[PATH_MAX + 16];
     int r = program_path(path, sizeof path);
     if (r == 0) r = make_folder(c);
-    if (r == 0) r = uv_pipe_init(loop, &c->out, 0);
     if (r < 0) return r;
-    c->out.data = c;
-    c->handles = 2;
+    /* Can't fail: on Unix nothing is made before a pipe is used. */
+    (void)uv_pipe_init(loop, &c->in, 0);
+    (void)uv_pipe_init(loop, &c->out, 0);
+    c->in.data = c->out.data = c;
+    c->handles = 3;
     r = spawn(c, loop, o, path);
     if (r == 0) r = uv_read_start((uv_stream_t *)&c->out, on_alloc, on_read);
     if (r == 0) return 0;
@@ -166,7 +181,8 @@ int child_start(struct child *c, uv_loop_t *loop, const struct options *o,
         child_stop(c);
     } else {
         uv_close((uv_handle_t *)&c->process, handle_closed);
-        uv_close((uv_handle_t *)&c->out, handle_closed);
+        close_pipe(&c->in);
+        close_pipe(&c->out);
     }
     return r;
 }

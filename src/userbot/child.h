@@ -20,6 +20,7 @@ struct child_events {
 
 struct child {
     uv_process_t process;
+    uv_pipe_t in; /* nothing is written: its end tells the child that this program is gone */
     uv_pipe_t out;
     const struct child_events *events;
     void *arg;
@@ -35,7 +36,9 @@ struct child {
 };
 
 /**
- * Start it. Traffic faults are those of the demo: 10 % reordered, 5 % lost, 2 % doubled.
+ * Start it. Traffic faults are those of the demo: 10 % reordered, 5 % lost, 2 % doubled. It has a
+ * session of its own, so that Ctrl-C ends this program alone, and it ends when this program is
+ * gone, however that came.
  *
  * @param c       Caller's memory until exited has been called.
  * @return 0; or a negative code: the program is missing, no temporary folder, out of memory. When

@@ -128,6 +128,68 @@ def test_signals(folder):
               f"signal {number} {extra}: status {bot.returncode}: {err!r}")
 
 
+def children_of(pid):
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(name))
+    return found
+
+
+def embedded_with_its_child(*args):
+    """A userbot in a process group of its own, as a shell starts it, and the pid of its
+    gapless-dc, both at work."""
+    bot = subprocess.Popen([USERBOT, "--embedded", "--events", "1000000", "--json", "--out", "-",
+                            *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, start_new_session=True)
+    for _ in range(100):
+        bot.stdout.readline()
+    return bot, children_of(bot.pid)
+
+
+def ends(pid, patience_s=20):
+    end = time.monotonic() + patience_s
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+        time.sleep(0.05)
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_ctrl_c_embedded():
+    """Ctrl-C goes to the whole group: the data centre is there until the userbot has ended."""
+    bot, children = embedded_with_its_child("--handler-ms", "300")
+    check(len(children) == 1, f"an embedded userbot has the children {children}")
+    os.killpg(bot.pid, signal.SIGINT)
+    _, err = bot.communicate(timeout=30)
+    check(b"interrupted after" in err and b"lost" not in err and b"simulated" not in err,
+          f"ctrl-c, embedded: {err!r}")
+    check(all(ends(pid) for pid in children), "ctrl-c: the data centre goes on without a userbot")
+
+
+def test_kill_embedded():
+    bot, children = embedded_with_its_child()
+    bot.kill()
+    bot.wait()  # its output may stay open: with the data centre
+    for pid in children:
+        if not ends(pid):
+            os.kill(pid, signal.SIGKILL)
+            check(False, "kill -9: the data centre goes on without a userbot")
+    check(len(children) == 1, f"kill -9: children {children}")
+
+
+def test_until_eof():
+    """The data centre ends with who started it, if asked to; then it needs a pipe."""
+    for given, wanted in (({"input": b"words"}, 0), ({"stdin": subprocess.DEVNULL}, 1)):
+        dc = subprocess.run([DC, "--until-eof"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            timeout=30, check=False, **given)
+        check(dc.returncode == wanted and dc.stderr.count(b"\n") == wanted,
+              f"--until-eof: status {dc.returncode}: {dc.stderr!r}")
+
+
 def test_wrong_usage():
     for args in (["--nonsense"], ["--server", "nowhere"], ["--server", "127.0.0.1:1"], ["word"],
                  ["--events", "many"], ["--timeout"], ["--telegram", "--server", "127.0.0.1:1"],
@@ -172,6 +234,9 @@ def main():
     test_wrong_usage()
     test_demo()
     test_demo_json()
+    test_ctrl_c_embedded()
+    test_kill_embedded()
+    test_until_eof()
     for test in (test_output_lines, test_expectation_not_met, test_signals,
                  test_wrong_keys_and_addresses):
         with tempfile.TemporaryDirectory() as folder:
