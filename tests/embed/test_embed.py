@@ -24,14 +24,16 @@ PATIENCE_S = 30
 
 passed = 0
 failures = []
+counting = threading.Lock()
 
 
 def check(ok, message):
     global passed
-    if ok:
-        passed += 1
-    else:
-        failures.append(message)
+    with counting:
+        if ok:
+            passed += 1
+        else:
+            failures.append(message)
     return ok
 
 

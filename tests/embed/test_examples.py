@@ -5,6 +5,7 @@ Usage: test_examples.py SOURCE_ROOT BUILD_ROOT [no-sqlite]. Each is compiled as 
 installed copy, and runs while the data centre loses and reorders pushes; its ledger says what had
 to come. Prints "skipped: ..." for what can't be built here, and ends with "N passed, N failed".
 """
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -121,6 +122,12 @@ def compile_example(folder, name, found, more=(), sources=()):
                      *more, "-o", program])
     check(done.returncode == 0, name + ".c does not compile:\n" + done.stdout[:2000])
     return program if done.returncode == 0 else None
+
+
+def side_by_side(run, cases):
+    """They wait more than they compute."""
+    with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(run, cases))
 
 
 def compare(name, got, wanted):
@@ -352,7 +359,7 @@ def remember(folder, found):
         split = [line.split() for line in lines if re.fullmatch(r"count \S+ \d+", line)]
         return {chat: int(number) for _, chat, number in split}
 
-    for where in ("loop", "thread", "transaction"):
+    def remembered(where):
         name = "remember_" + where
         with Server(folder, name, TRAFFIC) as server:
             env = dict(server.env, STATE=os.path.join(folder, name + ".db"), WHERE=where)
@@ -363,6 +370,8 @@ def remember(folder, found):
             got = counts(lines)
             wrong = [(c, got.get(c), n) for c, n in wanted.items() if got.get(c) != n]
             check(sum(wanted.values()) == EVENTS and got == wanted, "%s: %s" % (name, wrong[:5]))
+
+    side_by_side(remembered, ("loop", "thread", "transaction"))
 
 
 def archive(folder, found):
@@ -588,13 +597,10 @@ def main():
         readme()
         found = user.install(os.path.join(folder, "stage"))
         readme_compiles(folder, found)
-        glib_loop(folder, found)
-        http_beside(folder, found)
-        count_once(folder, found)
-        remember(folder, found)
-        archive(folder, found)
-        post_linked(folder, found)
-        engine_epoll(folder, found)
+        side_by_side(lambda example: example(folder, found),
+                     (remember, count_once, archive))
+        side_by_side(lambda example: example(folder, found),
+                     (glib_loop, http_beside, post_linked, engine_epoll))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return user.finish()
