@@ -336,7 +336,7 @@ static void let_chat_go(struct outbox_slot *slot, const struct gap_finish *finis
 {
     gap_outbox_t *ob = slot->owner;
 
-    if (finish->applied) outbox_take_head(ob, slot->row.chat, &finish->next);
+    if (finish->applied) outbox_take_head(ob, slot->row.chat, &finish->next, true);
     if (slot->left)
         gap_schedule_done(&ob->schedule, slot->row.chat, outbox_now_us(ob));
     else

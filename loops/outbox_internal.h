@@ -196,8 +196,8 @@ bool outbox_is_ready(const gap_outbox_t *ob);
 bool outbox_claims(const gap_outbox_t *ob);
 /** The method that a head will call, as far as it is known. */
 uint32_t outbox_method_of(const struct gap_head *head);
-/** What a chat's oldest row is now: into the schedule. */
-void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head);
+/** What a chat's next row is now: into the schedule, with whether it was read as its oldest one. */
+void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head, bool oldest);
 
 /* outbox_named.c */
 /** A row may have been sent and waits for its turn; one updateMessageID with its random_id says

@@ -71,11 +71,11 @@ static bool take_in(gap_outbox_t *ob, const struct gap_head *head, bool oldest)
                              head->row, outbox_now_us(ob));
     if (r < 0) ob->walk_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_PAUSE_US;
     if (r < 0 || r == GAP_SCHEDULE_FULL) return false;
-    if (r == 0) outbox_take_head(ob, head->chat, head);
+    if (r == 0) outbox_take_head(ob, head->chat, head, oldest);
     if (r == GAP_SCHEDULE_KNOWN && oldest && gap_schedule_head(&ob->schedule, head->chat, &known) &&
         !known.in_flight) {
         gap_schedule_unblock(&ob->schedule, head->chat, outbox_now_us(ob));
-        outbox_take_head(ob, head->chat, head);
+        outbox_take_head(ob, head->chat, head, true);
     }
     return true;
 }

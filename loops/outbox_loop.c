@@ -56,7 +56,7 @@ uint32_t outbox_method_of(const struct gap_head *head)
     return gap_outbox_method(kind, gap_outbox_peer(head->chat).kind, head->raw);
 }
 
-void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head)
+void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head, bool oldest)
 {
     int64_t now_us = outbox_now_us(ob);
 
@@ -65,7 +65,7 @@ void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *hea
         return;
     }
     gap_schedule_set_head(&ob->schedule, chat, head->urgency, outbox_method_of(head), head->row,
-                          now_us);
+                          oldest, now_us);
     int64_t until_us = gap_steady_from_wall(&ob->steady, head->not_before_us);
     if (head->not_before_us != 0 && until_us > now_us)
         gap_schedule_block(&ob->schedule, chat, until_us, now_us);

@@ -114,7 +114,10 @@ static void put_claims(gap_outbox_t *ob, struct outbox_turn *t)
     while (has_free(ob) && (r = gap_schedule_next(&ob->schedule, now_us, &chat)) == 0) {
         struct gap_claim *c = &t->claim[t->claims.count++];
         *c = (struct gap_claim){.chat = chat, .at_us = now_us, .has_bucket = chat != 0};
-        if (gap_schedule_head(&ob->schedule, chat, &head)) c->expect = head.row;
+        if (gap_schedule_head(&ob->schedule, chat, &head)) {
+            c->expect = head.row;
+            c->oldest = head.oldest;
+        }
         if (c->has_bucket) c->tokens = gap_limits_store(&ob->limits, chat, now_us);
         free_slot(ob)->state = SLOT_TAKEN;
     }
@@ -197,11 +200,11 @@ static void not_taken(gap_outbox_t *ob, const struct gap_claim *c)
         gap_schedule_drop(&ob->schedule, c->chat);
         break;
     case GAP_CLAIM_LATER:
-        outbox_take_head(ob, c->chat, &c->head);
+        outbox_take_head(ob, c->chat, &c->head, true);
         gap_schedule_block(&ob->schedule, c->chat, until_us, now_us);
         break;
     case GAP_CLAIM_OTHER:
-        outbox_take_head(ob, c->chat, &c->head);
+        outbox_take_head(ob, c->chat, &c->head, true);
         break;
     case GAP_CLAIM_STOPPED:
         gap_limits_stop_bulk(&ob->limits, true);
@@ -250,7 +253,7 @@ static void tell_named(gap_outbox_t *ob, const struct outbox_unknown *row,
 
     if (!finish->applied) return;
     ob->stats.sent++;
-    outbox_take_head(ob, row->chat, &finish->next);
+    outbox_take_head(ob, row->chat, &finish->next, true);
     gap_schedule_unblock(&ob->schedule, row->chat, outbox_now_us(ob));
     ob->hooks.row(ob->hooks.arg, &told);
 }

@@ -27,9 +27,10 @@ struct gap_turn {
     uint32_t method;
     uint8_t urgency;
     uint8_t state;
-    bool taken;    /* from the buckets, and has not left */
-    bool more : 1; /* IN FLIGHT: a row was added meanwhile */
-    bool drop : 1; /* IN FLIGHT: forget it then */
+    bool taken;      /* from the buckets, and has not left */
+    bool more : 1;   /* IN FLIGHT: a row was added meanwhile */
+    bool drop : 1;   /* IN FLIGHT: forget it then */
+    bool oldest : 1; /* the row was read as that */
 };
 
 static const uint32_t weights[GAP_OUTBOX_BULK + 1] = {
@@ -308,7 +309,7 @@ void gap_schedule_back(struct gap_schedule *s, int64_t chat, int64_t now_us)
 }
 
 void gap_schedule_set_head(struct gap_schedule *s, int64_t chat, gap_outbox_class_t urgency,
-                           uint32_t method, int64_t row, int64_t now_us)
+                           uint32_t method, int64_t row, bool oldest, int64_t now_us)
 {
     struct gap_turn *t = known(s, chat);
     uint8_t c = class_of(urgency);
@@ -316,6 +317,7 @@ void gap_schedule_set_head(struct gap_schedule *s, int64_t chat, gap_outbox_clas
     if (t == NULL) return;
     t->method = method;
     t->row = row;
+    t->oldest = oldest;
     if (t->urgency == c) return;
     bool ready = t->state == TURN_READY;
     if (ready) unplace(s, t);
@@ -329,6 +331,7 @@ bool gap_schedule_head(const struct gap_schedule *s, int64_t chat, struct gap_sc
 
     if (t == NULL) return false;
     *out = (struct gap_schedule_head){.row = t->row,
+                                      .oldest = t->oldest,
                                       .method = t->method,
                                       .urgency = (gap_outbox_class_t)t->urgency,
                                       .in_flight = t->state == TURN_IN_FLIGHT,

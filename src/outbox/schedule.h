@@ -63,7 +63,8 @@ struct gap_schedule {
 
 /** What is known of a chat. */
 struct gap_schedule_head {
-    int64_t row; /* its oldest row, as last told; 0: not known */
+    int64_t row; /* as last told; 0: not known */
+    bool oldest; /* that one was read as its oldest row, and rows only come behind it */
     uint32_t method;
     gap_outbox_class_t urgency;
     bool in_flight;
@@ -112,9 +113,10 @@ void gap_schedule_done(struct gap_schedule *s, int64_t chat, int64_t now_us);
  * was taken back: the call did not leave. The chat has its next turn at the end of the queue. Only
  * before gap_schedule_sent. A chat that is not in flight: no-op. */
 void gap_schedule_back(struct gap_schedule *s, int64_t chat, int64_t now_us);
-/** What its oldest row is now. No-op if the chat is not known. In flight: from done on. */
+/** What its next row is now. No-op if the chat is not known. In flight: from done on.
+ * @param oldest  It was read as the oldest one that waits, not just as one that does. */
 void gap_schedule_set_head(struct gap_schedule *s, int64_t chat, gap_outbox_class_t urgency,
-                           uint32_t method, int64_t row, int64_t now_us);
+                           uint32_t method, int64_t row, bool oldest, int64_t now_us);
 /** @return false: it is not known. */
 bool gap_schedule_head(const struct gap_schedule *s, int64_t chat, struct gap_schedule_head *out);
 /** Not before a time (not_before, back-off): in flight: after done or back. No-op if the chat is

@@ -32,6 +32,10 @@
 #define GAP_OUTBOX_CHAT_ACCOUNT 0
 /** Bad, late and cancelled rows that one claim of a chat puts aside before it lets go. */
 #define GAP_OUTBOX_ASIDE_MAX 32
+/** Pages in memory of a storage that has claimed or finished more rows than that in one commit:
+ * each chat has its own place in the index of the rows that wait. */
+#define GAP_OUTBOX_CACHE_KIB 512
+#define GAP_OUTBOX_MANY      8
 /** Longest reason, bytes; more is cut. */
 #define GAP_OUTBOX_REASON_MAX 160
 
@@ -176,6 +180,7 @@ struct gap_claim {
     /* in */
     int64_t chat;
     int64_t expect;  /* the row for which limits were looked at; 0: whichever it is */
+    bool oldest;     /* it was read as the oldest one of its chat: that is not looked up again */
     bool has_bucket; /* if one is taken: store this with it */
     int64_t tokens;
     int64_t at_us;

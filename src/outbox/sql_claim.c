@@ -20,6 +20,7 @@
 #include <string.h>
 
 enum claim_sql {
+    CLAIM_KNOWN,
     CLAIM_ROW,
     CLAIM_BROKEN,
     CLAIM_TAKE,
@@ -31,6 +32,11 @@ enum claim_sql {
 };
 
 static const char *const texts[CLAIM_COUNT] = {
+    /* Not by the index: with many rows each chat has a page of its own there. */
+    [CLAIM_KNOWN] = "SELECT" GAP_OUTBOX_ROW_COLUMNS GAP_OUTBOX_ROW_PAYLOAD
+                    ", c.parked FROM main.gapless_outbox AS o NOT "
+                    "INDEXED" GAP_OUTBOX_JOIN_CHAT GAP_OUTBOX_JOIN_POST
+                    "WHERE o.row = ?2 AND o.chat = ?1 AND" GAP_OUTBOX_WAITS,
     [CLAIM_ROW] = "SELECT" GAP_OUTBOX_ROW_COLUMNS GAP_OUTBOX_ROW_PAYLOAD
                   ", c.parked FROM main.gapless_outbox AS o INDEXED BY "
                   "gapless_outbox_waits" GAP_OUTBOX_JOIN_CHAT GAP_OUTBOX_JOIN_POST
@@ -129,15 +135,17 @@ static bool read_item(struct claiming *k, const struct gap_row *row)
 }
 
 /* @return a code; *found: there is one, in `row`, with k->as set if it is bad. */
-static int read_oldest(struct claiming *k, int64_t chat, struct gap_row *row, bool *found)
+static int read_by(struct claiming *k, enum claim_sql which, const struct gap_claim *claim,
+                   struct gap_row *row, bool *found)
 {
-    bool is_broken = chat == GAP_OUTBOX_CHAT_BROKEN;
+    bool is_broken = which == CLAIM_BROKEN;
     sqlite3_stmt *stmt;
     int error = 0;
-    int rc = statement(k, is_broken ? CLAIM_BROKEN : CLAIM_ROW, &stmt);
+    int rc = statement(k, which, &stmt);
 
     memset(&k->as, 0, sizeof k->as);
-    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, chat);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, claim->chat);
+    if (rc == SQLITE_OK && which == CLAIM_KNOWN) rc = sqlite3_bind_int64(stmt, 2, claim->expect);
     if (rc != SQLITE_OK) return rc;
     rc = sqlite3_step(stmt);
     *found = rc == SQLITE_ROW;
@@ -156,6 +164,19 @@ static int read_oldest(struct claiming *k, int64_t chat, struct gap_row *row, bo
                   "its column chat holds no number: correct that, then retry it");
     if (rc == SQLITE_OK && *found && k->as.state == 0) (void)read_item(k, row);
     return rc;
+}
+
+/* The row that is known to be the oldest one; if it waits no more, the one that is. */
+static int read_oldest(struct claiming *k, const struct gap_claim *claim, struct gap_row *row,
+                       bool *found)
+{
+    int rc = SQLITE_OK;
+
+    *found = false;
+    if (claim->oldest && claim->expect != 0) rc = read_by(k, CLAIM_KNOWN, claim, row, found);
+    if (rc != SQLITE_OK || *found) return rc;
+    bool is_broken = claim->chat == GAP_OUTBOX_CHAT_BROKEN;
+    return read_by(k, is_broken ? CLAIM_BROKEN : CLAIM_ROW, claim, row, found);
 }
 
 /* --- what its turn means ---------------------------------------------------------------------- */
@@ -407,7 +428,7 @@ static int revive(struct claiming *k, int64_t chat, bool *any)
 static int claim_row(struct claiming *k, struct gap_claim *claim, struct gap_row *row)
 {
     bool found = false;
-    int rc = read_oldest(k, claim->chat, row, &found);
+    int rc = read_oldest(k, claim, row, &found);
 
     if (rc != SQLITE_OK) return rc;
     if (!found) {
@@ -451,6 +472,7 @@ int gap_outdb_claim(sqlite3 *db, struct gap_claims *c)
     if (k == NULL) return GAP_E_NOMEM;
     k->db = db;
     k->c = c;
+    gap_outbox_prepare_for(db, c->count);
     gap_buf_init(&k->payload, c->alloc);
     for (size_t i = 0; rc == SQLITE_OK && i < c->count; i++) rc = claim_chat(k, &c->claims[i]);
     if (rc == SQLITE_OK && c->taken > 0 && c->has_bucket)

@@ -182,6 +182,7 @@ int gap_outdb_finish(sqlite3 *db, struct gap_finishes *f)
     int rc = SQLITE_OK;
 
     memset(&f->told, 0, sizeof f->told);
+    gap_outbox_prepare_for(db, f->count);
     for (size_t i = 0; rc == SQLITE_OK && i < f->count; i++) rc = finish_one(&k, &f->finishes[i]);
     for (size_t i = 0; i < FINISH_COUNT; i++) (void)sqlite3_finalize(k.stmts[i]);
     return gap_outbox_result(rc);

@@ -177,6 +177,11 @@ bool gap_outbox_column_number(sqlite3_stmt *stmt, int column, int64_t least, int
     return gap_sqlite_number_between(stmt, column, least, most, out);
 }
 
+void gap_outbox_prepare_for(sqlite3 *db, size_t rows)
+{
+    if (rows > GAP_OUTBOX_MANY) (void)gap_sqlite_widen(db, GAP_OUTBOX_CACHE_KIB); /* or slower */
+}
+
 /* --- whose tables ----------------------------------------------------------------------------- */
 
 int gap_outbox_check_version(sqlite3 *db)

@@ -26,6 +26,9 @@
 /** The wall clock, where no client is: SQLite's. */
 #define GAP_OUTBOX_NOW "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
+/** A commit with so many rows begins: see GAP_OUTBOX_CACHE_KIB. */
+void gap_outbox_prepare_for(sqlite3 *db, size_t rows);
+
 /** Column `flags`. */
 #define GAP_OUTBOX_FLAG_BEGUN 1 /* a call of it may have been executed */
 #define GAP_OUTBOX_FLAG_CHAT  2 /* PARKED with its chat: waits again when that is released */

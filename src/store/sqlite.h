@@ -107,6 +107,9 @@ GAP_NODISCARD int gap_sqlite_run(sqlite3_stmt *stmt);
 /** Run it with up to @p count numbers as its parameters. */
 GAP_NODISCARD int gap_sqlite_run_with(gap_sqlite_t *s, enum gap_sqlite_sql which,
                                       const int64_t *numbers, int count);
+/** Keep up to @p kib of pages in memory, if it is less so far. @return false: no memory for that,
+ * all is as before. */
+bool gap_sqlite_widen(sqlite3 *db, int kib);
 /** Bind a view that outlives the statement's next run. */
 GAP_NODISCARD int gap_sqlite_bind_text(sqlite3_stmt *stmt, int at, gap_bytes_t text);
 GAP_NODISCARD int gap_sqlite_bind_bytes(sqlite3_stmt *stmt, int at, gap_bytes_t bytes);

@@ -157,11 +157,8 @@ static int roll_back(gap_sqlite_t *s, int rc)
  * again and again. Without memory for it the small one has to do. */
 static void widen(gap_sqlite_t *s, size_t count)
 {
-    char sql[48];
-
     if (s->is_wide || count <= GAP_SQLITE_MANY) return;
-    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", GAP_SQLITE_CACHE_MANY_KIB);
-    s->is_wide = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    s->is_wide = gap_sqlite_widen(s->db, GAP_SQLITE_CACHE_MANY_KIB);
 }
 
 /* One transaction with all of them. */

@@ -6,6 +6,8 @@
  */
 #include "store/sqlite.h"
 
+#include <stdio.h>
+
 /* Somebody's row that is too long is read as an empty one. The column comes last. */
 #define PACKED ", CASE WHEN length(packed) <= 33554432 THEN packed END FROM "
 
@@ -104,6 +106,20 @@ int gap_sqlite_run_with(gap_sqlite_t *s, enum gap_sqlite_sql which, const int64_
     for (int i = 0; rc == SQLITE_OK && i < count; i++)
         rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
     return rc == SQLITE_OK ? gap_sqlite_run(stmt) : rc;
+}
+
+bool gap_sqlite_widen(sqlite3 *db, int kib)
+{
+    sqlite3_stmt *stmt = NULL;
+    int now = 0; /* KiB are negative, pages positive */
+    char sql[48];
+
+    (void)snprintf(sql, sizeof sql, "PRAGMA main.cache_size = -%d", kib);
+    int rc = sqlite3_prepare_v2(db, "PRAGMA main.cache_size", -1, &stmt, NULL);
+    if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) now = sqlite3_column_int(stmt, 0);
+    rc = sqlite3_finalize(stmt);
+    if (rc == SQLITE_OK && now < 0 && now > -kib) rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK;
 }
 
 /* A view that outlives the statement's next run. */

@@ -189,6 +189,44 @@ START_TEST(another_head_than_expected_is_told)
 }
 END_TEST
 
+/* A client that knows a chat's oldest row is not sent through the index again. */
+static gap_claim_result_t claim_known(int64_t chat, int64_t row)
+{
+    claim = (struct gap_claim){.chat = chat, .expect = row, .oldest = true};
+    gap_claims_fini(&claims);
+    claims = (struct gap_claims){
+        .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = EPOCH};
+    tables_exec(db, "BEGIN");
+    ck_assert_int_eq(gap_outdb_claim(db, &claims), 0);
+    tables_exec(db, "COMMIT");
+    return claim.result;
+}
+
+START_TEST(a_row_that_is_known_to_be_the_oldest_is_taken)
+{
+    (void)put_text(ANNA, "one");
+    (void)put_text(BERT, "other");
+    (void)put_text(ANNA, "two");
+    ck_assert_int_eq(claim_known(1001, 1), GAP_CLAIM_TAKEN);
+    ck_assert_int_eq(claim.row.row, 1);
+    (void)finish_with((struct gap_finish){.row = 1, .state = GAP_OUTBOX_SENT, .message_id = 7});
+    /* It waits no more, or was never one of this chat: the oldest one that waits is told. */
+    ck_assert_int_eq(claim_known(1001, 1), GAP_CLAIM_OTHER);
+    ck_assert_int_eq(claim.head.row, 3);
+    ck_assert_int_eq(claim_known(1001, 2), GAP_CLAIM_OTHER);
+    ck_assert_int_eq(claim.head.row, 3);
+    ck_assert_int_eq(claim_known(1001, 99), GAP_CLAIM_OTHER);
+    tables_exec(db, "UPDATE gapless_outbox SET not_before = 2000000000000000 WHERE row = 3");
+    ck_assert_int_eq(claim_known(1001, 3), GAP_CLAIM_LATER);
+    tables_exec(db, "UPDATE gapless_outbox SET not_before = 0, kind = 77 WHERE row = 3");
+    ck_assert_int_eq(claim_known(1001, 3), GAP_CLAIM_EMPTY); /* it was put aside */
+    ck_assert_uint_eq(claims.aside_count, 1);
+    tables_exec(db, "INSERT INTO gapless_outbox_chat(chat, parked) VALUES(1002, 1)"
+                    " ON CONFLICT(chat) DO UPDATE SET parked = 1");
+    ck_assert_int_eq(claim_known(1002, 2), GAP_CLAIM_PARKED);
+}
+END_TEST
+
 START_TEST(buckets_are_stored_with_the_claim)
 {
     struct told t;
@@ -569,6 +607,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, chats_are_first_in_first_out);
     tcase_add_test(tc, snoozed_row_holds_its_chat);
     tcase_add_test(tc, another_head_than_expected_is_told);
+    tcase_add_test(tc, a_row_that_is_known_to_be_the_oldest_is_taken);
     tcase_add_test(tc, buckets_are_stored_with_the_claim);
     tcase_add_test(tc, deadline_kills_what_was_not_begun);
     tcase_add_test(tc, message_of_another_row_is_known_when_it_is_sent);

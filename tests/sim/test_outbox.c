@@ -477,6 +477,29 @@ START_TEST(a_chat_that_takes_nothing_is_parked_and_released)
 }
 END_TEST
 
+/* The new row is seen first, as rows above the last one are. */
+START_TEST(what_comes_with_a_release_stays_behind_what_was_released)
+{
+    const gap_outbox_item_t item = {
+        .kind = GAP_OUTBOX_SEND, .chat = outbox_world_chat(0), .content = {.text = gap_str("new")}};
+    int64_t added;
+
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "one");
+    reach(row, GAP_OUTBOX_PARKED, SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    run(60 * SECOND);
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_outbox_release(o.db, outbox_world_chat(0)), 0);
+    ck_assert_int_eq(gap_outbox_enqueue(o.db, &item, &added), 0);
+    outbox_world_sql(&o, "COMMIT");
+    reach(added, GAP_OUTBOX_SENT, 60 * SECOND);
+    ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_SENT);
+    ck_assert_int_lt(outbox_world_column(&o, "message_id", row),
+                     outbox_world_column(&o, "message_id", added));
+}
+END_TEST
+
 static const struct {
     int32_t code;
     const char *text;
@@ -587,6 +610,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_second_chat_teaches_that_it_is_the_method);
     tcase_add_test(tc, peer_flood_stops_what_is_published_until_people_release_it);
     tcase_add_test(tc, a_chat_that_takes_nothing_is_parked_and_released);
+    tcase_add_test(tc, what_comes_with_a_release_stays_behind_what_was_released);
     tcase_add_loop_test(tc, what_fails_is_tried_again_and_then_given_up, 0,
                         (int)GAP_ARRAY_LEN(troubles));
     tcase_add_test(tc, an_unknown_chat_is_parked_and_stops_nobody);

@@ -286,7 +286,7 @@ START_TEST(blocked_chats_come_back_at_their_time)
     gap_schedule_done(&sched, 2, NOW);
     gap_schedule_back(&sched, 2, NOW);
     gap_schedule_drop(&sched, 2);
-    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_BULK, SEND, 1, NOW);
+    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_BULK, SEND, 1, true, NOW);
     ck_assert_uint_eq(gap_schedule_count(&sched), 1);
     end();
 }
@@ -299,13 +299,17 @@ START_TEST(a_chat_stands_where_its_oldest_row_stands)
     begin(NULL, 0, 0);
     add(1, GAP_OUTBOX_BULK, NOW);
     add(2, GAP_OUTBOX_BULK, NOW);
-    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_REPLY, EDIT, 7, NOW);
+    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_REPLY, EDIT, 7, true, NOW);
     ck_assert(gap_schedule_head(&sched, 2, &head));
     ck_assert_int_eq(head.row, 7);
+    ck_assert(head.oldest);
+    ck_assert(gap_schedule_head(&sched, 1, &head));
+    ck_assert(!head.oldest); /* it is one that waits, no more is known */
+    ck_assert(gap_schedule_head(&sched, 2, &head));
     ck_assert_uint_eq(head.method, EDIT);
     ck_assert_int_eq(head.urgency, GAP_OUTBOX_REPLY);
     ck_assert_int_eq(next(NOW), 2);
-    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_BULK, SEND, 8, NOW);
+    gap_schedule_set_head(&sched, 2, GAP_OUTBOX_BULK, SEND, 8, true, NOW);
     call(2, NOW);
     ck_assert_int_eq(next(NOW), 1);
     ck_assert_int_eq(next(NOW), 2);
@@ -486,7 +490,7 @@ static void answer(int c)
         gap_schedule_drop(&sched, id_of(c));
     } else {
         chats[c].urgency = (gap_outbox_class_t)(1 + gap_prng_below(&prng, 3));
-        gap_schedule_set_head(&sched, id_of(c), chats[c].urgency, SEND, 1, world_now);
+        gap_schedule_set_head(&sched, id_of(c), chats[c].urgency, SEND, 1, true, world_now);
     }
     gap_schedule_done(&sched, id_of(c), world_now);
 }
