@@ -229,7 +229,7 @@ static int in_transaction(gap_update_t *update, struct sqlite3 *db, void *data)
     struct router_run *run = data;
     const gap_route_t *route = &run->rule->route;
 
-    router_session_reset(run); /* a commit before this one may have failed */
+    router_session_again(run); /* a commit before this one may have failed */
     run->facts.match.db = db;
     int r = route->handler(update, &run->facts.match, route->data);
     run->facts.match.db = NULL;
@@ -248,9 +248,10 @@ static int call(struct router_run *run)
         r = f->router->fallback(run->update, &run->facts.match, f->router->fallback_data);
     else if ((route->flags & GAP_ROUTE_ON_THREAD) != 0)
         r = gap_update_on_thread(run->update, on_thread, run);
-    else if ((route->flags & GAP_ROUTE_TRANSACTION) != 0)
+    else if ((route->flags & GAP_ROUTE_TRANSACTION) != 0) {
+        router_session_begin(run);
         r = gap_update_in_transaction(run->update, in_transaction, run);
-    else
+    } else
         r = route->handler(run->update, &run->facts.match, route->data);
     if (r == GAP_NEXT) {
         run->state = RUN_FINDING;
@@ -330,8 +331,10 @@ static struct router_run *run_new(gap_router_t *router, gap_update_t *update)
     run->over = false;
     run->shown = NULL;
     run->pending = NULL;
+    run->front = NULL;
     run->keyed = false;
     run->has_pending = false;
+    run->had_pending = false;
     run->saved = false;
     gap_facts_read(&run->facts, update, router->username);
     push(run, router);

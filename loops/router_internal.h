@@ -99,9 +99,11 @@ struct router_run {
     struct gap_kept_value *value; /* whose key it has or waits for; NULL: none, or not any more */
     gap_packet_t *shown;          /* what it was, for the handler; NULL: empty */
     gap_packet_t *pending;        /* what it is to be; NULL: empty */
+    gap_packet_t *front;          /* what that was in front of its transaction; NULL: empty */
     bool keyed;                   /* it has session data */
     bool has_pending;
-    bool saved; /* in the commit of its transaction */
+    bool had_pending; /* in front of its transaction */
+    bool saved;       /* in the commit of its transaction */
 };
 
 extern const struct gap_relay_ops router_relay_ops;
@@ -126,8 +128,10 @@ void router_session_wake(gap_router_t *root);
 void router_session_leave(struct router_run *run);
 /** Inside a transaction: write what was set. @return 0 or negative. */
 GAP_NODISCARD int router_session_save_in(struct router_run *run, struct sqlite3 *db);
-/** Forget what was set. */
-void router_session_reset(struct router_run *run);
+/** A transaction follows: what is set until now is not its own. */
+void router_session_begin(struct router_run *run);
+/** It is run, perhaps again: what it has set is forgotten. */
+void router_session_again(struct router_run *run);
 void router_sessions_free(gap_router_t *router);
 
 #endif

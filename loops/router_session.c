@@ -194,12 +194,24 @@ void router_session_wake(gap_router_t *root)
 
 /* ---- close ---- */
 
-void router_session_reset(struct router_run *run)
+static void set_pending(struct router_run *run, gap_packet_t *packet, bool has)
 {
     gap_packet_unref(run->pending);
-    run->pending = NULL;
-    run->has_pending = false;
+    run->pending = packet;
+    run->has_pending = has;
     run->saved = false;
+}
+
+void router_session_begin(struct router_run *run)
+{
+    gap_packet_unref(run->front);
+    run->front = run->pending == NULL ? NULL : gap_packet_ref(run->pending);
+    run->had_pending = run->has_pending;
+}
+
+void router_session_again(struct router_run *run)
+{
+    set_pending(run, run->front == NULL ? NULL : gap_packet_ref(run->front), run->had_pending);
 }
 
 int router_session_save_in(struct router_run *run, struct sqlite3 *db)
@@ -246,9 +258,10 @@ int router_session_close(struct router_run *run, int status)
             run->pending = NULL;
         }
     }
-    router_session_reset(run);
+    set_pending(run, NULL, false);
+    gap_packet_unref(run->front);
     gap_packet_unref(run->shown);
-    run->shown = NULL;
+    run->front = run->shown = NULL;
     router_session_leave(run);
     return status;
 }
@@ -279,8 +292,6 @@ int gap_update_session_set(gap_update_t *update, gap_bytes_t value)
     if (value.len > run->root->sessions->config.value_max) return GAP_E_LIMIT;
     int r = copy_of(run->root->alloc, value, &packet);
     if (r < 0) return r;
-    router_session_reset(run);
-    run->pending = packet;
-    run->has_pending = true;
+    set_pending(run, packet, true);
     return 0;
 }

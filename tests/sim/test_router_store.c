@@ -430,6 +430,32 @@ START_TEST(test_data_of_a_transaction)
 }
 END_TEST
 
+static int set_five(gap_update_t *update, const gap_match_t *match, void *data)
+{
+    (void)match;
+    (void)data;
+    return gap_update_session_set(update, gap_str("5"));
+}
+
+/* What was set in front of it counts in there, in whichever way a route's handler runs. */
+START_TEST(test_data_set_before_the_handler)
+{
+    static const uint32_t ways[] = {0, GAP_ROUTE_ON_THREAD, GAP_ROUTE_TRANSACTION};
+
+    start(1, false, ways[_i]);
+    open_all();
+    ck_assert_int_eq(gap_router_use(router, set_five, NULL, NULL), 0);
+    feed(1);
+    sim_run_for(sim, S);
+    ck_assert_int_eq(handled, 1);
+    ck_assert_int_eq(counted_on_disk(), 6);
+    dying = true;
+    close_all();
+    end();
+    made_free(&nodes[1].made);
+}
+END_TEST
+
 /* What can't be read is not taken for empty: the update is tried again. */
 START_TEST(test_data_that_can_not_be_read)
 {
@@ -513,6 +539,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, test_data_on_a_thread);
     tcase_add_test(t, test_given_up_at_once);
     tcase_add_test(t, test_data_of_a_transaction);
+    tcase_add_loop_test(t, test_data_set_before_the_handler, 0, 3);
     tcase_add_test(t, test_data_that_can_not_be_read);
     tcase_add_test(t, test_data_of_a_handler_that_hangs);
     tcase_add_loop_test(t, test_never_half, 0, gap_test_seeds(60));
