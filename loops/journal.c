@@ -738,6 +738,7 @@ int gap_journal_open(gap_rt_t *rt, const struct gap_journal_config *c, gap_journ
     j->mode = c->mode;
     j->unclean = c->unclean;
     j->after_us = c->after_us != 0 ? c->after_us : GAP_RUNNER_JOURNAL_AFTER_US;
+    if (j->after_us > INT64_MAX) j->after_us = INT64_MAX; /* is added to the time */
     j->attempts_max = c->attempts_max != 0 ? c->attempts_max : GAP_RUNNER_ATTEMPTS_MAX;
     j->round = 1;
     j->timer.fn = timer_due;

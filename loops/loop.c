@@ -267,6 +267,12 @@ uint64_t gap_rt_deadline_us(const gap_rt_t *rt)
     return first == NULL ? GAP_ENV_NEVER : first->key;
 }
 
+uint64_t gap_rt_after_us(gap_rt_t *rt, uint64_t us)
+{
+    uint64_t now_us = gap_rt_now_us(rt);
+    return us > GAP_ENV_NEVER - now_us ? GAP_ENV_NEVER : now_us + us;
+}
+
 uint64_t gap_rt_now_us(gap_rt_t *rt)
 {
     return rt->in_tick || rt->env == NULL ? rt->now_us : gap_env_now_us(rt->env);

@@ -125,6 +125,8 @@ uint64_t gap_rt_deadline_us(const gap_rt_t *rt);
 /** The time of this tick; outside a tick a fresh reading of the environment's clock (or the last
  * tick's time without one). */
 uint64_t gap_rt_now_us(gap_rt_t *rt);
+/** @return the time in @p us microseconds; GAP_ENV_NEVER if that is too long to be counted. */
+uint64_t gap_rt_after_us(gap_rt_t *rt, uint64_t us);
 
 void gap_loop_init(gap_loop_t *loop, const struct gap_loop_class *cls);
 /** Wake: never lost. No-op for closing and closed loops. */

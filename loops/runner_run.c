@@ -62,7 +62,7 @@ void gap_run_clock(struct gap_run *run)
     gap_runner_t *r = run->runner;
 
     if (r->config.timeout_us == GAP_RUNNER_NO_TIMEOUT) return;
-    run->deadline_us = gap_rt_now_us(r->rt) + r->config.timeout_us;
+    run->deadline_us = gap_rt_after_us(r->rt, r->config.timeout_us);
     run->listed = true;
     TAILQ_INSERT_TAIL(&r->by_time, run, by_time);
     if (!r->closing) gap_runner_alarm(r, run->deadline_us);

@@ -150,7 +150,7 @@ static void schedule(gap_sink_t *s)
         return;
     }
     if (gap_heap_contains(&s->timer.node)) return;
-    uint64_t due_us = gap_rt_now_us(s->rt) + s->config.interval_us;
+    uint64_t due_us = gap_rt_after_us(s->rt, s->config.interval_us);
     if (gap_timer_start(s->rt, &s->timer, due_us) < 0) on_timer(s->rt, &s->timer);
 }
 
@@ -230,7 +230,7 @@ static void fail_from(gap_sink_t *s, uint64_t number)
     if (s->until_us != 0) return; /* one pause is enough */
     s->pause_us = pause_us > s->config.retry_max_us ? s->config.retry_max_us : pause_us;
     s->hurry = false;
-    s->until_us = gap_rt_now_us(s->rt) + s->pause_us;
+    s->until_us = gap_rt_after_us(s->rt, s->pause_us);
     if (gap_timer_start(s->rt, &s->timer, s->until_us) < 0) on_timer(s->rt, &s->timer);
 }
 

@@ -99,7 +99,7 @@ static void send_out(gap_client_t *c)
 
     s->phase = SHUTDOWN_SENDING;
     if (!is_asking(c) || s->hurried || c->state != CLIENT_SIGNED_IN) return;
-    int r = gap_timer_start(&c->rt, &s->timer, gap_rt_now_us(&c->rt) + s->sends_us);
+    int r = gap_timer_start(&c->rt, &s->timer, gap_rt_after_us(&c->rt, s->sends_us));
     GAP_ASSERT(r == 0); /* it has its place since the shutdown began */
 }
 
@@ -171,7 +171,7 @@ static int begin(gap_client_t *c, const gap_shutdown_config_t *config)
     if (r < 0) return r;
     client_outbox_stop(c);
     s->sends_us = or_default(config == NULL ? 0 : config->sends_us, GAP_SHUTDOWN_SENDS_US);
-    drain(c, gap_rt_now_us(&c->rt) + deadline_us);
+    drain(c, gap_rt_after_us(&c->rt, deadline_us));
     return 0;
 }
 

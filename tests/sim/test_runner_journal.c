@@ -260,6 +260,23 @@ START_TEST(nothing_is_handled_before_it_is_written_in_mode_full)
 }
 END_TEST
 
+/* Times that are never over. */
+START_TEST(settings_may_say_for_ever)
+{
+    const gap_runner_config_t config = {.timeout_us = UINT64_MAX - 1,
+                                        .journal_after_us = UINT64_MAX};
+
+    rw_begin_kept(&config, false);
+    struct rw_update *u = rw_send(1, 7, RW_LATER, 400 * RW_MS);
+    rw_run(300);
+    ck_assert_int_eq(rw_rows(GAP_RECORD_INBOX), 0);
+    rw_run(300);
+    ck_assert_int_eq(u->handled, 1);
+    ck_assert_uint_eq(rw_stats().timed_out, 0);
+    end_all();
+}
+END_TEST
+
 /* ---- transactions ---- */
 
 START_TEST(a_transaction_is_part_of_the_commit)
@@ -552,6 +569,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, what_waits_in_front_is_bounded_and_counted);
     tcase_add_test(t, after_an_unclean_end_attempts_are_counted_before_they_begin);
     tcase_add_test(t, nothing_is_handled_before_it_is_written_in_mode_full);
+    tcase_add_test(t, settings_may_say_for_ever);
     tcase_add_test(t, a_transaction_is_part_of_the_commit);
     tcase_add_test(t, a_transaction_that_fails_is_an_attempt_that_fails);
     tcase_add_test(t, a_transaction_whose_commit_fails_is_run_again_and_never_given_up);

@@ -187,6 +187,20 @@ START_TEST(test_batches)
 }
 END_TEST
 
+/* Batches of full size only. */
+START_TEST(test_an_interval_for_ever)
+{
+    begin((gap_sink_config_t){.batch_max = 4, .interval_us = UINT64_MAX});
+    ck_assert_int_eq(take(1, 3), 0);
+    run(10 * S);
+    expect("");
+    ck_assert_int_eq(take(4, 5), 0);
+    run(S);
+    expect("1-4");
+    end();
+}
+END_TEST
+
 START_TEST(test_acknowledgements_in_any_order)
 {
     gap_sink_stats_t s;
@@ -348,6 +362,7 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("sink");
 
     tcase_add_test(t, test_batches);
+    tcase_add_test(t, test_an_interval_for_ever);
     tcase_add_test(t, test_acknowledgements_in_any_order);
     tcase_add_test(t, test_safe_at_once);
     tcase_add_test(t, test_failures_come_again_in_order);
