@@ -130,6 +130,7 @@ struct gap_task *gap_runner_adopt(gap_runner_t *r, gap_update_t *node)
     r->pinned += task->bytes;
     if (r->tasks.in_use > r->most) r->most = r->tasks.in_use;
     TAILQ_INSERT_TAIL(&r->by_age, task, age);
+    r->in_hand++;
     node->keeper = task;
     return task;
 }

@@ -179,6 +179,7 @@ struct gap_runner {
     struct gap_task *spare_task; /* for the next update */
     struct gap_run *spare_run;
     struct gap_task_list by_age;
+    uint64_t in_hand; /* of these */
     struct gap_task_list gone;
     struct gap_run_times by_time;
     gap_heap_t due; /* parked tasks */
@@ -284,7 +285,7 @@ void gap_runner_take_front(gap_runner_t *r);
 /** Is there room for one more? */
 static inline bool gap_runner_has_room(const gap_runner_t *r)
 {
-    return r->lanes.jobs < r->config.waiting_max && r->pinned < r->config.pinned_max;
+    return r->in_hand - r->front_count < r->config.waiting_max && r->pinned < r->config.pinned_max;
 }
 
 /* runner_rows.c */

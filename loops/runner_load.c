@@ -13,7 +13,7 @@
 
 static bool is_full(const gap_runner_t *r)
 {
-    return r->lanes.jobs + r->front_count >= r->config.waiting_max ||
+    return r->in_hand >= r->config.waiting_max ||
            r->pinned + r->front_bytes >= r->config.pinned_max;
 }
 
@@ -21,14 +21,13 @@ static bool is_relieved(const gap_runner_t *r)
 {
     const gap_runner_config_t *c = &r->config;
 
-    return r->lanes.jobs + r->front_count <= c->waiting_max - c->waiting_max / 4 &&
+    return r->in_hand <= c->waiting_max - c->waiting_max / 4 &&
            r->pinned + r->front_bytes <= c->pinned_max - c->pinned_max / 4;
 }
 
 static void tell(gap_runner_t *r, enum gap_runner_event_kind kind)
 {
-    const struct gap_runner_event event = {.kind = kind,
-                                           .count = r->lanes.jobs + r->front_count + r->kept_count};
+    const struct gap_runner_event event = {.kind = kind, .count = r->in_hand + r->kept_count};
     gap_runner_tell(r, &event);
 }
 
@@ -94,8 +93,7 @@ void gap_runner_stats(const gap_runner_t *r, gap_runner_stats_t *out)
         out->journalled = journal.written;
     }
     out->retrying = r->due.count;
-    out->depth = r->lanes.jobs + r->front_count + r->kept_count;
-    if (r->config.unordered_retry) out->depth += r->due.count; /* they are in no lane */
+    out->depth = r->in_hand + r->kept_count;
     out->running = r->lanes.running;
     out->lanes = gap_lanes_count(&r->lanes);
     out->oldest_us = oldest == NULL ? 0 : gap_rt_now_us(r->rt) - oldest->came_us;

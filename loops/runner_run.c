@@ -149,6 +149,7 @@ void gap_task_free(gap_runner_t *r, struct gap_task *task, bool handled)
     if (task->aside) r->aside--;
     gap_rows_forget(r, task);
     TAILQ_REMOVE(&r->by_age, task, age);
+    r->in_hand--;
     r->pinned -= task->bytes;
     if (task->overruns > 0) { /* somebody looks at it */
         task->over = true;

@@ -45,6 +45,29 @@ START_TEST(the_engine_is_held_at_the_limit_and_goes_on_at_three_quarters)
 }
 END_TEST
 
+/* Those that wait for another attempt are some of them, also where they let others pass. */
+START_TEST(what_waits_to_be_tried_again_counts)
+{
+    const gap_runner_config_t config = {
+        .waiting_max = 8, .unordered_retry = _i == 1, .attempts_max = 2};
+
+    rw_begin(&config);
+    rw_quiet = true;
+    for (int i = 1; i <= 12; i++) {
+        if (!rw_held) rw_send(i, i, RW_FAIL, 0);
+        rw_run(1);
+    }
+    ck_assert(rw_held);
+    ck_assert_uint_eq(rw_stats().retrying, 8);
+    ck_assert_uint_eq(rw_stats().depth, 8);
+    rw_run(5000);
+    ck_assert(!rw_held);
+    ck_assert_uint_eq(rw_stats().dead, 8);
+    ck_assert_uint_eq(rw_stats().depth, 0);
+    rw_end();
+}
+END_TEST
+
 START_TEST(bytes_are_bounded_too)
 {
     gap_runner_config_t config = {.pinned_max = 1};
@@ -310,6 +333,7 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("load");
 
     tcase_add_test(t, the_engine_is_held_at_the_limit_and_goes_on_at_three_quarters);
+    tcase_add_loop_test(t, what_waits_to_be_tried_again_counts, 0, 2);
     tcase_add_test(t, bytes_are_bounded_too);
     tcase_add_test(t, a_hot_lane_does_not_delay_a_cold_one);
     tcase_add_test(t, queries_come_first_but_pass_nobody_in_their_lane);
