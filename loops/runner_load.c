@@ -114,8 +114,10 @@ uint32_t gap_runner_lane_depth(const gap_runner_t *r, uint64_t key)
 
 void gap_runner_tell_ready(gap_runner_t *r)
 {
+    bool paced = r->paced_us != 0 && TAILQ_EMPTY(&r->lanes.ready[GAP_JOB_URGENT]);
+
     if (r->told_ready || r->lanes.ready_count == 0 || r->lanes.paused ||
-        r->lanes.running >= r->lanes.slots || r->paced_us != 0)
+        r->lanes.running >= r->lanes.slots || paced)
         return;
     r->told_ready = true;
     if (r->config.ready != NULL) r->config.ready(r->config.ready_data);

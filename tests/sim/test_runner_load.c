@@ -218,6 +218,34 @@ START_TEST(updates_may_be_taken_by_the_program)
 }
 END_TEST
 
+START_TEST(a_query_is_told_of_whatever_the_pace_is)
+{
+    const gap_runner_config_t config = {
+        .pull = true, .ready = on_ready, .ready_data = &ready_count, .pace_per_s = 1};
+    gap_update_t *a;
+
+    ready_count = 0;
+    rw_begin(&config);
+    for (int i = 1; i <= 3; i++) rw_send(i, i, RW_DONE, 0);
+    rw_run(1);
+    ck_assert_int_eq(ready_count, 1);
+    ck_assert_int_eq(gap_runner_next(rw_runner, &a), 1);
+    gap_update_done(a);
+    ck_assert_int_eq(gap_runner_next(rw_runner, &a), 0);
+    rw_run(100);
+    ck_assert_int_eq(ready_count, 1);
+    struct rw_update *query = rw_make(40, 40);
+    query->update.flags |= GAP_ITEM_QUERY;
+    rw_take(query);
+    rw_run(1);
+    ck_assert_int_eq(ready_count, 2);
+    ck_assert_int_eq(gap_runner_next(rw_runner, &a), 1);
+    ck_assert_int_eq(gap_update_pts(a), 40);
+    gap_update_done(a);
+    rw_end();
+}
+END_TEST
+
 /* ---- threads ---- */
 
 START_TEST(a_hanging_thread_is_replaced_so_often_and_no_more)
@@ -340,6 +368,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, the_pace_is_kept_but_queries_dont_wait_for_it);
     tcase_add_test(t, more_slots_and_fewer);
     tcase_add_test(t, updates_may_be_taken_by_the_program);
+    tcase_add_test(t, a_query_is_told_of_whatever_the_pace_is);
     tcase_add_test(t, a_hanging_thread_is_replaced_so_often_and_no_more);
     tcase_add_test(t, a_thread_that_fails_is_an_attempt_that_fails);
     tcase_add_test(t, a_close_waits_for_threads_and_drops_who_waits_for_one);
