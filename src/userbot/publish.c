@@ -66,6 +66,13 @@ static void on_complaint(void *arg, const char *line)
     app_complain(arg, "%s", line);
 }
 
+static void on_old_key(void *arg, const char *path, char *out, size_t cap)
+{
+    const struct app *app = arg;
+
+    publish_db_key(app->options.state, app->options.publish.dir, path, out, cap);
+}
+
 static void on_old_title(void *arg, const char *key, char *out, size_t cap)
 {
     const struct app *app = arg;
@@ -83,6 +90,7 @@ int publish_begin(struct app *app)
     if (p != NULL) {
         p->config = (struct notes_config){.refuse_long = o->refuse_long,
                                           .complain = on_complaint,
+                                          .old_key = on_old_key,
                                           .old_title = on_old_title,
                                           .arg = app};
         r = notes_read(o->dir, &p->config, &p->notes);

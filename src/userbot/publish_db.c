@@ -35,6 +35,10 @@ static const char forget_note[] = "DELETE FROM userbot_note WHERE key = ?1";
 static const char list_notes[] = "SELECT key, note, path FROM userbot_note WHERE folder = ?1";
 static const char folder_of[] = "SELECT folder, path FROM userbot_note WHERE key = ?1";
 
+/* One that has a key of its own is meant rather than one that once had this path. */
+static const char key_of[] = "SELECT note FROM userbot_note WHERE folder = ?1 AND path = ?2 "
+                             "ORDER BY note || '.md' = path LIMIT 1";
+
 static gap_bytes_t bytes_of(const char *text)
 {
     return gap_bytes(text, strlen(text));
@@ -100,6 +104,28 @@ static int copy_title(void *arg, const gap_post_status_t *status)
     (void)snprintf(c->out, c->cap, "%.*s", (int)status->title.len,
                    (const char *)status->title.data);
     return 0;
+}
+
+/* What can't be had is not known: without a table, or while somebody holds the file. */
+void publish_db_key(const char *path, const char *folder, const char *note, char *out, size_t cap)
+{
+    char full[PATH_MAX];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+
+    out[0] = '\0';
+    if (path == NULL || realpath(folder, full) == NULL) return;
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    if (code == SQLITE_OK) code = sqlite3_busy_timeout(db, BUSY_MS);
+    if (code == SQLITE_OK) code = sqlite3_prepare_v2(db, key_of, -1, &s, NULL);
+    if (code == SQLITE_OK) code = sqlite3_bind_text(s, 1, full, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK) code = sqlite3_bind_text(s, 2, note, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+        const char *key = (const char *)sqlite3_column_text(s, 0);
+        if (key != NULL && strlen(key) < cap) (void)snprintf(out, cap, "%s", key);
+    }
+    (void)sqlite3_finalize(s);
+    (void)sqlite3_close(db);
 }
 
 void publish_db_title(const char *path, const char *key, char *out, size_t cap)

@@ -56,6 +56,8 @@ struct publish_work {
 /** @return 0, or negative with @p why filled. */
 GAP_NODISCARD int publish_db_open(const char *path, struct sqlite3 **out, char *why, size_t cap);
 void publish_db_close(struct sqlite3 *db);
+/** Key of the note that was published from this path of a folder; as publish_db_title. */
+void publish_db_key(const char *path, const char *folder, const char *note, char *out, size_t cap);
 /** Title of a post, from a state file that may not be there; "" if none is known. */
 void publish_db_title(const char *path, const char *key, char *out, size_t cap);
 /** Write what the notes say, in one transaction; what is wrong with a single one breaks that note.

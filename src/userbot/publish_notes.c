@@ -71,6 +71,22 @@ static int read_note(struct notes *n, const struct notes_config *config, struct 
 
 /* ---- keys ---- */
 
+/* A note whose front matter can't be read is still the note that it was, unless another has its key
+ * now. @return 0; GAP_E_NOMEM. */
+static int remember_key(struct notes *n, const struct notes_config *config, struct note *note)
+{
+    char key[NOTES_KEY_MAX + 1] = "";
+
+    if (!note->broken || note->parsed.key.len > 0 || config->old_key == NULL) return 0;
+    config->old_key(config->arg, note->path, key, sizeof key);
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(n->list[i].key, key) == 0) return 0;
+    if (key[0] == '\0') return 0;
+    free(note->key);
+    note->key = strdup(key);
+    return note->key != NULL ? 0 : GAP_E_NOMEM;
+}
+
 static int by_key(const void *a, const void *b)
 {
     const struct note *x = *(const struct note *const *)a;
@@ -329,6 +345,7 @@ int notes_read(const char *folder, const struct notes_config *config, struct not
     out->folder = strndup(folder, len);
     r = out->folder != NULL ? notes_load(out, config) : GAP_E_NOMEM;
     for (size_t i = 0; i < out->count && r == 0; i++) r = read_note(out, config, &out->list[i]);
+    for (size_t i = 0; i < out->count && r == 0; i++) r = remember_key(out, config, &out->list[i]);
     if (r == 0) r = find_doubles(out, config);
     for (size_t i = 0; i < out->count && r == 0; i++) r = set_title(config, &out->list[i]);
     for (size_t i = 0; i < out->count && r == 0; i++)

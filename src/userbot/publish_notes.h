@@ -55,6 +55,9 @@ struct notes_config {
     bool refuse_long; /* a note longer than a message is broken */
     /** One line about what is wrong: "folder/a.md:3: ...". */
     void (*complain)(void *arg, const char *line);
+    /** The key that the note of this path had when it was whole; "" if none is known. May be NULL.
+     */
+    void (*old_key)(void *arg, const char *path, char *out, size_t cap);
     /** The title that a note had when it was whole; "" if none is known. May be NULL. */
     void (*old_title)(void *arg, const char *key, char *out, size_t cap);
     void *arg;

@@ -422,6 +422,29 @@ def case_broken():
         equal(w.fresh(), [], "broken again")
 
 
+def case_broken_key():
+    """A note whose key can't be read any more is still the same note: with --delete its message
+    stays, and links lead to it."""
+    with World() as w:
+        w.write("a.md", "---\nkey: m\n---\n# One\n\ntext")
+        w.write("b.md", "to [it](a.md) and [](a.md)")
+        ran(w.publish(), 0, (2, 0, 0, 0, 0), "with a key")
+        whole = (w.texts(), [m.get("urls") for m in w.messages().values()])
+        for text in ("---\nkey m\n---\n# One\n\ntext", b"---\nkey: m\n---\n\xff"):
+            w.fresh()
+            w.write("a.md", text)
+            ran(w.publish("--delete"), 1, (0, 0, 1, 0, 1), "the key can't be read")
+            equal(w.fresh(), [], "the key can't be read")
+        os.rename(os.path.join(w.notes, "a.md"), os.path.join(w.notes, "c.md"))
+        w.write("c.md", "---\nkey: m\n---\n# One\n\ntext")
+        w.write("a.md", "---\nanother\n---\n")
+        w.write("b.md", "to [it](c.md) and [](c.md)")
+        ran(w.publish("--delete"), 1, (0, 0, 2, 0, 1), "it moved, and a broken one is in its place")
+        os.remove(os.path.join(w.notes, "a.md"))
+        ran(w.publish("--delete"), 0, (0, 0, 2, 0, 0), "mended")
+        equal((w.texts(), [m.get("urls") for m in w.messages().values()]), whole, "mended")
+
+
 def case_gone():
     """A note that is gone: its message stays, or is deleted. Another folder's is left alone."""
     with World() as w:
