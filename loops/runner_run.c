@@ -319,7 +319,7 @@ static bool stand_again(gap_runner_t *r, struct gap_task *task)
 {
     uint64_t keys[GAP_RUNNER_KEYS_MAX];
 
-    if (!r->config.unordered_retry) {
+    if (task->job.state == GAP_JOB_PARKED) {
         gap_lanes_resume(&r->lanes, &task->job);
         return true;
     }

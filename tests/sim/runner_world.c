@@ -360,6 +360,7 @@ static gap_journal_t *journal;
 static uint64_t epoch;
 static struct gap_journal_config journal_config;
 int rw_commits_fail;
+int rw_reads_fail;
 
 static int disk_open(gap_storage_t *s, gap_storage_fault_t *fault)
 {
@@ -395,6 +396,10 @@ static int disk_read(gap_storage_t *s, const gap_read_t *what, gap_record_cb eac
                      gap_storage_fault_t *fault)
 {
     (void)s;
+    if (rw_reads_fail > 0) {
+        rw_reads_fail--;
+        return GAP_E_STORAGE;
+    }
     return disk->ops->read(disk, what, each, arg, fault);
 }
 

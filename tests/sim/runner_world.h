@@ -119,6 +119,8 @@ void rw_begin_kept(const gap_runner_config_t *config, bool unclean);
 int rw_rows(gap_record_kind_t kind);
 /** The next commits fail with GAP_E_STORAGE. */
 extern int rw_commits_fail;
+/** And the next reads. */
+extern int rw_reads_fail;
 /** The last life is over: nothing is kept any more. */
 void rw_forget_disk(void);
 /** Take over what the last life has left; run until that is so. */

@@ -553,6 +553,25 @@ START_TEST(bytes_that_are_written_are_let_go_and_read_back_in_turn)
 }
 END_TEST
 
+/* What can't be read now is read a little later. */
+START_TEST(bytes_that_can_not_be_read_are_asked_for_again)
+{
+    const gap_runner_config_t config = {.pinned_max = 8192, .unordered_retry = _i == 1};
+
+    rw_begin_kept(&config, false);
+    rw_quiet = true;
+    for (int i = 1; i <= 100; i++) rw_send(i, 7, RW_LATER, 10 * RW_MS);
+    rw_run(500);
+    ck_assert_uint_gt(rw_stats().spilled, 5);
+    rw_reads_fail = 3;
+    rw_run(10000);
+    ck_assert_int_eq(rw_reads_fail, 0);
+    ck_assert_uint_eq(rw_stats().spilled, 0);
+    for (int i = 1; i <= 100; i++) ck_assert_int_eq(rw_updates[i].handled, 1);
+    end_all();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("runner_journal");
@@ -580,6 +599,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, dead_letters_are_listed_handled_again_or_forgotten, 0, 2);
     tcase_add_loop_test(t, a_dead_letter_is_handled_again_from_inside_a_handler, 0, 16);
     tcase_add_test(t, bytes_that_are_written_are_let_go_and_read_back_in_turn);
+    tcase_add_loop_test(t, bytes_that_can_not_be_read_are_asked_for_again, 0, 2);
     suite_add_tcase(s, t);
     return s;
 }
