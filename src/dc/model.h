@@ -344,9 +344,10 @@ typedef struct dc_answer {
 
 /** What a request is about, as far as its bytes say. */
 typedef struct dc_about {
-    dc_peer_t peer;        /* DC_NOBODY: it names no chat */
-    int32_t id;            /* the one message that it names: edit, pin, reaction; else 0 */
-    int32_t max_id;        /* reads */
+    dc_peer_t peer;  /* DC_NOBODY: it is made in no chat */
+    int64_t channel; /* the channel that it is about, also one that it only asks about; or 0 */
+    int32_t id;      /* the one message that it names: edit, pin, reaction; else 0 */
+    int32_t max_id;  /* reads */
     uint32_t random_count; /* of what it creates; 0: it creates nothing */
     int64_t random_ids[DC_FORWARD_MAX];
 } dc_about_t;

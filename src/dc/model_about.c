@@ -131,17 +131,37 @@ static void about_chat(gap_bytes_t method, uint32_t id, dc_about_t *out)
     }
 }
 
-void dc_about(gap_bytes_t method, dc_about_t *out)
+/** Questions about a channel; they are no calls into its chat. */
+static int64_t asked_channel(gap_bytes_t method, uint32_t id)
+{
+    union {
+        gap_tl_updates_get_channel_difference_t difference;
+        gap_tl_channels_get_full_channel_t full;
+        gap_tl_channels_get_messages_t messages;
+    } q;
+
+    switch (id) {
+    case GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE:
+        if (gap_tl_read(method, id, &q.difference, sizeof q.difference) < 0) return 0;
+        return peer_of(q.difference.channel).id;
+    case GAP_TL_CHANNELS_GET_FULL_CHANNEL:
+        if (gap_tl_read(method, id, &q.full, sizeof q.full) < 0) return 0;
+        return peer_of(q.full.channel).id;
+    case GAP_TL_CHANNELS_GET_MESSAGES:
+        if (gap_tl_read(method, id, &q.messages, sizeof q.messages) < 0) return 0;
+        return peer_of(q.messages.channel).id;
+    default:
+        return 0;
+    }
+}
+
+static void about_any(gap_bytes_t method, uint32_t id, dc_about_t *out)
 {
     union {
         gap_tl_messages_send_message_t message;
         gap_tl_messages_send_media_t media;
     } q;
-    uint32_t id = method.len < 4 ? 0 : gap_load32(method.data);
 
-    out->peer = (dc_peer_t){DC_NOBODY, 0};
-    out->id = out->max_id = 0;
-    out->random_count = 0;
     switch (id) {
     case GAP_TL_MESSAGES_SEND_MESSAGE:
         if (gap_tl_read(method, id, &q.message, sizeof q.message) < 0) return;
@@ -165,4 +185,15 @@ void dc_about(gap_bytes_t method, dc_about_t *out)
         about_chat(method, id, out);
         return;
     }
+}
+
+void dc_about(gap_bytes_t method, dc_about_t *out)
+{
+    uint32_t id = method.len < 4 ? 0 : gap_load32(method.data);
+
+    out->peer = (dc_peer_t){DC_NOBODY, 0};
+    out->id = out->max_id = 0;
+    out->random_count = 0;
+    about_any(method, id, out);
+    out->channel = out->peer.type == DC_CHANNEL ? out->peer.id : asked_channel(method, id);
 }

@@ -405,7 +405,7 @@ static int write_down(const struct call *c, int64_t account)
     const dc_answer_t *a = &c->dc->answer;
     dc_ledger_call_t line = {.account = account,
                              .method = gap_tl_name(c->query.id),
-                             .channel = a->channel,
+                             .channel = a->channel != 0 ? a->channel : c->about.channel,
                              .error = outcome(c),
                              .answer = fates[faith(c)],
                              .msg_id = c->msg_id,

@@ -149,6 +149,8 @@ async def flood(world):
     error = await refused(errors.FloodWaitError,
                           world.client.edit_message(channel, sent.id, "3"))
     check(error.seconds == 300, error.seconds)
+    refusals = world.lines(kind="call", error="FLOOD_WAIT_300")
+    check([line.get("channel") for line in refusals] == [channel.channel_id], refusals)
 
 
 async def run(program, name, case):

@@ -494,6 +494,13 @@ START_TEST(a_request_says_what_it_is_about)
                                             .to_peer = w.to_channel};
     gap_tl_messages_read_history_t read = {.peer = w.to_group, .max_id = 7};
     gap_tl_updates_get_state_t state = {0};
+    gap_tl_channel_messages_filter_empty_t all = {0};
+    gap_tl_input_channel_t channel = {SEND_CHANNEL, 0};
+    gap_tl_updates_get_channel_difference_t difference = {
+        .channel = GAP_TL_OF(GAP_TL_INPUT_CHANNEL, &channel),
+        .filter = GAP_TL_OF(GAP_TL_CHANNEL_MESSAGES_FILTER_EMPTY, &all),
+        .pts = 1,
+        .limit = 100};
     dc_about_t about;
 
     dc_about(send_written(&w, GAP_TL_MESSAGES_FORWARD_MESSAGES, &f), &about);
@@ -501,10 +508,15 @@ START_TEST(a_request_says_what_it_is_about)
     ck_assert(about.peer.id == SEND_CHANNEL);
     ck_assert_uint_eq(about.random_count, 2);
     ck_assert(about.random_ids[1] == 12);
+    ck_assert(about.channel == SEND_CHANNEL);
+    dc_about(send_written(&w, GAP_TL_UPDATES_GET_CHANNEL_DIFFERENCE, &difference), &about);
+    ck_assert(about.channel == SEND_CHANNEL);
+    ck_assert_int_eq(about.peer.type, DC_NOBODY); /* it is no call into the chat */
     dc_about(send_written(&w, GAP_TL_MESSAGES_READ_HISTORY, &read), &about);
     ck_assert_int_eq(about.peer.type, DC_CHAT);
     ck_assert_int_eq(about.max_id, 7);
     ck_assert_uint_eq(about.random_count, 0);
+    ck_assert(about.channel == 0);
     dc_about(send_written(&w, GAP_TL_UPDATES_GET_STATE, &state), &about);
     ck_assert_int_eq(about.peer.type, DC_NOBODY);
     dc_about(gap_bytes(w.request.data, 2), &about);
