@@ -6,8 +6,7 @@
  *
  *   (none) --an answer stands below ours; or pushes that are not ours, again and again--> doubted
  *   doubted --it moved; an answer stands no lower--> (none)
- *   doubted --GAP_DOUBT_ANSWERS answers in a row, seconds apart--> the server's count is taken,
- * told
+ *   doubted --GAP_DOUBT_ANSWERS answers in a row, seconds apart--> the server's count is taken
  *
  * One late push or one server that is behind the others is not believed. What is taken is the
  * lowest place that showed, and the difference is asked from there: so nothing is lost that came

@@ -4,6 +4,9 @@
  *   users and chats first; early updates (updateMessageID ...); those with a sequence of their own;
  *   at last what only the container's seq orders, as one node.
  *
+ * updatePtsChanged is acted upon after all else of its container, and leaves qts where it is: what
+ * stands behind it there was counted before.
+ *
  * Owns: nothing. Never: calls back, judges an order, asks.
  */
 #include "base/assert.h"

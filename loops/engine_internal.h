@@ -1,7 +1,8 @@
 /*
  * loops/engine_internal.h - what the files of the engine share: its records, and who calls whom.
  *
- *   engine.c        open, start, close, export, the account's one timer
+ *   engine.c        open, start, close, the account's one timer
+ *   engine_state.c  import, export      engine_peers.c  who is known, for those who address them
  *   engine_feed.c   bytes -> nodes in the arrivals (parses, never delivers)
  *   seq_loop.c      arrivals -> feeders; the order of containers
  *   feed_loop.c     one sequence's FIFO: apply, drop, hold, replay; delivers what was fetched
@@ -17,6 +18,8 @@
  *   tail_sweep.c    looks for channels that went silent in a loss
  *   meanwhile.c     what a sequence does while its question is on its way
  *   engine_watch.c  the tap, the counters, the events of lost ranges
+ *   doubt.c         is the server's count lower than ours?
+ *   node.c          one update on its way      copies.c  memory for those that are held
  *
  * A sequence costs a `gap_track` for ever (64 bytes and its place in the map) and a `gap_active`
  * only while something is held, fetched or waited for. Updates that fit are delivered without one.

@@ -9,6 +9,9 @@
  * The date comes from differences only, never from containers: a push to a channel may have been
  * lost unnoticed before a container, and the server would keep silent about it.
  *
+ * Channels are handed over before the state, and no state if one of them was refused: a date
+ * without the marks of its channels would lose what they stand for.
+ *
  * Owns: the list of channels to hand over. Never: calls handlers, asks.
  */
 #include "base/alloc.h"

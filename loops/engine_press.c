@@ -4,9 +4,9 @@
  *
  *   held:     what comes is queued (inboxes fill, then sequences are behind); no handler is called
  *             but for queries, if somebody keeps them; nothing is asked; a loop that would do
- * either is put aside, and woken at the end pressed:  the oldest unfinished update of a sequence is
- * too far behind: it is to be kept elsewhere and passed, so that the watermark goes on; if it is
- * not, an event tells
+ *             either is put aside, and woken at the end
+ *   pressed:  the oldest unfinished update of a sequence is too far behind: it is to be kept
+ *             elsewhere and passed, so that the watermark goes on; if not, an event tells
  *
  * Owns: the loops put aside. Never: calls handlers, asks.
  */

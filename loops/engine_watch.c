@@ -5,6 +5,9 @@
  * A sequence's own counters cost nothing before there is something to count besides applied
  * updates: then it gets a record from a pool.
  *
+ * A range that the server says it can't tell is resynchronised, which happens to whoever was away
+ * too long; one that its answers never bring is abandoned, which is worth a look.
+ *
  * Owns: the records. Never: decides anything.
  */
 #include "loops/engine_internal.h"

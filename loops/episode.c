@@ -5,6 +5,9 @@
  *   open --wait--> expired: asked for --answer--> closed | stays: expired again after a pause
  *     \--pushes fill it--> closed                               \--for too long--> given up
  *
+ * While a hole is open its deadline stays, whatever part of it is filled: a stream of small holes
+ * would hold updates back for ever.
+ *
  * Owns: the gap's timer. Never: asks, delivers, judges an order.
  */
 #include "loops/engine_internal.h"

@@ -8,6 +8,11 @@
  * difference that is being delivered; what is held, in the order of the sequence; what comes. An
  * update that fits while nothing is queued is delivered at once and never gets here as a node.
  *
+ * Where a channel's answer is too long, what is held is delivered before its newest messages, but
+ * for what these bring: nobody else has it. When the server counts anew, what is held and was
+ * covered is dropped, since pts of the two counts look alike; the rest is delivered first. After a
+ * channel was lost, what comes of it begins anew, repeats included.
+ *
  * Owns: the held updates. Never: parses TL, sends requests, calls malloc (the copies of what is
  * held are made by the node).
  */
@@ -151,7 +156,8 @@ static void ask_from_the_beginning(struct gap_feed *f)
     gap_updater_want(f->updater, 0);
 }
 
-/* A message that names somebody never seen: the difference brings it with its peers. */
+/* A message that names somebody never seen: the difference brings it with its peers. (Not an own
+ * one that is kept back: it would be fetched only to be dropped.) */
 static bool fetch_instead(gap_engine_t *e, struct gap_track *track, struct gap_node *n)
 {
     gap_sequence_t probe = track->core;

@@ -7,6 +7,10 @@
  * One timer: the oldest of what is listed, what the store refused, removals that are owed, the next
  * page of a replay. One flush is out at a time; who comes meanwhile waits for the next one.
  *
+ * What is done is recorded with a commit, and only if no position has passed it by then: in order
+ * nothing is recorded and no name is computed. What a difference brought lies behind the position
+ * before all of that answer, since after a restart the server may cut it otherwise.
+ *
  * Owns: the lists, the numbers, what was handled since the last commit. Never: calls handlers,
  * knows of lanes.
  */

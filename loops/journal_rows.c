@@ -2,9 +2,9 @@
  * loops/journal_rows.c - rows and dead letters that are read: handed out again after a restart,
  * read back for one that waited without its bytes, listed, taken back.
  *
- *   replay: FLUSHING --stored, or not--> DUE --timer--> ASKED (a page is read, each row handed out)
- * --> DUE (the next page) no room: PAUSED --replay_on--> DUE     failed: DUE, after a pause end:
- * OVER
+ *   replay: FLUSHING --stored, or not--> DUE --timer--> ASKED (a page is read, rows handed out)
+ *           ASKED --> DUE (the next page) | OVER (the end) | DUE, after a pause (failed)
+ *                     PAUSED (no room) --replay_on--> DUE
  *
  * What can't be read stops nothing: it becomes a dead letter with a reason, and an update that the
  * server tells again is handled.

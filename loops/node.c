@@ -1,12 +1,15 @@
 /*
  * loops/node.c - one update on its way: from the pool, to the handler, back to the pool.
  *
- *   QUEUED -> HANDLING -> gone                                   the handler returned 0 or failed
- *                \--> LATER -> gone | FAILED (event due) -> gone  gap_update_done,
- * gap_update_failed
- *                \--> FINISHED -> gone                            the same from inside the handler
- *                \--> LATER -> RETURNED                           gap_engine_return: kept in its
- * ring
+ *   QUEUED -> HANDLING -> gone                         the handler returned 0 or failed
+ *                \--> LATER -> gone                     gap_update_done
+ *                |      \--> FAILED (event due) -> gone gap_update_failed
+ *                |      \--> RETURNED                   gap_engine_return: kept in its ring
+ *                \--> FINISHED -> gone                  done, failed from inside the handler
+ *
+ * Until the account has caught up after a restart, what comes of a stored sequence may be repeated:
+ * what is stored lags behind the handlers. What is given back at the end keeps its place in its
+ * ring: done, it would move the watermark past what nobody has handled.
  *
  * Owns: the node and its references. Never: decides anything about order.
  */

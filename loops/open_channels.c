@@ -11,6 +11,8 @@
  * All open channels share the account's one timer. Only their ids are kept, so that a channel's
  * record may come and go meanwhile.
  *
+ * None of it is stored: it says what a running program wants, and the next one says so again.
+ *
  * Owns: the list of open channels. Never: sends, delivers.
  */
 #include "loops/engine_internal.h"

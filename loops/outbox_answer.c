@@ -6,6 +6,9 @@
  *
  * A row that may have been carried out, by this call or one before it, is UNKNOWN and never merely
  * snoozed: nobody may cancel it or send something else under its random_id.
+ *
+ * No answer in time costs an attempt, a lost connection none: a row that the server never answers
+ * must come to an end, a bad network is not the row's fault.
  */
 #include "loops/outbox_internal.h"
 

@@ -2,12 +2,13 @@
  * loops/outbox_look.c - what is new in the tables.
  *
  *   poll or wake --> has anything changed? --> rows above the last one seen --> schedule
- *                                         \--> nothing new: a walk over the oldest rows of all
- * chats
+ *                                         \--> nothing new: a walk over all chats' oldest rows
  *
  * At the beginning, and when something has changed that no new row explains (people have seen to a
- * chat, taken a row back, changed a table by hand), all chats are walked over, page by page. While
- * the schedule has no room the walk stands still, and goes on where it was.
+ * chat, taken a row back, changed a table by hand), all chats are walked over, page by page; after
+ * other commits at most every GAP_OUTBOX_STALE_US, our own included: they change no version, and a
+ * handler's transaction may have released a chat. While the schedule has no room the walk stands
+ * still, and goes on where it was.
  *
  * Owns ob->look. Never: writes.
  */

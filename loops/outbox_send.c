@@ -9,6 +9,10 @@
  * account that is signed in now. What can't be handed to the connection is given back, and nothing
  * of it counts.
  *
+ * The session never repeats such a call by itself (GAP_CALL_NO_RESEND): a repeat takes from the
+ * buckets like any call, and what must not be repeated is not. One that had not left when the
+ * connection went is given back; a burst of them behind the reconnect would break the limits.
+ *
  * Never: makes a call twice; that is what the next claim of the row is for.
  */
 #include "base/bytes.h"

@@ -2,8 +2,7 @@
  * loops/outbox_turn.c - one turn: a function inside a commit that stores outcomes and limits,
  * renders posts that are due, claims what may go next, and removes old rows.
  *
- *   begin --> on the writer thread, perhaps several times --> on disk: outcomes are told, calls
- * made
+ *   begin --> on the writer thread, perhaps several times --> on disk: told, and calls made
  *                                                        \--> failed: all of it is made again
  *
  * Outcomes come first, so that a chat's next row can't be claimed before the one in front of it is

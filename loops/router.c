@@ -3,12 +3,14 @@
  *
  *   gap_router_handle: FINDING a route that fits -> session data -> middleware in front ->
  *     its `accepts` -> HANDLING -> GAP_NEXT: FINDING the next | LATER | through
- *   through: error handler, middleware behind, of the innermost router first, then the next outer
- * one
+ *   through: error handler, middleware behind, of the innermost router first, then the outer ones
  *
  * A group is a frame on a stack in the run: a router within does what its outer one does, and hands
  * the update back if nobody in it wants it. Owns routers and runs. Never: decides when an update is
  * handled or tried again; that is its owner's.
+ *
+ * A router is called with the update's own token and stands between it and its owner, as a relay:
+ * so every function that takes an update works behind a router as it does without one.
  */
 #include "loops/router_internal.h"
 

@@ -8,6 +8,10 @@
  *   no room: in FRONT of the lanes, and the engine is held; queries, which come all the same, first
  *   no memory: KEPT behind these
  *
+ * Who finds its lanes empty is handled where it comes, before lanes whose turn is due, as long as
+ * there is a slot for each of these. After handlers that took half a millisecond the host has its
+ * turn by a post: being ready again would give the rest of the tick to the same lane.
+ *
  * Owns: tasks, runs, lanes, one timer. An update is never lost for lack of memory: what has no task
  * yet hangs on a list that needs none. Never: looks into an update, but for its chat.
  */

@@ -4,10 +4,9 @@
  * has a transaction of its own.
  *
  *   gap_update_in_transaction -> AWAITING its answers -> hooks.call -> committed: through
- *                                   \                              \-> rolled back by its work:
- * failed
- *                                    \-> one failed: failed        \-> not committed, and never
- * will be: failed gap_update_complete -> in the handler's transaction -> gap_update_done: through
+ *                              one failed: failed <-/       |   \-> rolled back by its work: failed
+ *                                                           \-> never to be committed: failed
+ *   gap_update_complete -> in the handler's transaction -> gap_update_done: through
  *                                                      \-> gap_update_failed: failed
  *
  * A run that waits for its commit is never given up before the store has said what became of it: it

@@ -9,6 +9,9 @@
  * A task that is aside keeps its lanes and no slot. Bytes are let go of waiting tasks whose rows
  * are written, once half of what may be pinned is.
  *
+ * Rows of a former run are put into the lanes while the engine is held: what is fetched again of
+ * the same chat comes after them.
+ *
  * Owns: the updates that were read. Never: decides what is written.
  */
 #include "base/assert.h"

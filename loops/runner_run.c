@@ -7,6 +7,9 @@
  *   LATER -- deadline ------> it does not count any more (the task has failed); it lasts until its
  *                             handler is through, and keeps the task's view
  *
+ * A run has a token of its own, not the engine's update: what a handler that was given up calls
+ * later must not touch the attempt after it.
+ *
  * Owns: runs. Never: chooses whose turn it is. After any call into the host (handler, event, relay)
  * the runner may be closing, never gone; the run at hand is still there.
  */

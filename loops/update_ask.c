@@ -5,6 +5,10 @@
  *   answer empty -> finish; contents -> DELIVERING; too long -> event, go on behind it;
  *          refused -> by kind (sequence/ask.h); unreadable or without progress -> back-off
  *
+ * A common difference that fails is asked for again for ever, with an event each time: giving up
+ * would lose what a server that recovers still has. A place that the server names and then refuses
+ * is asked for with growing pauses, or the two answers would chase each other.
+ *
  * Owns: the in-flight counts. Never: delivers.
  */
 #include "base/packet.h"

@@ -7,9 +7,9 @@
  *              |
  *     gap_outbox_wake, or a look at the database every 100 ms
  *              v
- *     ready -> leased -> sent                                   a client with
- * gap_client_config.outbox |        |  \--> unknown -> the same random_id again -> sent | \----->
- * snoozed (FLOOD_WAIT, SLOWMODE_WAIT, back-off, not_before) -> ready
+ *     ready -> leased -> sent                         a client with gap_client_config.outbox
+ *       |        |  \--> unknown -> the same random_id again -> sent
+ *       |        \----> snoozed (FLOOD_WAIT, SLOWMODE_WAIT, back-off, not_before) -> ready
  *       \-> cancelled    parked (needs people) | dead (given up)
  *
  * Rows of one chat go out one after the other, in the order in which they were committed; chats go

@@ -2,6 +2,9 @@
  * client/call.c - requests: the host's, whose answers pass the engine before they reach the
  * callback, and the engine's own.
  *
+ * Who came with an answer is learned from the types in it, not from a list of methods: all that
+ * return users, chats or messages teach, those of later layers, too.
+ *
  * Owns a record for every request in flight; the link guarantees that each ends in one answer. The
  * record keeps the query: the answer may be that another data centre is to be asked.
  */

@@ -1,9 +1,9 @@
 /*
  * client/client.c - life and death of a client, and the small accessors.
  *
- *   open --> (start) --> ... --> close: engine and links close -> the store -> the actor closes ->
- * after that tick the runtime ends -> the environment closes -> the client is freed -> closed
- * callback
+ *   open --> (start) --> ... --> close: engine and links close -> the store -> the actor closes
+ *     -> after that tick the runtime ends -> the environment closes -> the client is freed
+ *     -> closed callback
  *
  * Closing counts children, engine, runner and links; the actor's `closed` runs in a tick when all
  * are gone. The runtime can't end inside its own tick, so the client stands between it and the

@@ -8,6 +8,8 @@
  *   USER_MIGRATE_X --> X known? (help.getConfig) --> let in at X --> main link closes, opens to X
  *       --> calls that were refused go there, the engine asks for the difference
  *
+ * Let in there first: once the main link is closed nothing is left that could export.
+ *
  * Owns nothing.
  */
 #include "client/client.h"

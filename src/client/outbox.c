@@ -5,6 +5,9 @@
  *   signed in, the storage is the account's -> open -> rows go out while there is a connection
  *   shutdown, stop, signed out, fatal -> nothing more is claimed        close -> closed
  *
+ * Without a storage with SQL, or with tables that can't be used, the client is fatal: a program
+ * that enqueues and whose rows never go out would notice too late.
+ *
  * Owns c->outbox, a child of the client, and the post by which any thread wakes it. After any call
  * into the host the client may be closing, never gone.
  */

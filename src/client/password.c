@@ -2,6 +2,8 @@
  * client/password.c - the two-step password: its parameters, and the proof, which is computed on a
  * thread of the library because it costs a tenth of a second.
  *
+ * The parameters are asked for anew for each proof: they are good for one try.
+ *
  * Owns the job, until its thread is done with it, also when the sign-in has ended meanwhile. Random
  * bytes are drawn on the loop thread beforehand. Never: shows the password to anybody.
  */

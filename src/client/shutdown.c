@@ -1,8 +1,9 @@
 /*
  * client/shutdown.c - ending in good order.
  *
- *   NONE --shutdown--> DRAINING --lanes are empty, or the deadline--> SENDING --answered, or
- * late--> COMMITTING --on disk, or not--> DONE          any --close--> the report says GAP_E_CLOSED
+ *   NONE --shutdown--> DRAINING --lanes are empty, or the deadline--> SENDING
+ *        SENDING --answered, or late--> COMMITTING --on disk, or not--> DONE
+ *   any --close--> the report says GAP_E_CLOSED
  *
  * The connection stays until the close: handlers that drain may call and reply. Every step is made
  * by the client's actor, from a tick, so that nothing ends inside the call that ended it. Owns

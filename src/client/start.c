@@ -2,12 +2,15 @@
  * client/start.c - the order in which a client starts.
  *
  *   IDLE --start--> OPENING (keep.c) --nothing stored--> SIGNING_IN (sign_in.c) -> SAVING --.
- *           |                        \--a session-----> RESUMING --connected----------------+->
- * SIGNED_IN
+ *           |                        \--a session--> RESUMING --connected--> SIGNED_IN <----'
  *           \--nothing is kept--> SIGNING_IN
  *
  * A storage or a session that belongs to somebody else ends the start before anything is sent or
  * written. Owns nothing. After any call into the host the client may be closing.
+ *
+ * Signed in is told after the session was saved: who hears it still is signed in after a restart. A
+ * session that has ended forgets its key and keeps positions and addresses, which are good for the
+ * next sign-in of the same account.
  */
 #include "client/client.h"
 

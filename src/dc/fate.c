@@ -1,6 +1,9 @@
 /*
  * dc/fate.c - chance, drawn from what a push or a call is and not from when it comes: the same seed
  * gives the same fates however the machine was loaded. Owns nothing.
+ *
+ * What becomes of an answer is drawn behind what becomes of its call, from the same stream: a seed
+ * keeps the refusals that it had.
  */
 #include "base/prng.h"
 #include "dc/server.h"

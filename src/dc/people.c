@@ -2,6 +2,9 @@
  * dc/people.c - the records of persons.
  * Owns them, with their codes, passwords and tokens; all are wiped before they are given back.
  * Never decides what a call is answered (sign_in.c, password.c), never looks at a clock.
+ *
+ * Their user ids have a range of their own: a number is the same user at every data centre and in
+ * every run, and no bot's token can be that user.
  */
 #include "dc/people.h"
 

@@ -4,8 +4,9 @@
  *   sendCode -> CODE SENT --right code--> account? --yes--> password? --no--> signed in
  *                | ^  |                     | no              | yes
  *       resendCode-+  | cancelled,          v                 v
- *                     | expired,        MAY SIGN UP       PASSWORD NEEDED --checkPassword--> signed
- * in v 5 wrong             +--signUp--> signed in           (password.c) gone
+ *                     | expired,        MAY SIGN UP       PASSWORD NEEDED --checkPassword--> in
+ *                     v 5 wrong             \--signUp--> in           (password.c)
+ *                    gone
  *
  * A log-out token in sendCode takes the place of the code. Owns nothing: what waits is the
  * person's (people.c) and the key's (`awaiting`).

@@ -2,6 +2,9 @@
  * outbox/errors.c - what the server's errors mean for a row that is to be sent, and what people are
  * told. Names: the lists at core.telegram.org/api/errors and on the pages of the methods that the
  * outbox calls. Owns nothing.
+ *
+ * CHAT_ADMIN_REQUIRED and its kin park the chat if a message was to be written or edited, else the
+ * row alone: who may not pin may still write.
  */
 #include "outbox/errors.h"
 

@@ -2,6 +2,9 @@
  * outbox/request.c - the call that a row stands for. A call is written behind what the caller's
  * buffer holds; its entities are written first and moved out of the way afterwards, so nothing else
  * is allocated. Owns nothing.
+ *
+ * A mention of somebody who is not known is not left out: the row is parked, and what goes out is
+ * what was asked for.
  */
 #include "outbox/content_in.h"
 

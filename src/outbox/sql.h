@@ -3,9 +3,9 @@
  * writer thread, with the connection of the storage: writes inside a function of gap_store_call,
  * reads inside one of gap_store_query. Statements live as long as a call.
  *
- *   enqueue --> READY --claim--> LEASED --finish--> SENT | SNOOZED | UNKNOWN | PARKED | DEAD |
- * READY ^                                             |        |
- *                 +------------------------------- claim -------+--------+
+ *   enqueue --> READY --claim--> LEASED --finish--> SENT | PARKED | DEAD | READY
+ *                                 ^            \--> SNOOZED | UNKNOWN
+ *                                 +------ claim ------+----------+
  *
  * A function of gap_store_call may be run again if the commit fails: all of these set their outputs
  * anew each time, and whoever collects what callbacks say begins anew each time.

@@ -1,8 +1,8 @@
 /*
  * outbox/sql_claim.c - the oldest waiting row of a chat is taken, or put aside.
  *
- *   oldest row --> nobody can have written it, may not be repeated, what it needs is not there:
- * PARKED
+ *   oldest row --> can't have been written so, may not be repeated, what it needs is not there:
+ *                  PARKED
  *              --> past its deadline: DEAD      --> what it is about was taken back: CANCELLED
  *              --> a post that is so already: SENT
  *              --> not before a time, another one than expected, bulk that is stopped: left

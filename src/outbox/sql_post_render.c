@@ -2,6 +2,9 @@
  * outbox/sql_post_render.c - a post is rendered: by its renderer if it has one, and then by putting
  * in the addresses of the posts that it links to. What it shows of others is noted on the way.
  *
+ * Titles and texts of others are shown as they were asked for last, addresses as they are: an
+ * address is the server's to give.
+ *
  * Never: writes.
  */
 #include "outbox/sql_post.h"

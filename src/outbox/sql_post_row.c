@@ -2,6 +2,11 @@
  * outbox/sql_post_row.c - a post's row on its way: what it sends when its turn has come, and what
  * follows from the outcome.
  *
+ * An address is the old message's until the new one is there, so that posts that link to it are
+ * edited once. A first address counts as a change of its own, one of a post that was sent anew as
+ * following from what sent it: two that are deleted over and over come to an end. A post that is
+ * marked is rendered at its claim, too: of two that link to each other the second goes out right.
+ *
  * Never: fails because of what people wrote into the tables; looks at the clock.
  */
 #include "outbox/sql_post.h"

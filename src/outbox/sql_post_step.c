@@ -8,6 +8,10 @@
  * It ends, because a post that is rendered to what it was marks nobody, and because marks of more
  * than GAP_POST_GENERATIONS_MAX generations are not made.
  *
+ * It sends no first message again that people cancelled or that was given up: nobody has asked for
+ * it. A mark without a time waits from when a client sees it, since who upserts has no clock of the
+ * client's.
+ *
  * Never: runs more than GAP_POST_STEP_MAX renderings at a time; fails because of one post.
  */
 #include "outbox/sql_post.h"

@@ -6,6 +6,10 @@
  * said when a row's turn comes. What ordinary rows cost decides about indexes: an enqueued row
  * without a key touches one, that of the rows that wait.
  *
+ * No CHECK keeps people from what they write: SQLite would refuse the program that keeps to the
+ * rules, if a later version's rules were others. A state that they set counts: 5 to 8 end a row, 1
+ * to 4 let it wait again, behind the rows of its chat that wait.
+ *
  * Never: begins or ends a transaction, keeps a statement.
  */
 #include "outbox/sql_schema.h"

@@ -1,6 +1,9 @@
 /*
  * outbox/sql_user.c - the user looks at rows, takes them back, sends them after all.
  *
+ * A row that is sent after all gets a new number, and what names it follows: a client looks for
+ * rows above the last number that it has seen, and first in, first out stays true.
+ *
  * Never: begins or ends a transaction (a savepoint lies inside of it), keeps a statement.
  */
 #include "base/alloc.h"

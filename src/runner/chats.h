@@ -6,6 +6,11 @@
  * message, peer, channel, basic group, user. Deleted messages of private chats and basic groups
  * come by their ids alone: the chats of the last GAP_CHATS_RECENT ids are remembered.
  *
+ * A query without a chat (inline, shipping, pre-checkout) is about the private chat with who asks:
+ * in the account's own lane they would wait for each other. A deletion that is about too many chats
+ * stands in the account's lane instead of the last ones: overtaking an update of a chat that it
+ * does not name is harmless.
+ *
  * Pure. Bytes were checked by whoever read them from the wire; what can't be read is about nobody.
  */
 #ifndef GAP_RUNNER_CHATS_H

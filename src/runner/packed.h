@@ -2,9 +2,10 @@
  * runner/packed.h - an update as the journal keeps it: its bytes with the users and chats that came
  * along, or those that it names if these are many, and what the engine found out about it.
  *
- *   "GU" version:u8 0:u8 | layer:u32 | id:u32 pts:i32 pts_count:i32 item_flags:u16 box:u8
- * via:u8 channel_id:i64 | update:u32 users:u32 users_count:u32 chats:u32 chats_count:u32
- * (lengths) before:i32 | the bytes of the three | check:u32, a hash of all before
+ *   "GU" version:u8 0:u8 | layer:u32
+ *   id:u32 pts:i32 pts_count:i32 item_flags:u16 box:u8 via:u8 channel_id:i64
+ *   update:u32 users:u32 users_count:u32 chats:u32 chats_count:u32 (lengths) before:i32
+ *   the bytes of the three | check:u32, a hash of all before
  *
  * Little-endian. What is read comes from a disk: it is checked like bytes from the network.
  */

@@ -4,6 +4,10 @@
  * from core.telegram.org/api/updates; the test against the schema names each exception.
  *
  * X(constructor, box, place, channel, flags)
+ *
+ * Deleted business messages are one event of qts, however many ids: should a server count the ids,
+ * there is a hole and the difference tells; counting ids where it does not would jump over lost
+ * updates.
  */
 #ifndef GAP_SEQUENCE_CLASSES_H
 #define GAP_SEQUENCE_CLASSES_H

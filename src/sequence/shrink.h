@@ -6,9 +6,8 @@
  *   OFF --unreadable--> AGAIN (the same question) --> LIMIT 64, 16, 4, 1 --> SEEK
  *    ^                    | read                      | read: delivered       | ask from behind it:
  *    +--------------------+<--- read often enough ----+                       v the first place
- * from |                                                                  PTS, QTS: no event more
- * than
- *    +--- passed over <--- CONFIRM (from where we stand: unreadable still) <--+ needed is skipped
+ *    |                                                       PTS, QTS: no event more than needed
+ *    +--- passed over <--- CONFIRM (from where we stand: unreadable still) <--+ is skipped
  *
  * What is asked from behind the event is never used: it only tells that the way is free there. An
  * answer that becomes readable meanwhile is taken, and nothing was skipped.

@@ -3,6 +3,9 @@
  * it. See the header for the idea; the figures (edges, prior, fading, prices) were found by
  * simulating policies over lateness laws, losses and round trips.
  *
+ * Where a sequence is held during its question (`holding`) learned waits begin longer: a question
+ * that was not needed holds up what follows.
+ *
  * Owns nothing. Never reads a clock.
  */
 #include "sequence/wait.h"

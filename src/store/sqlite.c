@@ -63,6 +63,8 @@ static int configure(gap_sqlite_t *s)
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     (void)sqlite3_busy_timeout(s->db, GAP_SQLITE_BUSY_MS);
     (void)sqlite3_wal_hook(s->db, after_commit, s);
+    /* Temporary things stay in memory: the savepoint around a function of a handler's is one, and
+     * would be a file from 64 KiB on. */
     snprintf(sql, sizeof sql,
              "PRAGMA cache_size = -%d; PRAGMA secure_delete = OFF; PRAGMA synchronous = %s;"
              "PRAGMA temp_store = MEMORY;"

@@ -9,6 +9,9 @@
  *
  * And functions that look, outside of it.
  *
+ * Functions that look, outside of a commit, can't write: that would be a transaction of its own,
+ * which the group commit knows nothing of.
+ *
  * Never: trusts a function to have finished its statements.
  */
 #include "base/bytes.h"

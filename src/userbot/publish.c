@@ -4,6 +4,11 @@
  *
  *   READING -> CONNECTING -> FINDING chats, one by one -> WRITING posts -> WORKING -> the end
  *
+ * What a folder says is written in one transaction: a kill leaves all of it or nothing. The end is
+ * when one look at the file shows every post in step, parked or dead, so that what is edited
+ * because of another's address is seen, too. Other notes' titles are put into the text here, only
+ * addresses are left to the outbox: whoever works the file off later needs no folder.
+ *
  * Owns the notes and a connection to the state file. What sends is the client, from its outbox.
  */
 #include "userbot/publish.h"
