@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What is too slow for every change: other compilers, analysers, memory checkers, campaigns.
 
-Each step is one test; `--list` names them, names on the command line choose. Ends with
-"N passed, N failed".
+Each step is one test; `--list` names them, names on the command line choose. Needs the programs
+in build/, which `./run check` makes first. Ends with "N passed, N failed".
 """
 import argparse
 import concurrent.futures
@@ -291,6 +291,8 @@ def main():
     for step in args.steps:
         if step not in STEPS:
             parser.error(f"no step '{step}': {', '.join(STEPS)}")
+    if not os.path.exists(os.path.join(ROOT, "build", "build.ninja")):
+        parser.error("there is no build/: `./run check` makes it first, and so does `./run build`")
     passed = failed = 0
     for name in args.steps or STEPS:
         start = time.monotonic()
