@@ -24,6 +24,7 @@ static double resident(void)
     FILE *f = fopen("/proc/self/statm", "r");
 
     if (f != NULL) {
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel writes it, as a number that fits */
         if (fscanf(f, "%*s %ld", &pages) != 1) pages = 0;
         (void)fclose(f);
     }
