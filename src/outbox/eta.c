@@ -141,7 +141,7 @@ void gap_eta_end(const struct gap_eta *e, gap_outbox_eta_t *out)
                            row->parked);
         } else {
             (void)snprintf(out->because, sizeof out->because,
-                           "PEER_FLOOD: bulk is stopped until gap_outbox_release");
+                           "PEER_FLOOD: bulk is stopped until the account is released");
         }
     } else if (all > e->chat_us) {
         char rate[64];

@@ -87,7 +87,7 @@ START_TEST(what_decides_is_said)
     ck_assert_int_eq(ask(&r).at_us, NOW + GAP_GATE_MAX_US);
     r.bulk_stopped = true;
     ck_assert_int_eq(ask(&r).at_us, INT64_MAX);
-    ck_assert_str_eq(ask(&r).because, "PEER_FLOOD: bulk is stopped until gap_outbox_release");
+    ck_assert_str_eq(ask(&r).because, "PEER_FLOOD: bulk is stopped until the account is released");
     r.bulk = false;
     ck_assert_int_lt(ask(&r).at_us, INT64_MAX);
     r.parked = "the chat is private";
