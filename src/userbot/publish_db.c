@@ -305,11 +305,28 @@ static void say(const struct publish_work *w, const char *format, ...)
     w->config->complain(w->config->arg, line);
 }
 
+static int wait_for(struct publish_work *w, int64_t row)
+{
+    int64_t *grown = realloc(w->others, (w->other_count + 1) * sizeof *grown);
+
+    if (grown == NULL) return GAP_E_NOMEM;
+    w->others = grown;
+    w->others[w->other_count++] = row;
+    return 0;
+}
+
+static int wait_for_post(void *arg, const gap_post_status_t *status)
+{
+    return status->row != 0 ? wait_for(arg, status->row) : 0;
+}
+
 static int remove_post(sqlite3 *db, struct publish_work *w, const char *key)
 {
     const char *const texts[] = {key};
-    int r = gap_post_remove(db, bytes_of(key));
 
+    /* Only when it is known what became of its sending its message can be deleted. */
+    int r = gap_post_get(db, bytes_of(key), wait_for_post, w);
+    if (r == 0) r = gap_post_remove(db, bytes_of(key));
     if (r == 0) w->removed++;
     if (r == GAP_E_NOT_FOUND) r = 0; /* somebody has done it */
     if (r < 0) {
@@ -320,34 +337,19 @@ static int remove_post(sqlite3 *db, struct publish_work *w, const char *key)
 }
 
 /* A part of a note that became shorter goes; a note that is gone stays, if nothing else is said;
- * one that can't be read now is left alone. */
+ * one that can't be read now is left alone. What a former run has begun with them goes on. */
 static int see_to(sqlite3 *db, struct publish_work *w, const struct gone *g)
 {
     const struct note *note = find_note(w->notes, g->note);
 
-    if (note != NULL && note->broken) return 0;
-    if (note != NULL || w->delete_gone) return remove_post(db, w, g->key);
-    w->left++;
-    say(w, "%s/%s: is gone, its message stays; --delete deletes it", w->notes->folder, g->path);
-    return 0;
-}
-
-static int max_row(void *arg, const gap_outbox_row_t *row)
-{
-    if (row->row > *(int64_t *)arg) *(int64_t *)arg = row->row;
-    return 0;
-}
-
-static int take_delete(void *arg, const gap_outbox_row_t *row)
-{
-    struct publish_work *w = arg;
-
-    if (row->kind != GAP_OUTBOX_DELETE) return 0;
-    int64_t *grown = realloc(w->deletes, (w->delete_count + 1) * sizeof *grown);
-    if (grown == NULL) return GAP_E_NOMEM;
-    w->deletes = grown;
-    w->deletes[w->delete_count++] = row->row;
-    return 0;
+    bool is_broken = note != NULL && note->broken;
+    if (!is_broken && (note != NULL || w->delete_gone)) return remove_post(db, w, g->key);
+    if (!is_broken) {
+        w->left++;
+        say(w, "%s/%s: is gone, its message stays; --delete deletes it", w->notes->folder, g->path);
+    }
+    int r = gap_post_get(db, bytes_of(g->key), wait_for_post, w);
+    return r == GAP_E_NOT_FOUND ? 0 : r;
 }
 
 static int remove_gone(sqlite3 *db, struct publish_work *w, const char *folder,
@@ -355,12 +357,9 @@ static int remove_gone(sqlite3 *db, struct publish_work *w, const char *folder,
 {
     struct gone *gone = NULL;
     size_t count = 0;
-    int64_t last = 0;
 
     int r = find_gone(db, w, folder, sorted, &gone, &count);
-    if (r == 0 && count > 0) r = gap_outbox_list(db, WAITING, 0, SIZE_MAX, max_row, &last);
     for (size_t i = 0; i < count && r == 0; i++) r = see_to(db, w, &gone[i]);
-    if (r == 0 && w->removed > 0) r = gap_outbox_list(db, WAITING, last, SIZE_MAX, take_delete, w);
     for (size_t i = 0; i < count; i++) {
         free(gone[i].key);
         free(gone[i].note);
@@ -497,15 +496,33 @@ static int look_at(void *arg, const gap_post_status_t *status)
     return status->in_step ? 0 : place_of(l, t, status->frozen, &t->place);
 }
 
-static int look_at_deletes(struct look *l)
+static bool goes_without_people(const struct look *l, int64_t row)
 {
-    for (size_t i = 0; i < l->w->delete_count; i++) {
-        gap_outbox_state_t state = GAP_OUTBOX_SENT;
-        int r = state_of(l->db, l->w->deletes[i], &state);
-        if (r < 0 && r != GAP_E_NOT_FOUND) return r;
-        if (r == 0 && (WAITING >> state & 1) != 0) l->waits = true;
-    }
+    gap_outbox_eta_t eta;
+
+    return gap_outbox_eta(l->db, row, wall_us(), &eta) != 0 || eta.at_us != INT64_MAX;
+}
+
+static int look_at_delete(void *arg, const gap_outbox_row_t *row)
+{
+    struct look *l = arg;
+
+    if (row->kind == GAP_OUTBOX_DELETE && !l->waits) l->waits = goes_without_people(l, row->row);
     return 0;
+}
+
+/* What is none of the notes' posts and goes on all the same, whoever began it: deletions, sendings
+ * that nobody knows the end of, posts that are left. */
+static int look_at_others(struct look *l)
+{
+    for (size_t i = 0; i < l->w->other_count && !l->waits; i++) {
+        gap_outbox_state_t state = GAP_OUTBOX_SENT;
+        int r = state_of(l->db, l->w->others[i], &state);
+        if (r < 0 && r != GAP_E_NOT_FOUND) return r;
+        if (r == 0 && (WAITING >> state & 1) != 0)
+            l->waits = goes_without_people(l, l->w->others[i]);
+    }
+    return l->waits ? 0 : gap_outbox_list(l->db, WAITING, 0, SIZE_MAX, look_at_delete, l);
 }
 
 /* What waits for people: rows of a chat that is parked, of an account that is held. One row tells
@@ -546,10 +563,10 @@ int publish_db_look(struct sqlite3 *db, struct publish_work *w, bool *settled)
     r = gap_post_list(db, look_at, &l);
     if (r == 0) r = gap_post_next(db, wall_us(), 0, false, &next);
     if (r == 0) look_at_chats(&l);
-    if (r == 0) r = look_at_deletes(&l);
-    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     for (size_t i = 0; i < w->notes->post_count; i++)
         if (w->tracks[i].written && w->tracks[i].place == POST_WAITS) l.waits = true;
+    if (r == 0) r = look_at_others(&l);
+    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     free(l.sorted);
     *settled = !l.waits && next == INT64_MAX;
     if (r < 0) (void)snprintf(w->why, sizeof w->why, "%s", gap_strerror(r));
@@ -579,7 +596,7 @@ int publish_db_wait(struct sqlite3 *db, const struct publish_work *w, struct pub
 
 void publish_db_fini(struct publish_work *w)
 {
-    free(w->deletes);
-    w->deletes = NULL;
-    w->delete_count = 0;
+    free(w->others);
+    w->others = NULL;
+    w->other_count = 0;
 }

@@ -46,10 +46,10 @@ struct publish_work {
     const size_t *chat_of; /* index of each post's */
     bool delete_gone;
     /* results */
-    size_t removed;   /* posts that are to be no more */
-    size_t left;      /* posts whose note is gone */
-    int64_t *deletes; /* rows that delete messages; freed by publish_db_fini */
-    size_t delete_count;
+    size_t removed;  /* posts that are to be no more */
+    size_t left;     /* posts whose note is gone */
+    int64_t *others; /* rows of posts that are no note's any more; freed by publish_db_fini */
+    size_t other_count;
     char why[256]; /* after a failure: what, for people */
 };
 

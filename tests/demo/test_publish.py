@@ -494,6 +494,44 @@ def case_gone():
         check("another chat" in done.err and w.fresh() == [], f"another chat: {done}")
 
 
+def case_goes_on():
+    """What a run has left over, the next one does, though its own notes are in step."""
+    slow = ("--group-rate", "1/3600:1", "--timeout", "2")
+    with World("--answer-ms", "200") as w:
+        w.write("a.md", "note a")
+        for i in range(5):
+            w.write(f"b{i}.md", f"note b{i}")
+        ran(w.publish(), 0, (6, 0, 0, 0, 0), "six")
+        for i in range(5):
+            os.remove(os.path.join(w.notes, f"b{i}.md"))
+        done = w.publish("--delete", *slow)
+        check(done.status == 3 and done.summary().get("deleted") == 5 and len(w.texts()) > 4,
+              f"deletions that wait: {done}")
+        ran(w.publish(), 0, (0, 0, 1, 0, 0), "after deletions that waited")
+        equal(w.texts(), ["note a"], "after deletions that waited")
+        for name in "cde":
+            w.write(f"{name}.md", f"note {name}")
+        ran(w.publish(*slow), 3, None, "notes that wait")
+        for name in "cde":
+            os.remove(os.path.join(w.notes, f"{name}.md"))
+        ran(w.publish(), 0, (0, 0, 1, 0, 0), "notes that waited are gone")
+        equal(w.texts(), ["note a", "note c", "note d", "note e"], "notes that waited are gone")
+        w.fresh()
+        ran(w.publish(), 0, (0, 0, 1, 0, 0), "after notes that waited are gone")
+        equal(w.fresh(), [], "after notes that waited are gone")
+        # It was sent, and nobody knows: only when that is known it can be deleted.
+        w.write("f.md", "note f")
+        run = w.start()
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and not w.fresh():
+            time.sleep(0.01)
+        run.kill()
+        run.communicate()
+        os.remove(os.path.join(w.notes, "f.md"))
+        ran(w.publish("--delete"), 0, (0, 0, 1, 0, 0), "a deletion that has to wait")
+        equal(w.texts(), ["note a"], "a deletion that has to wait")
+
+
 def case_deleted_by_others():
     """A post whose message others have deleted is sent anew when its note changes."""
     script = "answer messages.editMessage error 400 MESSAGE_ID_INVALID\nawait getState 100000\n"
