@@ -46,10 +46,17 @@ static int64_t wall_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static const char is_busy[] = "another program writes for long; try again";
+
+static const char *sqlite_says(const struct command *c)
+{
+    return sqlite3_errcode(c->db) == SQLITE_BUSY ? is_busy : sqlite3_errmsg(c->db);
+}
+
 static const char *why(const struct command *c, int r)
 {
-    if (r == GAP_E_BUSY) return "another program writes for long; try again";
-    return r == GAP_E_STORAGE ? sqlite3_errmsg(c->db) : gap_strerror(r);
+    if (r == GAP_E_BUSY) return is_busy;
+    return r == GAP_E_STORAGE ? sqlite_says(c) : gap_strerror(r);
 }
 
 /* ---- when ---- */
@@ -288,7 +295,8 @@ static bool read_chat(struct command *c, const char *word, gap_peer_t *out)
 
     if (read_kind(word, out)) return true;
     if (client_who_parse(word, &who) < 0) {
-        complain("'%s' is no chat: write an id like -100123, channel:123 or user:123, or a @name",
+        complain("'%s' is no chat: write an id like -1001234567890, channel:123 or user:123, or a "
+                 "@name",
                  word);
         return false;
     }
@@ -309,7 +317,7 @@ static bool read_chat(struct command *c, const char *word, gap_peer_t *out)
 static int begin(struct command *c)
 {
     if (sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) return 0;
-    complain("can't write to %s: %s", c->o->state, sqlite3_errmsg(c->db));
+    complain("can't write to %s: %s", c->o->state, sqlite_says(c));
     return GAP_E_STORAGE;
 }
 
@@ -318,7 +326,7 @@ static int end(struct command *c, int r)
 {
     if (r == 0 && sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) return 0;
     if (r == 0) {
-        complain("can't write to %s: %s", c->o->state, sqlite3_errmsg(c->db));
+        complain("can't write to %s: %s", c->o->state, sqlite_says(c));
         r = GAP_E_STORAGE;
     }
     (void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
@@ -418,7 +426,7 @@ static int add(struct command *c)
     if (r < 0) return r;
     r = gap_outbox_enqueue(c->db, &item, &row);
     if (r == GAP_E_ARGUMENT)
-        complain("this is no message: its text is empty, or no UTF-8");
+        complain("this is no message: its text is empty or no UTF-8, or no chat has this id");
     else if (r == GAP_E_LIMIT)
         complain("this text is too long: a message holds 4096 characters");
     else if (r < 0)

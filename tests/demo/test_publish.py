@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -752,10 +753,17 @@ def case_outbox():
         for words, what in ((["show", "9999"], "no row"), (["show", "x"], "number"),
                             (["release", "channel:1"], "not parked"), (["release"], "not parked"),
                             (["add", "@nobodyhere", "x"], "not met"), (["add", "!", "x"], "no chat"),
-                            (["add", "me", "x" * 5000], "too long"), (["add", "me", ""], "empty")):
+                            (["add", "me", "x" * 5000], "too long"), (["add", "me", ""], "empty"),
+                            (["add", f"channel:{10 ** 18 - 1}", "x"], "no chat has this id"),
+                            (["release", "!"], "id like -1001234567890")):
             done = w.outbox(*words)
             check(done.status == 1 and what in done.err and done.out == "", f"{words}: {done}")
         ran(w.publish(), 0, (0, 0, 1, 0, 0), "publishing meanwhile")
+        with contextlib.closing(sqlite3.connect(w.state, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            done = w.outbox("add", "me", "x")
+            check(done.status == 1 and "another program" in done.err and "try again" in done.err,
+                  f"somebody writes for long: {done}")
         with open(w.state, "r+b") as file:
             file.write(b"no database at all")
         done = w.outbox()
