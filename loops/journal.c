@@ -575,8 +575,11 @@ static void put_name(gap_journal_t *j, const struct gap_journal_entry *e, int32_
  * name takes the row's place. */
 static void record_row(gap_journal_t *j, struct gap_journal_entry *e)
 {
-    if (j->engine == NULL || e->place.box == GAP_BOX_NONE) return;
-    int32_t mark = gap_engine_mark(j->engine, e->place.box, e->place.channel_id);
+    if (e->place.box == GAP_BOX_NONE) return;
+    /* Without an engine no position is stored any more in this life. */
+    int32_t mark = j->engine == NULL
+                       ? e->place.before
+                       : gap_engine_mark(j->engine, e->place.box, e->place.channel_id);
     if (mark == INT32_MAX || !gap_journal_name(j, e)->has) return;
     put_name(j, e, e->place.before > mark ? e->place.before : mark);
 }

@@ -271,6 +271,34 @@ START_TEST(s84_a_message_in_the_journal)
 }
 END_TEST
 
+/* A row of a former run whose handler is through when the engine has closed already: what the
+ * server may tell again is known all the same. */
+START_TEST(a_row_that_is_through_last_is_not_handled_again)
+{
+    clerk_begin(_i % 4, "|11|");
+    clerk_messages(11, 11);
+    clerk_run(10);
+    ck_assert_int_eq(gap_journal_write(clerk.journal, &clerk_task("11")->entry), 0);
+    clerk_run(100);
+    clerk_crash();
+    clerk_open_with("|11|");
+    clerk_run(10);
+    clerk_expect("11!");
+    if (_i >= 4) gap_journal_engine(clerk.journal, NULL);
+    clerk_finish("11");
+    clerk_run(100);
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_crash();
+    pack_new(&packed, 11); /* of a slice that no position had passed */
+    pack_new(&packed, 12);
+    clerk_answer(0, pack_difference(&packed, 13, 5, 1));
+    clerk_open_with("");
+    clerk_run(100);
+    clerk_expect("12~");
+    clerk_end();
+}
+END_TEST
+
 /* ---- crash loops ---- */
 
 static uint32_t rows_at_handler;
@@ -608,6 +636,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, s84_two_edits_in_one_second, 0, SEEDS);
     tcase_add_loop_test(t, s84_a_message_that_comes_again, 0, 16);
     tcase_add_loop_test(t, s84_a_message_in_the_journal, 0, SEEDS);
+    tcase_add_loop_test(t, a_row_that_is_through_last_is_not_handled_again, 0, 8);
     tcase_add_test(t, a_poison_update_ends_as_a_dead_letter);
     tcase_add_loop_test(t, who_stood_beside_it_is_not_given_up, 0, SEEDS);
     tcase_add_loop_test(t, after_a_clean_end_attempts_are_not_waited_for, 0, SEEDS);
