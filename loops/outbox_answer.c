@@ -92,7 +92,7 @@ static enum gap_post_end post_end_of(const struct outbox_slot *slot, bool may)
     }
 }
 
-/* It waits: for a time of the wall clock, and as one that may have been sent if that is so. */
+/* It waits: for a time of the limits' clock, and as one that may have been sent if that is so. */
 static void wait(struct outbox_slot *slot, bool may, int64_t until_us)
 {
     slot->finish.state = may ? GAP_OUTBOX_UNKNOWN : GAP_OUTBOX_SNOOZED;
@@ -113,7 +113,7 @@ static void learn(struct outbox_slot *slot)
         if (slot->gate_count > 0) until_us = slot->gates[0].until_us;
         gap_schedule_recheck(&ob->schedule, outbox_now_us(ob));
     }
-    wait(slot, slot->row.begun, outbox_to_wall(ob, until_us));
+    wait(slot, slot->row.begun, until_us);
     slot->finish.uncounted = true;
 }
 
@@ -136,8 +136,7 @@ static void unknown(struct outbox_slot *slot, bool is_lost)
         (void)snprintf(slot->outcome.reason, sizeof slot->outcome.reason, "%s", GAP_OUTBOX_MAYBE);
         return;
     }
-    wait(slot, true,
-         is_lost ? 0 : outbox_wall_us(ob) + (int64_t)backoff_us(ob, slot->row.attempts));
+    wait(slot, true, is_lost ? 0 : outbox_now_us(ob) + (int64_t)backoff_us(ob, slot->row.attempts));
 }
 
 /* It failed, and a repeat does no harm. */
@@ -150,7 +149,7 @@ static void again(struct outbox_slot *slot)
 
     slot->finish.executed = slot->outcome.maybe_done;
     if (slot->row.attempts < ob->config.attempts_max) {
-        wait(slot, may, outbox_wall_us(ob) + (int64_t)(us > least_us ? us : least_us));
+        wait(slot, may, outbox_now_us(ob) + (int64_t)(us > least_us ? us : least_us));
         return;
     }
     slot->finish.state = may ? GAP_OUTBOX_PARKED : GAP_OUTBOX_DEAD;
@@ -174,7 +173,7 @@ static void settle(struct outbox_slot *slot, bool is_lost)
         break;
     case GAP_OUTCOME_DUPLICATE:
         f->executed = f->uncounted = true;
-        wait(slot, true, outbox_wall_us(ob) + (int64_t)slot->outcome.seconds * 1000000);
+        wait(slot, true, outbox_now_us(ob) + (int64_t)slot->outcome.seconds * 1000000);
         break;
     case GAP_OUTCOME_WAIT:
         learn(slot);

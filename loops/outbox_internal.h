@@ -52,7 +52,7 @@ struct outbox_slot {
     struct gap_row row;
     struct gap_asked asked;
     struct gap_outcome outcome;
-    struct gap_finish finish;
+    struct gap_finish finish; /* times are on the limits' clock until it is stored */
     struct gap_gate gates[GAP_GATE_LEARNED_MAX];
     size_t gate_count;
 };
@@ -114,6 +114,7 @@ struct outbox_turn {
     int64_t prune_before_us;
     int64_t full_before_us; /* on the limits' clock: older buckets are full */
     bool step;
+    int64_t shift_us; /* by so much the wall clock was set back */
     uint64_t debounce_us;
     gap_post_render_cb render;
     void *render_data;
@@ -181,6 +182,7 @@ struct gap_outbox {
     uint64_t step_us;    /* not before: posts could not be rendered */
     uint64_t prune_us;
     uint64_t trim_us; /* not before */
+    int64_t shift_us; /* the wall clock was set back, and that is to be stored */
     void (*closed)(void *arg);
     void *closed_arg;
 };

@@ -66,8 +66,9 @@ void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *hea
     }
     gap_schedule_set_head(&ob->schedule, chat, head->urgency, outbox_method_of(head), head->row,
                           oldest, now_us);
-    int64_t until_us = gap_steady_from_wall(&ob->steady, head->not_before_us);
-    if (head->not_before_us != 0 && until_us > now_us)
+    int64_t wall_us = gap_row_waits_us(head->state, head->not_before_us, outbox_wall_us(ob));
+    int64_t until_us = gap_steady_from_wall(&ob->steady, wall_us);
+    if (wall_us != 0 && until_us > now_us)
         gap_schedule_block(&ob->schedule, chat, until_us, now_us);
 }
 
@@ -126,12 +127,25 @@ static void rest(gap_outbox_t *ob)
     ob->trim_us = now_us + GAP_OUTBOX_TRIM_US;
 }
 
+/* The wall clock was set: what waits for one of its times is looked at again. */
+static void look_at_clock(gap_outbox_t *ob)
+{
+    const int64_t most = INT64_MAX / 4;
+    int64_t told_us = ob->steady.told_us;
+
+    if (!gap_steady_look(&ob->steady, gap_env_wall_us(ob->rt->env), gap_rt_now_us(ob->rt))) return;
+    ob->shift_us += ob->steady.told_us - told_us;
+    if (ob->shift_us > most) ob->shift_us = most;
+    if (ob->shift_us < -most) ob->shift_us = -most;
+    ob->wanted = true; /* posts that are marked, too */
+    gap_schedule_recheck(&ob->schedule, outbox_now_us(ob));
+}
+
 static void outbox_run(gap_rt_t *rt, gap_loop_t *loop)
 {
     gap_outbox_t *ob = GAP_CONTAINER_OF(loop, gap_outbox_t, loop);
 
-    if (gap_steady_look(&ob->steady, gap_env_wall_us(rt->env), gap_rt_now_us(rt)))
-        gap_schedule_recheck(&ob->schedule, outbox_now_us(ob));
+    look_at_clock(ob);
     if (ob->stopped || ob->closing) give_all_back(ob);
     outbox_end_named(ob);
     outbox_look_begin(ob);
@@ -190,8 +204,8 @@ static void complete(gap_outbox_config_t *c)
     if (c->poll_us == 0) c->poll_us = GAP_OUTBOX_POLL_US;
     if (c->debounce_us == 0) c->debounce_us = GAP_OUTBOX_DEBOUNCE_US;
     if (c->keep_sent_us == 0) c->keep_sent_us = GAP_OUTBOX_KEEP_SENT_US;
-    cap(&c->retry_min_us);
-    cap(&c->retry_max_us);
+    if (c->retry_min_us > GAP_OUTBOX_WAIT_MAX_US) c->retry_min_us = GAP_OUTBOX_WAIT_MAX_US;
+    if (c->retry_max_us > GAP_OUTBOX_WAIT_MAX_US) c->retry_max_us = GAP_OUTBOX_WAIT_MAX_US;
     cap(&c->poll_us);
     cap(&c->debounce_us);
     cap(&c->keep_sent_us);

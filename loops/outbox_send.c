@@ -40,7 +40,7 @@ void outbox_slot_give_back(struct outbox_slot *slot, uint64_t pause_us)
                  : pause_us == 0 ? GAP_OUTBOX_READY
                                  : GAP_OUTBOX_SNOOZED,
         .uncounted = true,
-        .not_before_us = pause_us == 0 ? 0 : outbox_wall_us(slot->owner) + (int64_t)pause_us,
+        .not_before_us = pause_us == 0 ? 0 : outbox_now_us(slot->owner) + (int64_t)pause_us,
         .post_end = may ? GAP_POST_UNKNOWN : GAP_POST_AGAIN,
     };
     gap_loop_signal(slot->owner->rt, &slot->owner->loop);

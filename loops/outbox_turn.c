@@ -22,7 +22,8 @@ static int work(struct outbox_turn *t, struct sqlite3 *db)
 {
     int r = 0;
 
-    if (t->finish.count > 0) r = gap_outdb_finish(db, &t->finish);
+    if (t->shift_us != 0) r = gap_outdb_shift(db, t->shift_us); /* the rest is by the new clock */
+    if (r == 0 && t->finish.count > 0) r = gap_outdb_finish(db, &t->finish);
     if (r == 0 && t->gate_count > 0) r = gap_outdb_gate(db, t->gates, t->gate_count);
     if (r == 0 && t->step)
         r = gap_post_step(db, t->claims.alloc, t->now_us, t->debounce_us, t->render, t->render_data,
@@ -83,7 +84,9 @@ static void put_outcomes(gap_outbox_t *ob, struct outbox_turn *t)
         if (slot->state != SLOT_ENDED) continue;
         slot->state = SLOT_STORING;
         t->ended[t->ended_count] = slot;
-        t->finishes[t->ended_count++] = slot->finish;
+        struct gap_finish *f = &t->finishes[t->ended_count++];
+        *f = slot->finish;
+        if (f->not_before_us != 0) f->not_before_us = outbox_to_wall(ob, f->not_before_us);
         put_gates(ob, t, slot);
     }
     t->finish.count = t->ended_count;
@@ -158,6 +161,7 @@ static bool fill(gap_outbox_t *ob, struct outbox_turn *t)
     t->claims.has_probe = ob->config.probe != NULL;
     t->claims.has_bucket = false;
     t->step = step_is_due(ob);
+    t->shift_us = ob->shift_us;
     t->debounce_us = ob->config.debounce_us;
     t->render = ob->config.render;
     t->render_data = ob->config.data;
@@ -168,7 +172,7 @@ static bool fill(gap_outbox_t *ob, struct outbox_turn *t)
     t->prune = prune_is_due(ob) && t->finish.count > 0;
     t->prune_before_us = t->now_us - (int64_t)ob->config.keep_sent_us;
     if (t->finish.count > 0) GAP_FAILPOINT("outbox.finish.before");
-    return t->finish.count > 0 || t->claims.count > 0 || t->step;
+    return t->finish.count > 0 || t->claims.count > 0 || t->step || t->shift_us != 0;
 }
 
 /* ---- what came of it ---- */
@@ -288,6 +292,7 @@ static void stored(gap_outbox_t *ob, struct outbox_turn *t)
     if (t->prune)
         ob->prune_us =
             t->pruned == GAP_OUTBOX_PRUNE_ROWS ? 0 : gap_rt_now_us(ob->rt) + GAP_OUTBOX_PRUNE_US;
+    ob->shift_us -= t->shift_us;
     if (t->finish.count > 0) tell_posts(ob, &t->finish.told);
     if (!t->step) return;
     ob->post_due_us = INT64_MAX; /* a look says */
@@ -393,6 +398,7 @@ uint64_t outbox_turn_due_us(gap_outbox_t *ob)
     if (ob->turn.out || ob->store_closed || ob->has_failed) return GAP_ENV_NEVER;
     if (!ob->is_open) return ob->closing ? GAP_ENV_NEVER : ob->again_us;
     if (has_ended(ob) || (ob->broken && outbox_claims(ob))) due_us = 0;
+    if (ob->shift_us != 0 && !ob->stopped) due_us = 0;
     if (due_us != 0 && outbox_claims(ob)) {
         int64_t now_us = outbox_now_us(ob);
         due_us = on_the_runtimes_clock(ob, outbox_wall_us(ob), ob->post_due_us);

@@ -311,7 +311,7 @@ typedef struct gap_outbox_config {
     uint32_t in_flight;        /* calls without an answer at most; 0: 64 */
     uint32_t attempts_max;     /* of a row that fails; 0: 10 */
     uint64_t retry_min_us;     /* 0: 1 s, doubling, with jitter */
-    uint64_t retry_max_us;     /* 0: 10 min */
+    uint64_t retry_max_us;     /* 0: 10 min; at most 14 days */
     uint64_t poll_us;          /* how often other processes' rows are looked for; 0: 100 ms */
     uint64_t debounce_us;  /* how long a post waits for further changes of what it shows; 0: 2 s */
     uint64_t keep_sent_us; /* how long rows are kept when done (sent, cancelled); 0: 24 h */

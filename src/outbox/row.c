@@ -31,6 +31,14 @@ void gap_row_view(const struct gap_row *row, gap_outbox_row_t *out)
                               .post = row->post_key};
 }
 
+int64_t gap_row_waits_us(gap_outbox_state_t state, int64_t not_before_us, int64_t now_us)
+{
+    /* Only people may ask for any time that there is, and their rows are READY. */
+    if (not_before_us <= now_us) return 0;
+    if (state != GAP_OUTBOX_READY && not_before_us - now_us > 2 * GAP_OUTBOX_WAIT_MAX_US) return 0;
+    return not_before_us;
+}
+
 void gap_claims_clear(struct gap_claims *c)
 {
     for (size_t i = 0; i < c->count; i++) {

@@ -21,6 +21,7 @@
 #ifndef GAP_OUTBOX_SQL_H
 #define GAP_OUTBOX_SQL_H
 
+#include "outbox/gates.h"
 #include "outbox/post.h"
 
 /** Of the tables and of the rows in them. */
@@ -75,6 +76,12 @@ struct gap_row {
 void gap_row_fini(struct gap_row *row);
 /** As users see it. @param out Views into @p row. */
 void gap_row_view(const struct gap_row *row, gap_outbox_row_t *out);
+
+/** Longest back-off and pause: what is stored as waiting for more than twice that was stored under
+ * a clock that has been set back since. */
+#define GAP_OUTBOX_WAIT_MAX_US GAP_GATE_MAX_US
+/** Until when a row waits that is stored with this. @return 0: it need not. */
+int64_t gap_row_waits_us(gap_outbox_state_t state, int64_t not_before_us, int64_t now_us);
 
 /** The oldest row of a chat that waits. */
 struct gap_head {
@@ -258,6 +265,10 @@ GAP_NODISCARD int gap_outdb_finish(struct sqlite3 *db, struct gap_finishes *f);
 /** A learned limit; the one that was there for method and chat is replaced. until_us 0: forget. */
 GAP_NODISCARD int gap_outdb_gate(struct sqlite3 *db, const struct gap_gate_row *gates,
                                  size_t count);
+/** The wall clock was set back by @p by_us (negative: forward): what waits for a time of the
+ * server's or after a failure waits as long as before. Times that people gave stay what they are.
+ */
+GAP_NODISCARD int gap_outdb_shift(struct sqlite3 *db, int64_t by_us);
 /** Remove rows that were SENT or CANCELLED before @p before_us, at most @p limit. @param removed
  * How many; less than @p limit: there is no more. */
 GAP_NODISCARD int gap_outdb_prune(struct sqlite3 *db, int64_t before_us, uint32_t limit,

@@ -280,7 +280,7 @@ static int look(struct claiming *k, struct gap_row *row)
     int64_t now = k->c->now_us;
     bool repeat = row->state == GAP_OUTBOX_LEASED || row->state == GAP_OUTBOX_UNKNOWN;
 
-    k->until_us = row->not_before_us > now ? row->not_before_us : 0;
+    k->until_us = gap_row_waits_us(row->state, row->not_before_us, now);
     if (row->deadline_us != 0 && now > row->deadline_us && !repeat && !row->begun) {
         put_aside(k, GAP_OUTBOX_DEAD, GAP_E_TIMEOUT, "its deadline passed before its turn came");
         return SQLITE_OK;

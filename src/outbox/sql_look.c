@@ -31,7 +31,8 @@ static int store_limits(sqlite3 *db, const struct gap_outdb_opening *o)
 static int forget(sqlite3 *db, int64_t full_before_us, int64_t now_us, uint32_t limit)
 {
     const int64_t full[] = {full_before_us, limit};
-    const int64_t open[] = {now_us, limit};
+    /* No server asks for so long: the clock has been set back since. It will say so again. */
+    const int64_t open[] = {now_us, limit, now_us + 2 * GAP_OUTBOX_WAIT_MAX_US};
     int rc = gap_outbox_do(db,
                            "DELETE FROM main.gapless_outbox_chat WHERE chat IN (SELECT chat FROM"
                            " main.gapless_outbox_chat WHERE chat <> 0 AND parked IS NULL"
@@ -42,8 +43,8 @@ static int forget(sqlite3 *db, int64_t full_before_us, int64_t now_us, uint32_t 
         rc = gap_outbox_do(db,
                            "DELETE FROM main.gapless_outbox_gate WHERE (method, chat) IN (SELECT"
                            " method, chat FROM main.gapless_outbox_gate WHERE until <= ?1"
-                           " LIMIT ?2)",
-                           open, 2);
+                           " OR until > ?3 LIMIT ?2)",
+                           open, 3);
     return rc;
 }
 
@@ -336,5 +337,25 @@ int gap_outdb_gate(sqlite3 *db, const struct gap_gate_row *gates, size_t count)
         if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, numbers, 4);
     }
     (void)sqlite3_finalize(stmt); /* it repeats what step said */
+    return gap_outbox_result(rc);
+}
+
+int gap_outdb_shift(sqlite3 *db, int64_t by_us)
+{
+    /* Of a chat only the oldest row can have such a time. */
+    int rc = gap_outbox_do(db,
+                           "UPDATE main.gapless_outbox SET not_before = max(not_before - ?1, 1)"
+                           " WHERE row IN (SELECT min(row) FROM main.gapless_outbox INDEXED BY"
+                           " gapless_outbox_waits WHERE" GAP_OUTBOX_WAITS "GROUP BY chat)"
+                           " AND state IN (2, 4) AND typeof(not_before) = 'integer'"
+                           " AND not_before BETWEEN 1 AND 2305843009213693951",
+                           &by_us, 1);
+
+    if (rc == SQLITE_OK)
+        rc = gap_outbox_do(db,
+                           "UPDATE main.gapless_outbox_gate SET until = max(until - ?1, 1)"
+                           " WHERE typeof(until) = 'integer'"
+                           " AND until BETWEEN 1 AND 2305843009213693951",
+                           &by_us, 1);
     return gap_outbox_result(rc);
 }

@@ -140,6 +140,13 @@ int gap_outdb_gate(struct sqlite3 *db, const struct gap_gate_row *gates, size_t 
     return GAP_E_NOT_FOUND;
 }
 
+int gap_outdb_shift(struct sqlite3 *db, int64_t by_us)
+{
+    (void)db;
+    (void)by_us;
+    return GAP_E_NOT_FOUND;
+}
+
 int gap_outdb_prune(struct sqlite3 *db, int64_t before_us, uint32_t limit, uint32_t *removed)
 {
     (void)db;

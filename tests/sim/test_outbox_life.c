@@ -331,6 +331,54 @@ START_TEST(the_clock_of_people_may_jump)
 }
 END_TEST
 
+static const struct {
+    int32_t code;
+    const char *text;
+    int64_t days; /* set back by so many */
+} set_back[] = {
+    {420, "FLOOD_WAIT_30", 1},    {420, "SLOWMODE_WAIT_30", 1}, {400, "MSG_WAIT_FAILED", 1},
+    {500, "RPC_CALL_FAIL", 1},    {420, "FLOOD_WAIT_30", 4000}, {500, "RPC_CALL_FAIL", 4000},
+    {420, "FLOOD_WAIT_30", -400}, {500, "RPC_CALL_FAIL", -400},
+};
+
+/* What the server asked for, or a failure, is a time from then on, whatever a clock shows. */
+START_TEST(a_wait_is_as_long_whatever_the_clock_is_set_to)
+{
+    bool floods = strcmp(set_back[_i].text, "FLOOD_WAIT_30") == 0;
+
+    meet(0);
+    run(10 * SECOND);
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, set_back[_i].code, set_back[_i].text);
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "text");
+    run(2 * SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    sim_shift_wall(o.w.env, -86400000000 * set_back[_i].days);
+    run(SECOND);
+    outbox_world_sql(&o, "CREATE TABLE mine(x)"); /* so that all chats are looked at again */
+    run(10 * SECOND);
+    if (floods) ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_SNOOZED);
+    reach(row, GAP_OUTBOX_SENT, 60 * SECOND);
+    ck_assert_uint_eq(outbox_world_messages(&o, "text"), 1);
+    ck_assert_int_le(outbox_world_column(&o, "attempts", row), 3);
+}
+END_TEST
+
+/* Nobody knows how long it was to be. */
+START_TEST(a_wait_from_the_far_future_is_over)
+{
+    meet(0);
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 420, "FLOOD_WAIT_30");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "text");
+    reach(row, GAP_OUTBOX_SNOOZED, 5 * SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    outbox_world_die(&o);
+    outbox_world_sql(&o, "UPDATE gapless_outbox SET not_before = not_before + 345600000000000;"
+                         "UPDATE gapless_outbox_gate SET until = until + 345600000000000");
+    outbox_world_live(&o);
+    reach(row, GAP_OUTBOX_SENT, 60 * SECOND);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 static gap_shutdown_report_t report;
@@ -486,6 +534,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, without_a_connection_rows_wait_for_hours);
     tcase_add_test(tc, a_cut_at_any_moment_doubles_nothing);
     tcase_add_test(tc, the_clock_of_people_may_jump);
+    tcase_add_loop_test(tc, a_wait_is_as_long_whatever_the_clock_is_set_to, 0, 8);
+    tcase_add_test(tc, a_wait_from_the_far_future_is_over);
     tcase_add_loop_test(tc, a_shutdown_waits_for_calls_and_claims_nothing, 0, 2);
     tcase_add_test(tc, it_may_be_closed_from_inside_on_row);
     tcase_add_test(tc, it_may_be_closed_at_any_step);

@@ -488,6 +488,24 @@ START_TEST(nothing_doubles_whatever_is_lost)
 }
 END_TEST
 
+START_TEST(posts_follow_although_the_clock_is_set_back)
+{
+    outbox_world_die(&o);
+    o.config.debounce_us = 30 * SECOND;
+    outbox_world_live(&o);
+    ck_assert_int_eq(put_post(0, "one", "", "see {two}"), 0);
+    settle(60);
+    ck_assert_int_eq(put_post(0, "two", "", "here"), 0);
+    for (int i = 0; i < 1000 && status("two").message_id == 0; i++)
+        (void)client_world_run(&o.w, SECOND / 100, NULL);
+    (void)client_world_run(&o.w, 20 * SECOND, NULL);
+    ck_assert_int_eq(number("SELECT count(*) FROM gapless_outbox_dirty"), 1);
+    sim_shift_wall(o.w.env, -86400000000);
+    settle(60);
+    ck_assert_str_eq(shown(0, "one"), wanted(0, "see {two}"));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("outbox_posts");
@@ -502,6 +520,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_doubt_outlives_that_its_row_is_given_up);
     tcase_add_test(tc, a_removed_post_is_deleted);
     tcase_add_test(tc, what_does_not_settle_is_told);
+    tcase_add_test(tc, posts_follow_although_the_clock_is_set_back);
     tcase_add_loop_test(tc, nothing_doubles_whatever_is_lost, 0, 4);
     suite_add_tcase(suite, tc);
     return suite;
