@@ -24,6 +24,9 @@
     "it may have been done already, and is not repeated by itself: see for yourself, then retry "  \
     "or cancel it"
 
+/** A line about tables that fail. */
+#define OUTBOX_TROUBLE_BYTES 320
+
 enum outbox_slot_state {
     SLOT_FREE = 0,
     SLOT_TAKEN,   /* a turn that is out may bring a row into it */
@@ -78,8 +81,10 @@ struct outbox_look {
     int64_t now_us;
     uint64_t debounce_us;
     bool has_render;
+    bool ask; /* if a table is damaged: which one */
     /* out */
     struct gap_outdb_version version;
+    char damaged[GAP_OUTDB_NAME_BYTES]; /* the table; "": not asked, or not known */
     bool changed;
     int64_t last;
     int64_t post_due_us;
@@ -118,6 +123,7 @@ struct outbox_turn {
     uint64_t debounce_us;
     gap_post_render_cb render;
     void *render_data;
+    bool ask; /* if a table is damaged: which one */
     size_t gate_count;
     struct outbox_slot *ended[GAP_OUTBOX_FLIGHT_MAX];
     struct gap_finish finishes[2 * GAP_OUTBOX_FLIGHT_MAX];
@@ -129,6 +135,7 @@ struct outbox_turn {
     struct gap_claims claims;
     struct gap_claim claim[GAP_OUTBOX_FLIGHT_MAX + 1];
     /* out */
+    char damaged[GAP_OUTDB_NAME_BYTES];
     uint32_t pruned;
     struct gap_finishes finish;
     struct gap_post_told posts; /* of the step */
@@ -174,6 +181,9 @@ struct gap_outbox {
     uint64_t walk_us; /* not before */
     bool stale;       /* others have committed since the last walk began */
     bool own; /* and so may have functions on the storage's connection: no version says so */
+    /* tables that fail */
+    int trouble;         /* what was told last; 0: nothing */
+    uint64_t trouble_us; /* the same not again before */
     /* turning */
     bool only_store;   /* the last turn failed: outcomes first */
     uint64_t again_us; /* not before */
@@ -200,6 +210,14 @@ bool outbox_claims(const gap_outbox_t *ob);
 uint32_t outbox_method_of(const struct gap_head *head);
 /** What a chat's next row is now: into the schedule, with whether it was read as its oldest one. */
 void outbox_take_head(gap_outbox_t *ob, int64_t chat, const struct gap_head *head, bool oldest);
+
+/** Tables could not be read or written: tell it, if it is time. @param table The one that is
+ * damaged; "": not known. */
+void outbox_tell_trouble(gap_outbox_t *ob, int error, const char *table);
+/** Is it worth looking which table is damaged? */
+bool outbox_asks(const gap_outbox_t *ob);
+/** A line about it. */
+void outbox_trouble_line(int error, const char *table, char *line, size_t len);
 
 /* outbox_named.c */
 /** A row may have been sent and waits for its turn; one updateMessageID with its random_id says

@@ -32,15 +32,8 @@ static int look_at_posts(struct outbox_look *look, struct sqlite3 *db)
     return gap_post_next(db, look->now_us, look->debounce_us, look->has_render, &look->post_due_us);
 }
 
-/* Of the actor nothing but its look is touched here. */
-static int look_at(void *arg, struct sqlite3 *db)
+static int look_into(struct outbox_look *look, struct sqlite3 *db)
 {
-    struct outbox_look *look = &((gap_outbox_t *)arg)->look;
-
-    look->count = 0;
-    look->last = look->after;
-    look->changed = false;
-    if (db == NULL) return GAP_E_STATE;
     int r = gap_outdb_version(db, &look->version);
     if (r < 0) return r;
     look->changed =
@@ -50,6 +43,21 @@ static int look_at(void *arg, struct sqlite3 *db)
     else if (look->changed)
         r = gap_outdb_scan(db, look->after, GAP_OUTBOX_LOOK_MAX, note_head, look, &look->last);
     if (r == 0 && (look->changed || look->all)) r = look_at_posts(look, db);
+    return r;
+}
+
+/* Of the actor nothing but its look is touched here. */
+static int look_at(void *arg, struct sqlite3 *db)
+{
+    struct outbox_look *look = &((gap_outbox_t *)arg)->look;
+
+    look->count = 0;
+    look->last = look->after;
+    look->changed = false;
+    look->damaged[0] = 0;
+    if (db == NULL) return GAP_E_STATE;
+    int r = look_into(look, db);
+    if (r == GAP_E_DAMAGED && look->ask) gap_outdb_damaged(db, look->damaged);
     return r;
 }
 
@@ -127,7 +135,9 @@ static void look_over(void *arg, int status, int result)
     if (status == GAP_E_CLOSED) ob->store_closed = true;
     if (status < 0 || result < 0) {
         ob->wanted = ob->wanted || look->force;
-        ob->look_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_AGAIN_US;
+        ob->look_us = gap_rt_now_us(ob->rt) +
+                      (result == GAP_E_DAMAGED ? GAP_OUTBOX_AGAIN_MAX_US : GAP_OUTBOX_AGAIN_US);
+        if (status == 0) outbox_tell_trouble(ob, result, look->damaged);
         return;
     }
     ob->stale = ob->stale || look->version.data != ob->data;
@@ -183,6 +193,7 @@ void outbox_look_begin(gap_outbox_t *ob)
     look->now_us = outbox_wall_us(ob);
     look->debounce_us = ob->config.debounce_us;
     look->has_render = ob->config.render != NULL;
+    look->ask = outbox_asks(ob);
     int r = gap_store_query(ob->store, look_at, look_over, ob);
     if (r < 0) {
         ob->look_us = now_us + GAP_OUTBOX_AGAIN_US;

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "loops/outbox_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct gap_loop_class outbox_class;
@@ -44,6 +45,42 @@ bool outbox_is_ready(const gap_outbox_t *ob)
 bool outbox_claims(const gap_outbox_t *ob)
 {
     return !ob->stopped && !ob->closing && outbox_is_ready(ob);
+}
+
+/* ---- tables that fail ---- */
+
+void outbox_trouble_line(int error, const char *table, char *line, size_t len)
+{
+    if (error == GAP_E_DAMAGED)
+        (void)snprintf(
+            line, len,
+            "%s%s of the outbox's database is damaged, and no row goes out until that is "
+            "put right: end the program, then restore the file from a backup, or save "
+            "what can be read (sqlite3 FILE .recover)",
+            table[0] != 0 ? "table " : "a table", table);
+    else
+        (void)snprintf(line, len,
+                       "%s; the outbox's tables are those that begin with gapless_outbox",
+                       gap_strerror(error));
+}
+
+bool outbox_asks(const gap_outbox_t *ob)
+{
+    return ob->trouble != GAP_E_DAMAGED || gap_rt_now_us(ob->rt) >= ob->trouble_us;
+}
+
+void outbox_tell_trouble(gap_outbox_t *ob, int error, const char *table)
+{
+    const gap_event_t event = {.kind = GAP_CLIENT_ERROR, .error = error};
+    uint64_t now_us = gap_rt_now_us(ob->rt);
+    char line[OUTBOX_TROUBLE_BYTES];
+
+    if (error == GAP_E_NOMEM || error == GAP_E_BUSY) return; /* they pass */
+    if (error == ob->trouble && now_us < ob->trouble_us) return;
+    ob->trouble = error;
+    ob->trouble_us = now_us + GAP_OUTBOX_TROUBLE_US;
+    outbox_trouble_line(error, table, line, sizeof line);
+    ob->hooks.event(ob->hooks.arg, event, line);
 }
 
 /* ---- the schedule ---- */

@@ -41,6 +41,8 @@ typedef struct gap_outbox gap_outbox_t;
 /** A turn that could not be stored is made again after this, doubling up to the second. */
 #define GAP_OUTBOX_AGAIN_US     UINT64_C(100000)
 #define GAP_OUTBOX_AGAIN_MAX_US UINT64_C(10000000)
+/** Tables that can't be read or written are told at most so often, unless it is something else. */
+#define GAP_OUTBOX_TROUBLE_US UINT64_C(600000000)
 /** Old rows are removed with a turn that is made anyway, so many at a time, at most so often. */
 #define GAP_OUTBOX_PRUNE_ROWS 1000
 #define GAP_OUTBOX_PRUNE_US   UINT64_C(60000000)
@@ -80,9 +82,9 @@ struct gap_outbox_hooks {
     void (*row)(void *arg, const gap_outbox_row_t *row);
     /** gap_outbox_config.probe. @return false: there is none. */
     bool (*probe)(void *arg, const gap_outbox_row_t *row, gap_tl_object_t query);
-    /** It is open, or can't be: @p status as gap_outdb_open, or GAP_E_STATE the storage has no SQL.
-     * Once. What fails for a time only is tried again. */
-    void (*opened)(void *arg, int status);
+    /** It is open, or can't be: @p status as gap_outdb_open, or GAP_E_STATE the storage has no SQL;
+     * @p text its line. Once. What fails for a time only is tried again. */
+    void (*opened)(void *arg, int status, const char *text);
     /** Stopped, and nothing is in hand. May come again. */
     void (*quiet)(void *arg);
     void *arg;

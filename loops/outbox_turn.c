@@ -42,8 +42,11 @@ static int run(void *arg, struct sqlite3 *db)
 
     memset(&t->posts, 0, sizeof t->posts);
     t->pruned = 0;
+    t->damaged[0] = 0;
     if (db == NULL) return GAP_E_STATE;
-    return t->opening != NULL ? outbox_opening_run(t->opening, db) : work(t, db);
+    int r = t->opening != NULL ? outbox_opening_run(t->opening, db) : work(t, db);
+    if (r == GAP_E_DAMAGED && t->ask) gap_outdb_damaged(db, t->damaged);
+    return r;
 }
 
 /* ---- what goes into it ---- */
@@ -334,6 +337,8 @@ static bool is_for_good(int r)
 
 static void opening_over(gap_outbox_t *ob, int r)
 {
+    char line[OUTBOX_TROUBLE_BYTES];
+
     if (r == 0) r = outbox_opening_take(ob, ob->turn.opening);
     outbox_opening_free(ob->turn.opening);
     ob->turn.opening = NULL;
@@ -341,7 +346,9 @@ static void opening_over(gap_outbox_t *ob, int r)
     ob->has_failed = r < 0 && is_for_good(r);
     if (ob->is_open) ob->pause_us = 0;
     if (r < 0) failed(ob, &ob->turn);
-    if (ob->is_open || ob->has_failed) ob->hooks.opened(ob->hooks.arg, r);
+    if (r < 0 && !ob->has_failed) outbox_tell_trouble(ob, r, ob->turn.damaged);
+    outbox_trouble_line(r, ob->turn.damaged, line, sizeof line);
+    if (ob->is_open || ob->has_failed) ob->hooks.opened(ob->hooks.arg, r, line);
 }
 
 /* ---- when ---- */
@@ -363,6 +370,7 @@ static void over(void *arg, int status, int result)
         opening_over(ob, result);
     } else if (result < 0) {
         failed(ob, t);
+        outbox_tell_trouble(ob, result, t->damaged);
     } else {
         ob->pause_us = 0;
         ob->only_store = false;
@@ -425,6 +433,7 @@ void outbox_turn_begin(gap_outbox_t *ob)
     } else if (!fill(ob, t)) {
         return;
     }
+    t->ask = outbox_asks(ob);
     if (r == 0) r = gap_store_call(ob->store, &call, over, ob);
     if (r == 0) {
         t->out = true;

@@ -141,7 +141,8 @@ typedef struct gap_call_record {
     int (*call)(void *arg, struct sqlite3 *db);
     void *arg;
     int *result;    /* where the storage writes what it returned; or GAP_E_STATE if it ended
-                       the transaction. Not NULL */
+                       the transaction, GAP_E_DAMAGED if it met a page of the database that can't
+                       be read, so that with it nothing could be committed. Not NULL */
     uint64_t inbox; /* after a success: remove this row of the inbox; 0: none */
     bool has_done;  /* after a success: store `done` */
     gap_done_record_t done;

@@ -75,7 +75,7 @@ static bool probe(void *arg, const gap_outbox_row_t *row, gap_tl_object_t query)
     return true;
 }
 
-static void on_opened(void *arg, int status)
+static void on_opened(void *arg, int status, const char *text)
 {
     gap_client_t *c = arg;
 
@@ -85,10 +85,7 @@ static void on_opened(void *arg, int status)
                      "the outbox needs a storage with SQL: open it with gap_storage_sqlite, of a "
                      "library that was built with SQLite");
     else
-        client_fatal(c, status, 0,
-                     "the outbox can't be opened: %s; its tables are those that begin with "
-                     "gapless_outbox",
-                     gap_strerror(status));
+        client_fatal(c, status, 0, "the outbox can't be opened: %s", text);
 }
 
 static void on_quiet(void *arg)

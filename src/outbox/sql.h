@@ -170,6 +170,14 @@ struct gap_outdb_version {
 };
 GAP_NODISCARD int gap_outdb_version(struct sqlite3 *db, struct gap_outdb_version *out);
 
+/** Of a table's name, and an end. */
+#define GAP_OUTDB_NAME_BYTES 64
+/** In a database of more pages nobody looks which table is damaged: it would take too long. */
+#define GAP_OUTDB_CHECK_PAGES 32768
+/** One of these functions has said GAP_E_DAMAGED: which table is it? Reads them all.
+ * @param table  "": it is not known. */
+void gap_outdb_damaged(struct sqlite3 *db, char table[GAP_OUTDB_NAME_BYTES]);
+
 /* ---- claiming; inside a transaction ---- */
 
 typedef enum gap_claim_result {

@@ -6,6 +6,7 @@
  */
 #include "outbox/sql_row.h"
 #include "store/sqlite.h"
+#include "store/sqlite_schema.h"
 
 #include <string.h>
 
@@ -296,6 +297,18 @@ int gap_outdb_version(sqlite3 *db, struct gap_outdb_version *out)
                                NULL, 0, &stopped);
     out->bulk_stopped = stopped != 0;
     return gap_outbox_result(rc);
+}
+
+void gap_outdb_damaged(sqlite3 *db, char table[GAP_OUTDB_NAME_BYTES])
+{
+    int64_t pages = INT64_MAX;
+
+    _Static_assert(GAP_OUTDB_NAME_BYTES == GAP_SCHEMA_NAME_BYTES, "one name");
+    table[0] = '\0';
+    int rc = gap_outbox_number(db, "PRAGMA main.page_count", NULL, 0, &pages);
+    if (rc == SQLITE_OK && pages <= GAP_OUTDB_CHECK_PAGES)
+        rc = gap_schema_damaged(db, "gapless_outbox*", table);
+    (void)rc; /* what is not found out is not told */
 }
 
 /* --- putting away ----------------------------------------------------------------------------- */

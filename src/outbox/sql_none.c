@@ -118,6 +118,12 @@ int gap_outdb_version(struct sqlite3 *db, struct gap_outdb_version *out)
     return GAP_E_NOT_FOUND;
 }
 
+void gap_outdb_damaged(struct sqlite3 *db, char table[GAP_OUTDB_NAME_BYTES])
+{
+    (void)db;
+    table[0] = '\0';
+}
+
 int gap_outdb_claim(struct sqlite3 *db, struct gap_claims *c)
 {
     (void)db;

@@ -146,11 +146,17 @@ static bool is_read_only(const char *full)
 }
 
 /* After a failed sync: what SQLite's recovery believes goes into the database, synced and whole. */
-static int verify(gap_sqlite_t *s)
+static int verify(gap_sqlite_t *s, gap_storage_fault_t *fault)
 {
+    char table[GAP_SCHEMA_NAME_BYTES] = "";
+    char what[GAP_SCHEMA_NAME_BYTES + 32];
     int rc = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
 
-    return rc == SQLITE_OK ? gap_schema_verify(s->db, &gap_schema_today) : rc;
+    if (rc == SQLITE_OK) rc = gap_schema_damaged(s->db, "gapless_*", table);
+    if (table[0] == '\0') return gap_sqlite_result(s, rc, fault);
+    snprintf(what, sizeof what, "its table %s is damaged", table);
+    return gap_storage_fail(fault, GAP_E_DAMAGED, what, s->path,
+                            "restore it from a backup, or move it away and start anew");
 }
 
 static int tell_tables(const gap_sqlite_t *s, int code, int found, gap_storage_fault_t *fault)
@@ -183,7 +189,7 @@ static int open_database(gap_sqlite_t *s, const char *full, bool suspect,
     if (rc == SQLITE_OK && sqlite3_db_readonly(s->db, "main") != 0) rc = SQLITE_READONLY;
     if (rc == SQLITE_OK) rc = gap_schema_prepare(s->db, &gap_schema_today, &found);
     if (rc == GAP_E_FOREIGN || rc == GAP_E_NEWER) return tell_tables(s, rc, found, fault);
-    if (rc == SQLITE_OK && suspect) rc = verify(s);
+    if (rc == SQLITE_OK && suspect) return verify(s, fault);
     return gap_sqlite_result(s, rc, fault);
 }
 

@@ -68,6 +68,7 @@ enum gap_sqlite_sql {
     GAP_SQL_BOOT_REMOVE,
     GAP_SQL_CALL_BEGIN,
     GAP_SQL_CALL_END,
+    GAP_SQL_NO_WRITE,
     GAP_SQL_CALL_UNDO,
     GAP_SQL_COUNT
 };
@@ -80,6 +81,7 @@ typedef struct gap_sqlite {
     bool is_wide;   /* its cache is the larger one */
     bool calling;   /* a function of somebody else's runs on our connection */
     bool asking;    /* and may only look */
+    bool careful;   /* after each of them: did it meet a damaged page? */
     bool unsynced;  /* a sync has failed: nothing is committed until it is verified */
     int checkpoint; /* what the checkpoint after the last commit returned */
     gap_store_lock_t lock;
@@ -150,15 +152,18 @@ GAP_NODISCARD int gap_sqlite_forget_done(gap_sqlite_t *s, const gap_record_t *re
                                          size_t count);
 
 /* sqlite_call.c */
-/** What a call's slot holds while it must not be run again in this commit. */
-#define GAP_SQLITE_CALL_BROKE INT_MIN
+/** What a call's slot holds while it must not be run again in this commit: it ended the
+ * transaction; it met a damaged page. */
+#define GAP_SQLITE_CALL_BROKE   INT_MIN
+#define GAP_SQLITE_CALL_DAMAGED (INT_MIN + 1)
 /** Once, at opening: what functions of others must not do. */
 void gap_sqlite_guard_calls(gap_sqlite_t *s);
 /** As of gap_storage_ops. */
 int gap_sqlite_query(gap_storage_t *base, int (*query)(void *arg, sqlite3 *db), void *arg,
                      int *result, gap_storage_fault_t *fault);
-/** Run a call inside the transaction. @return 0; GAP_SQLITE_AGAIN it ended the transaction: begin
- * anew (it will be left out then); a SQLite code. */
+/** Run a call inside the transaction. @return 0; GAP_SQLITE_AGAIN it ended the transaction, or, if
+ * s->careful, made it one that can't be committed: begin anew (it will be left out then); a SQLite
+ * code. */
 GAP_NODISCARD int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call);
 #define GAP_SQLITE_AGAIN INT_MIN
 

@@ -5,7 +5,10 @@
  *                     -> else: what follows from it   > RELEASE
  *
  * A function that ends the transaction all the same (a conflict clause or a trigger with ROLLBACK)
- * has undone what others put into the commit: the commit begins anew without it.
+ * has undone what others put into the commit: the commit begins anew without it. The same if one
+ * meets a damaged page: after SQLITE_CORRUPT inside a transaction SQLite lets nobody write in it
+ * any more, and a page of the user's, or of the outbox, is not to keep positions from being stored.
+ * Which one it was is looked for only when a commit has failed so.
  *
  * And functions that look, outside of it.
  *
@@ -33,7 +36,9 @@ static bool only_looks(int action, const char *one)
     case SQLITE_RECURSIVE:
         return true;
     case SQLITE_PRAGMA:
-        return one != NULL && sqlite3_stricmp(one, "data_version") == 0;
+        return one != NULL && (sqlite3_stricmp(one, "data_version") == 0 ||
+                               sqlite3_stricmp(one, "page_count") == 0 ||
+                               sqlite3_stricmp(one, "quick_check") == 0);
     default:
         return false;
     }
@@ -92,6 +97,14 @@ static bool is_of_the_disk(int rc)
     }
 }
 
+/* Would SQLite refuse the next write because of what was met? */
+static bool met_damage(gap_sqlite_t *s)
+{
+    int rc = gap_sqlite_run_with(s, GAP_SQL_NO_WRITE, NULL, 0);
+
+    return rc > 0 && (rc & 0xff) == SQLITE_CORRUPT;
+}
+
 /* What follows from a success. */
 static int follow(gap_sqlite_t *s, const gap_call_record_t *call)
 {
@@ -106,7 +119,8 @@ int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call)
 {
     sqlite3_stmt *undo;
 
-    if (*call->result == GAP_SQLITE_CALL_BROKE) return SQLITE_OK;
+    if (*call->result == GAP_SQLITE_CALL_BROKE || *call->result == GAP_SQLITE_CALL_DAMAGED)
+        return SQLITE_OK;
     /* Prepared before it is needed: there may be no memory left then. */
     int rc = gap_sqlite_statement(s, GAP_SQL_CALL_UNDO, &undo);
     if (rc == SQLITE_OK) rc = gap_sqlite_run_with(s, GAP_SQL_CALL_BEGIN, NULL, 0);
@@ -116,10 +130,14 @@ int gap_sqlite_call(gap_sqlite_t *s, const gap_call_record_t *call)
     s->calling = false;
     int last = sqlite3_extended_errcode(s->db);
     reset_statements(s);
-    *call->result = result == GAP_SQLITE_CALL_BROKE ? GAP_E_STATE : result;
+    *call->result = result <= GAP_SQLITE_CALL_DAMAGED ? GAP_E_STATE : result;
     if (sqlite3_get_autocommit(s->db) != 0) {
         if (is_of_the_disk(last)) return last;
         *call->result = GAP_SQLITE_CALL_BROKE;
+        return GAP_SQLITE_AGAIN;
+    }
+    if (s->careful && met_damage(s)) {
+        *call->result = GAP_SQLITE_CALL_DAMAGED;
         return GAP_SQLITE_AGAIN;
     }
     rc = result < 0 ? gap_sqlite_run(undo) : follow(s, call);

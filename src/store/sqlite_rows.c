@@ -185,7 +185,38 @@ static void settle_calls(const gap_record_t *records, size_t count, bool before)
             *result = 0;
         else if (*result == GAP_SQLITE_CALL_BROKE)
             *result = GAP_E_STATE;
+        else if (*result == GAP_SQLITE_CALL_DAMAGED)
+            *result = GAP_E_DAMAGED;
     }
+}
+
+static bool has_calls(const gap_record_t *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (records[i].kind == GAP_RECORD_CALL) return true;
+    return false;
+}
+
+/* Each time one function more is left out. */
+static int write_without_bad_calls(gap_sqlite_t *s, const gap_record_t *records, size_t count)
+{
+    int rc = GAP_SQLITE_AGAIN;
+
+    settle_calls(records, count, true);
+    s->careful = false;
+    while (rc == GAP_SQLITE_AGAIN) {
+        rc = write_all(s, records, count);
+        if (rc > 0 && (rc & 0xff) == SQLITE_CORRUPT && !s->careful && has_calls(records, count)) {
+            s->careful = true;
+            rc = GAP_SQLITE_AGAIN;
+        }
+        if (rc == GAP_SQLITE_AGAIN) {
+            int r = roll_back(s, SQLITE_OK);
+            if (r != SQLITE_OK) rc = r;
+        }
+    }
+    settle_calls(records, count, false);
+    return rc;
 }
 
 int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t count,
@@ -204,11 +235,7 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     widen(s, count);
     /* Prepared before it is needed: there may be no memory left then. */
     int rc = gap_sqlite_statement(s, GAP_SQL_ROLLBACK, &rollback);
-    settle_calls(records, count, true);
-    do { /* ends: each time one function more is left out */
-        if (rc == SQLITE_OK || rc == GAP_SQLITE_AGAIN) rc = write_all(s, records, count);
-    } while (rc == GAP_SQLITE_AGAIN);
-    settle_calls(records, count, false);
+    if (rc == SQLITE_OK) rc = write_without_bad_calls(s, records, count);
     if (rc != SQLITE_OK)
         rc = roll_back(s, rc);
     else if (gap_sqlite_is_sync_failure(s->checkpoint))

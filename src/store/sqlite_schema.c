@@ -221,20 +221,35 @@ int gap_schema_prepare(sqlite3 *db, const struct gap_schema *schema, int *found)
     return rc;
 }
 
-int gap_schema_verify(sqlite3 *db, const struct gap_schema *schema)
+/* The next table, by name; one whose name is longer than any of the library's is nobody's. */
+static int next_table(sqlite3 *db, const char *glob, const char *after, char *out, size_t len)
 {
-    const char *at = schema->steps[schema->version - 1].tables;
+    char sql[400];
 
-    while (*at != '\0') {
-        char sql[96];
-        char verdict[16];
-        int len = (int)strcspn(at, ",");
-        snprintf(sql, sizeof sql, "PRAGMA quick_check(%.*s)", len, at);
-        int rc = query_text(db, sql, verdict, sizeof verdict);
-        if (rc != SQLITE_OK) return rc;
-        if (strcmp(verdict, "ok") != 0) return SQLITE_CORRUPT;
-        at += len;
-        if (*at == ',') at++;
+    sqlite3_snprintf((int)sizeof sql, sql,
+                     "SELECT name FROM main.sqlite_master WHERE type = 'table' AND lower(name) GLOB"
+                     " '%q' AND name > '%q' AND length(CAST(name AS BLOB)) < %d"
+                     " ORDER BY name LIMIT 1",
+                     glob, after, (int)len);
+    return query_text(db, sql, out, len);
+}
+
+int gap_schema_damaged(sqlite3 *db, const char *glob, char table[GAP_SCHEMA_NAME_BYTES])
+{
+    char name[GAP_SCHEMA_NAME_BYTES] = "";
+    char next[GAP_SCHEMA_NAME_BYTES];
+    char verdict[16];
+    char sql[2 * GAP_SCHEMA_NAME_BYTES + 40];
+
+    table[0] = '\0';
+    for (;;) {
+        int rc = next_table(db, glob, name, next, sizeof next);
+        if (rc != SQLITE_OK || next[0] == '\0') return rc;
+        memcpy(name, next, sizeof name);
+        sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA main.quick_check('%q')", name);
+        rc = query_text(db, sql, verdict, sizeof verdict);
+        if (rc == SQLITE_OK && strcmp(verdict, "ok") == 0) continue;
+        if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CORRUPT) memcpy(table, name, sizeof name);
+        return rc == SQLITE_OK ? SQLITE_CORRUPT : rc;
     }
-    return 0;
 }

@@ -32,7 +32,15 @@ extern const struct gap_schema gap_schema_today;
  */
 GAP_NODISCARD int gap_schema_prepare(sqlite3 *db, const struct gap_schema *schema, int *found);
 
-/** Are the pages of the tables sound? @return 0; a positive SQLite code, SQLITE_CORRUPT if not. */
-GAP_NODISCARD int gap_schema_verify(sqlite3 *db, const struct gap_schema *schema);
+/** Longest name of a table that is told, and an end. */
+#define GAP_SCHEMA_NAME_BYTES 64
+/**
+ * Are the pages of the tables with such names, and of their indexes, sound?
+ * @param glob   "gapless_*".
+ * @param table  The first one that is not; "": all are, or it is not known which.
+ * @return 0; a positive SQLite code, SQLITE_CORRUPT if not.
+ */
+GAP_NODISCARD int gap_schema_damaged(sqlite3 *db, const char *glob,
+                                     char table[GAP_SCHEMA_NAME_BYTES]);
 
 #endif

@@ -72,6 +72,7 @@ static const char *const sql_texts[GAP_SQL_COUNT] = {
     [GAP_SQL_BOOT_REMOVE] = "DELETE FROM gapless_boot",
     [GAP_SQL_CALL_BEGIN] = "SAVEPOINT gapless_call",
     [GAP_SQL_CALL_END] = "RELEASE gapless_call",
+    [GAP_SQL_NO_WRITE] = "DELETE FROM gapless_boot WHERE 0",
     [GAP_SQL_CALL_UNDO] = "ROLLBACK TO gapless_call",
 };
 

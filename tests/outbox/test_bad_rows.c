@@ -343,6 +343,111 @@ START_TEST(nothing_in_the_rows_stops_good_ones)
 }
 END_TEST
 
+/* --- pages ------------------------------------------------------------------------------------ */
+
+static bool is_told(int r)
+{
+    return r == 0 || r == GAP_E_STATE || r == GAP_E_NOT_FOUND || r == GAP_E_DAMAGED ||
+           r == GAP_E_ARGUMENT || r == GAP_E_FOREIGN || r == GAP_E_STORAGE;
+}
+
+static int ignore_chat(void *arg, const struct gap_chat_state *chat)
+{
+    (void)arg;
+    (void)chat;
+    return 0;
+}
+
+static int ignore_gate(void *arg, const struct gap_gate_row *gate)
+{
+    (void)arg;
+    (void)gate;
+    return 0;
+}
+
+/* Each result by itself: what fails in one place is not to keep others from being tried. */
+static unsigned try_everything(int64_t row)
+{
+    struct gap_outdb_opening opening = {
+        .epoch = 9, .now_us = NOW, .chat = ignore_chat, .gate = ignore_gate, .unknown = see_head};
+    struct heads seen = {.count = 0};
+    struct gap_finish finish = {.row = row, .state = GAP_OUTBOX_SENT, .message_id = 5};
+    struct gap_finishes all = {
+        .alloc = gap_alloc_default(), .finishes = &finish, .count = 1, .now_us = NOW};
+    gap_outbox_item_t item = text_to(ANNA, "one more");
+    gap_outbox_item_t edit = edit_of_row(ANNA, row, "edit");
+    gap_outbox_eta_t eta;
+    int64_t last;
+    uint32_t removed;
+
+    opening.arg = &seen;
+    claim = (struct gap_claim){.chat = 1001, .has_bucket = true};
+    claims = (struct gap_claims){
+        .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = 7};
+    int results[] = {
+        sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == 0 ? 0 : GAP_E_DAMAGED,
+        gap_outdb_open(db, &opening),
+        gap_outbox_list(db, 0, 0, 1000, ignore_row, NULL),
+        gap_outdb_scan(db, 0, 1000, see_head, &seen, &last),
+        gap_outdb_chats(db, INT64_MIN, 1000, see_head, &seen),
+        gap_outbox_eta(db, row, NOW, &eta),
+        gap_outdb_claim(db, &claims),
+        gap_outdb_finish(db, &all),
+        gap_outdb_prune(db, NOW, 1000, &removed),
+        gap_outdb_forget(db, NOW, NOW, 10),
+        gap_outbox_retry(db, row + 1, NULL),
+        gap_outbox_cancel(db, row + 2),
+        gap_outbox_enqueue(db, &item, NULL),
+        gap_outbox_enqueue(db, &edit, NULL),
+    };
+    unsigned damaged = 0;
+
+    gap_claims_fini(&claims);
+    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* there may be none */
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        ck_assert_msg(is_told(results[i]), "%zu: %d", i, results[i]);
+        damaged += results[i] == GAP_E_DAMAGED;
+    }
+    return damaged;
+}
+
+/* Every page but the first: noise, nothing, a page that begins well. */
+START_TEST(noise_in_a_page_is_an_error_and_no_more)
+{
+    enum { PAGE = 4096 };
+    static char bytes[1 << 20];
+    static char spoilt[1 << 20];
+    gap_prng_t prng = {(uint64_t)_i + 1};
+    unsigned damaged = 0;
+
+    for (int i = 0; i < 200; i++) (void)put_text(i % 2 == 0 ? ANNA : BERT, "a row of the outbox");
+    tables_exec(db, "PRAGMA journal_mode = DELETE");
+    tables_close(db);
+    FILE *f = fopen(tables_path, "rb");
+    ck_assert_ptr_nonnull(f);
+    size_t len = fread(bytes, 1, sizeof bytes, f);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_uint_gt(len, 8 * PAGE);
+    for (size_t at = PAGE; at < len; at += PAGE) {
+        memcpy(spoilt, bytes, len);
+        for (size_t i = at + (_i == 2 ? 12 : 0); i < at + PAGE; i++)
+            spoilt[i] = (char)(_i == 1 ? 0 : gap_prng_below(&prng, 256));
+        f = fopen(tables_path, "wb");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_uint_eq(fwrite(spoilt, 1, len, f), len);
+        ck_assert_int_eq(fclose(f), 0);
+        ck_assert_int_eq(sqlite3_open(tables_path, &db), SQLITE_OK);
+        damaged += try_everything(1 + (int64_t)gap_prng_below(&prng, 200));
+        tables_close(db);
+    }
+    ck_assert_uint_gt(damaged, 10);
+    f = fopen(tables_path, "wb"); /* for the end */
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fclose(f), 0);
+    db = tables_open();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("outbox bad rows");
@@ -357,6 +462,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, other_tables_may_hold_nonsense);
     tcase_add_test(tc, columns_that_are_gone_are_an_error);
     tcase_add_loop_test(tc, nothing_in_the_rows_stops_good_ones, 0, gap_test_seeds(60));
+    tcase_add_loop_test(tc, noise_in_a_page_is_an_error_and_no_more, 0, 3);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -512,6 +512,74 @@ START_TEST(rows_outlive_the_session)
 }
 END_TEST
 
+/* ---- damage ---- */
+
+/* Noise in the page of the file that holds these words. */
+static void spoil(const char *words)
+{
+    enum { PAGE = 4096 };
+    static char bytes[4 << 20];
+
+    outbox_world_sql(&o, "PRAGMA wal_checkpoint(TRUNCATE)");
+    FILE *f = fopen(o.path, "r+b");
+    ck_assert_ptr_nonnull(f);
+    size_t len = fread(bytes, 1, sizeof bytes, f);
+    const char *at = memmem(bytes, len, words, strlen(words));
+    ck_assert_msg(at != NULL, "'%s' is not in the file", words);
+    size_t page = (size_t)(at - bytes) / PAGE * PAGE;
+    memset(bytes + page, 0xa5, PAGE);
+    ck_assert_int_eq(fseek(f, (long)page, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(bytes + page, 1, PAGE, f), PAGE);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* While a client is there: it is said which table it is, not too often, and updates go on. */
+START_TEST(a_damaged_page_is_told_and_updates_go_on)
+{
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 420, "FLOOD_WAIT_3600");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "a row of the outbox");
+    reach(row, GAP_OUTBOX_SNOOZED, 20 * SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    spoil("a row of the outbox");
+    if (_i == 0) { /* seen by a walk, or only when its turn comes */
+        outbox_world_sql(&o, "CREATE TABLE mine(x)");
+        run(60 * SECOND);
+    } else {
+        run(2 * HOUR);
+    }
+    ck_assert_uint_ge(o.events[GAP_CLIENT_ERROR], 1);
+    ck_assert_uint_le(o.events[GAP_CLIENT_ERROR], 20);
+    ck_assert_int_eq(o.event[GAP_CLIENT_ERROR].error, GAP_E_DAMAGED);
+    ck_assert_ptr_nonnull(strstr(o.text[GAP_CLIENT_ERROR], "table gapless_outbox "));
+    ck_assert_ptr_nonnull(strstr(o.text[GAP_CLIENT_ERROR], "backup"));
+    ck_assert_uint_eq(o.events[GAP_CLIENT_FATAL], 0);
+    ck_assert_msg(o.w.store_failed == 0, "%s", o.text[GAP_CLIENT_STORE_FAILED]);
+    unsigned calls = o.w.calls;
+    client_world_say(&o.w, 20);
+    run(10 * SECOND);
+    ck_assert_uint_ge(o.w.calls, calls + 20);
+    ck_assert_uint_eq(o.w.store_failed, 0);
+}
+END_TEST
+
+/* At its beginning: what to do is said there, too. */
+START_TEST(an_outbox_that_is_damaged_is_refused)
+{
+    outbox_world_die(&o);
+    outbox_world_sql(&o, "UPDATE gapless_outbox_meta SET application = 'gapless'");
+    (void)outbox_world_send(&o, outbox_world_chat(0), "a row of the outbox");
+    outbox_world_sql(&o, "UPDATE gapless_outbox SET state = 3");
+    spoil("a row of the outbox");
+    client_world_fresh(&o.w);
+    memset(o.events, 0, sizeof o.events);
+    ck_assert_int_eq(client_world_open(&o.w), 0);
+    ck_assert(client_world_run(&o.w, 10 * SECOND, is_fatal));
+    ck_assert_int_eq(o.event[GAP_CLIENT_FATAL].error, GAP_E_DAMAGED);
+    ck_assert_ptr_nonnull(strstr(o.text[GAP_CLIENT_FATAL], "table gapless_outbox "));
+    ck_assert_ptr_nonnull(strstr(o.text[GAP_CLIENT_FATAL], "backup"));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("outbox_life");
@@ -541,6 +609,11 @@ static Suite *make_suite(void)
     tcase_add_test(tc, it_may_be_closed_at_any_step);
     tcase_add_test(tc, after_stop_nothing_is_sent);
     tcase_add_test(tc, rows_outlive_the_session);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("damage");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, a_damaged_page_is_told_and_updates_go_on, 0, 2);
+    tcase_add_test(tc, an_outbox_that_is_damaged_is_refused);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -3,6 +3,8 @@
 #include "tests/store/database.h"
 
 #include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
 
 static sqlite3 *user;
 
@@ -134,6 +136,121 @@ START_TEST(test_inside_a_handler)
 }
 END_TEST
 
+/* Noise in the page of the file that holds these words. */
+static void spoil(const char *words)
+{
+    enum { PAGE = 4096 };
+    static char bytes[4 << 20];
+    FILE *f = fopen(path, "r+b");
+
+    ck_assert_ptr_nonnull(f);
+    size_t len = fread(bytes, 1, sizeof bytes, f);
+    const char *at = memmem(bytes, len, words, strlen(words));
+    ck_assert_msg(at != NULL, "'%s' is not in the file", words);
+    size_t page = (size_t)(at - bytes) / PAGE * PAGE;
+    memset(bytes + page, 0xa5, PAGE);
+    ck_assert_int_eq(fseek(f, (long)page, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(bytes + page, 1, PAGE, f), PAGE);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* After a failed sync every table is looked at, and the one that is damaged is named. */
+START_TEST(test_a_damaged_page_of_the_outbox_is_told)
+{
+    gap_storage_fault_t fault = {0};
+    char name[340];
+
+    ck_assert_int_eq(try_open(), 0);
+    ck_assert_int_eq(enqueue(), 0);
+    run("UPDATE gapless_outbox SET reason = 'a row of the outbox'; CREATE TABLE mine(x);"
+        "INSERT INTO mine VALUES('a row of the user'); PRAGMA wal_checkpoint(TRUNCATE)");
+    ck_assert_int_eq(sqlite3_close(user), SQLITE_OK);
+    user = NULL;
+    spoil("a row of the user"); /* nobody asked about that one */
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s-gapless.lock", path);
+        FILE *lock = fopen(name, "w");
+        ck_assert_ptr_nonnull(lock);
+        ck_assert_int_gt(fprintf(lock, "1 unsynced\n"), 0);
+        ck_assert_int_eq(fclose(lock), 0);
+        gap_storage_t *s = make();
+        int r = s->ops->open(s, &fault);
+        end(s);
+        ck_assert_msg(r == (i == 0 ? 0 : GAP_E_DAMAGED), "%d %s", r, fault.text);
+        if (i == 0) spoil("a row of the outbox");
+    }
+    ck_assert_ptr_nonnull(strstr(fault.text, "table gapless_outbox is damaged"));
+    ck_assert_ptr_nonnull(strstr(fault.text, "backup"));
+    ck_assert_int_eq(sqlite3_open(path, &user), SQLITE_OK);
+}
+END_TEST
+
+static int read_outbox(void *arg, sqlite3 *db)
+{
+    int rc = sqlite3_exec(db, "UPDATE gapless_outbox SET state = 3", NULL, NULL, NULL);
+
+    ck_assert_int_eq(rc, SQLITE_CORRUPT);
+    return *(int *)arg;
+}
+
+static int write_mine(void *arg, sqlite3 *db)
+{
+    ++*(int *)arg;
+    return sqlite3_exec(db, "INSERT INTO mine VALUES('another')", NULL, NULL, NULL) == 0 ? 7 : -1;
+}
+
+static int64_t number(const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    ck_assert_int_eq(sqlite3_prepare_v2(user, sql, -1, &stmt, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    ck_assert_int_eq(sqlite3_finalize(stmt), SQLITE_OK);
+    return n;
+}
+
+/* Whether it says so or not: what else is in the commit is stored, and each function counts once.
+ */
+START_TEST(test_a_function_that_meets_a_damaged_page_keeps_nobody_else)
+{
+    gap_storage_fault_t fault = {0};
+    int says = _i == 0 ? GAP_E_STORAGE : 0;
+    int ran = 0;
+    int results[3] = {5, 5, 5};
+    gap_record_t records[5] = {
+        {.kind = GAP_RECORD_STATE, .u.state = {.pts = 10}},
+        {.kind = GAP_RECORD_CALL},
+        {.kind = GAP_RECORD_CALL},
+        {.kind = GAP_RECORD_CALL},
+        {.kind = GAP_RECORD_CHANNEL, .u.channel = {.id = 5, .pts = 20}},
+    };
+
+    for (int i = 0; i < 3; i++) {
+        gap_call_record_t *c = &records[1 + i].u.call;
+        c->call = i == 1 ? read_outbox : write_mine;
+        c->arg = i == 1 ? &says : &ran;
+        c->result = &results[i];
+    }
+    ck_assert_int_eq(try_open(), 0);
+    ck_assert_int_eq(enqueue(), 0);
+    run("UPDATE gapless_outbox SET reason = 'a row of the outbox'; CREATE TABLE mine(x);"
+        "PRAGMA wal_checkpoint(TRUNCATE)");
+    spoil("a row of the outbox");
+    gap_storage_t *s = opened();
+    int r = s->ops->commit(s, records, 5, &fault);
+    ck_assert_msg(r == 0, "%d %s", r, fault.text);
+    ck_assert_int_eq(results[0], 7);
+    ck_assert_int_eq(results[1], GAP_E_DAMAGED);
+    ck_assert_int_eq(results[2], 7);
+    ck_assert_int_eq(number("SELECT count(*) FROM mine"), 2);
+    ck_assert_int_eq(number("SELECT pts FROM gapless_state"), 10);
+    ck_assert_int_eq(number("SELECT pts FROM gapless_channel WHERE id = 5"), 20);
+    ck_assert_int_eq(s->ops->commit(s, records, 1, &fault), 0);
+    end(s);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("store_sqlite_outbox");
@@ -145,6 +262,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_each_looks_at_its_own);
     tcase_add_test(tc, test_a_foreign_table_of_that_name);
     tcase_add_test(tc, test_inside_a_handler);
+    tcase_add_test(tc, test_a_damaged_page_of_the_outbox_is_told);
+    tcase_add_loop_test(tc, test_a_function_that_meets_a_damaged_page_keeps_nobody_else, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;
 }
