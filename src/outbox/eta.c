@@ -58,7 +58,7 @@ void gap_eta_begin(struct gap_eta *e, const struct gap_eta_row *row)
     if (row->not_before_us > e->chat_us) e->chat_us = row->not_before_us;
     int64_t bucket = bucket_when(e);
     if (bucket > e->chat_us) e->chat_us = bucket;
-    e->stopped = row->parked != NULL || (row->bulk_stopped && row->bulk);
+    e->stopped = row->parked != NULL || (row->bulk_stopped != NULL && row->bulk);
 }
 
 bool gap_eta_wants_others(const struct gap_eta *e)
@@ -140,8 +140,8 @@ void gap_eta_end(const struct gap_eta *e, gap_outbox_eta_t *out)
             (void)snprintf(out->because, sizeof out->because, "its chat is parked: %s",
                            row->parked);
         } else {
-            (void)snprintf(out->because, sizeof out->because,
-                           "PEER_FLOOD: bulk is stopped until the account is released");
+            (void)snprintf(out->because, sizeof out->because, "bulk is stopped: %s",
+                           row->bulk_stopped);
         }
     } else if (all > e->chat_us) {
         char rate[64];

@@ -39,9 +39,9 @@ struct gap_eta_row {
     const struct gap_gate *gates; /* stored ones that concern its method and chat; open ones may be
                                      among them */
     size_t gate_count;
-    const char *parked; /* why its chat is parked, with a final 0; NULL: it is not */
-    bool bulk_stopped;  /* after PEER_FLOOD */
-    bool bulk;          /* the row, or one ahead of it, is of that class */
+    const char *parked;       /* why its chat is parked, with a final 0; NULL: it is not */
+    const char *bulk_stopped; /* likewise the account for bulk: PEER_FLOOD and its like */
+    bool bulk;                /* the row, or one ahead of it, is of that class */
 };
 
 struct gap_eta {

@@ -22,6 +22,7 @@ struct asking {
     struct gap_eta_row about;
     struct gap_gate gates[GATES_MAX];
     char parked[GAP_OUTBOX_REASON_MAX + 1];
+    char stopped[GAP_OUTBOX_REASON_MAX + 1];
     struct gap_head head; /* of the row itself */
     struct gap_eta eta;
     sqlite3_stmt *bucket;
@@ -233,22 +234,21 @@ static int look_at_other(void *arg, const struct gap_head *head)
 static int gather(struct asking *k)
 {
     struct gap_head oldest = {0};
-    char stopped[8] = "";
     int rc = read_ahead(k);
 
     if (rc == SQLITE_OK) rc = read_rates(k);
     if (rc == SQLITE_OK) rc = read_gates(k);
-    k->parked[0] = '\0';
+    k->parked[0] = k->stopped[0] = '\0';
     if (rc == SQLITE_OK && k->head.chat != 0)
         rc = read_bucket(k, k->head.chat, &k->about.own, k->parked, sizeof k->parked);
-    if (rc == SQLITE_OK) rc = read_bucket(k, 0, &k->about.account, stopped, sizeof stopped);
+    if (rc == SQLITE_OK) rc = read_bucket(k, 0, &k->about.account, k->stopped, sizeof k->stopped);
     if (rc == SQLITE_OK) rc = gap_outdb_head(k->db, k->head.chat, &oldest);
     k->about.chat = k->head.chat;
     k->about.urgency = oldest.row != 0 ? oldest.urgency : k->head.urgency;
     k->about.under_way = oldest.state == GAP_OUTBOX_LEASED;
     k->about.gates = k->gates;
     k->about.parked = k->parked[0] != '\0' ? k->parked : NULL;
-    k->about.bulk_stopped = stopped[0] != '\0';
+    k->about.bulk_stopped = k->stopped[0] != '\0' ? k->stopped : NULL;
     return rc;
 }
 

@@ -295,6 +295,11 @@ START_TEST(eta_says_what_decides)
                     "INSERT INTO gapless_outbox_gate VALUES(0, 1003, 1700000190000000, 420, 'x')");
     ck_assert_int_eq(eta_of(row).at_us, NOW + 90000000);
     tables_exec(db, "INSERT INTO gapless_outbox_chat(chat, parked, reason)"
+                    " VALUES(0, 5, 'FROZEN_METHOD_INVALID')");
+    eta = eta_of(row);
+    ck_assert_int_eq(eta.at_us, INT64_MAX);
+    ck_assert_str_eq(eta.because, "bulk is stopped: FROZEN_METHOD_INVALID");
+    tables_exec(db, "INSERT INTO gapless_outbox_chat(chat, parked, reason)"
                     " VALUES(1002, 5, 'CHAT_WRITE_FORBIDDEN')");
     eta = eta_of(row);
     ck_assert_int_eq(eta.at_us, INT64_MAX);

@@ -85,9 +85,9 @@ START_TEST(what_decides_is_said)
     ck_assert_int_eq(ask(&r).at_us, NOW);
     r.gates = &hostile;
     ck_assert_int_eq(ask(&r).at_us, NOW + GAP_GATE_MAX_US);
-    r.bulk_stopped = true;
+    r.bulk_stopped = "the account is frozen";
     ck_assert_int_eq(ask(&r).at_us, INT64_MAX);
-    ck_assert_str_eq(ask(&r).because, "PEER_FLOOD: bulk is stopped until the account is released");
+    ck_assert_str_eq(ask(&r).because, "bulk is stopped: the account is frozen");
     r.bulk = false;
     ck_assert_int_lt(ask(&r).at_us, INT64_MAX);
     r.parked = "the chat is private";
