@@ -70,7 +70,7 @@ void fixture_channel_updates(gap_buf_t *out, int64_t channel, int32_t pts, uint3
     static gap_tl_message_t messages[FIXTURE_MESSAGES_MAX];
     gap_tl_peer_channel_t peer = {channel};
     gap_tl_peer_user_t sender = {700000001};
-    gap_tl_chat_photo_empty_t photo;
+    gap_tl_chat_photo_empty_t photo = {0};
     gap_tl_user_t user = user_of(sender.user_id);
     gap_tl_channel_t chat = channel_of(channel, &photo);
     gap_bytes_t text = gap_bytes(filler, text_len);
@@ -78,7 +78,6 @@ void fixture_channel_updates(gap_buf_t *out, int64_t channel, int32_t pts, uint3
     GAP_ASSERT(count <= FIXTURE_MESSAGES_MAX);
     GAP_ASSERT(text_len <= sizeof filler - 1);
     memset(messages, 0, count * sizeof messages[0]);
-    memset(&photo, 0, sizeof photo);
     for (uint32_t i = 0; i < count; i++) {
         messages[i].flags = GAP_TL_MESSAGE_F_FROM_ID;
         messages[i].id = pts + (int32_t)i;

@@ -169,8 +169,8 @@ END_TEST
 START_TEST(another_head_than_expected_is_told)
 {
     (void)put_text(ANNA, "one");
-    claim = (struct gap_claim){.chat = 1001, .expect = 2};
     gap_claims_fini(&claims);
+    claim = (struct gap_claim){.chat = 1001, .expect = 2};
     claims = (struct gap_claims){
         .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = EPOCH};
     tables_exec(db, "BEGIN");
@@ -192,8 +192,8 @@ END_TEST
 /* A client that knows a chat's oldest row is not sent through the index again. */
 static gap_claim_result_t claim_known(int64_t chat, int64_t row)
 {
-    claim = (struct gap_claim){.chat = chat, .expect = row, .oldest = true};
     gap_claims_fini(&claims);
+    claim = (struct gap_claim){.chat = chat, .expect = row, .oldest = true};
     claims = (struct gap_claims){
         .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = EPOCH};
     tables_exec(db, "BEGIN");
@@ -232,8 +232,8 @@ START_TEST(buckets_are_stored_with_the_claim)
     struct told t;
 
     (void)put_text(ANNA, "one");
-    claim = (struct gap_claim){.chat = 1001, .has_bucket = true, .tokens = 5, .at_us = 6};
     gap_claims_fini(&claims);
+    claim = (struct gap_claim){.chat = 1001, .has_bucket = true, .tokens = 5, .at_us = 6};
     claims = (struct gap_claims){.alloc = gap_alloc_default(),
                                  .claims = &claim,
                                  .count = 1,
