@@ -19,7 +19,7 @@ ROOT = os.path.dirname(HERE)
 JOBS = "2"
 FUZZ_SECONDS = 60
 WORLDS = "100001..150000"
-KILLS, POSTS, SEED, SHARD = 5000, 5000, 1, "0/1"
+KILLS, POSTS, RUNS, SEED, SHARD = 5000, 5000, 1000, 1, "0/1"
 DEMO_SEEDS = range(1, 21)
 INTEROP_SEEDS = range(1, 21)
 TRANSPORTS = ("full", "abridged", "intermediate", "obfuscated")
@@ -266,23 +266,38 @@ def step_outbox():
     return "" if status == 0 else output
 
 
+def step_publish():
+    """a folder published by --runs (1000) that are killed while it changes; each note is there once."""
+    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
+    if problem:
+        return problem
+    status, output = run([sys.executable, "tests/demo/publish_torture.py", "build-failpoints",
+                          "--seed", str(SEED), "--campaign", str(RUNS), "--shard", SHARD,
+                          "--progress", f"build-failpoints/publish-{SHARD.replace('/', '-')}.json"],
+                         6 * 3600)
+    print("\n".join("    " + line for line in output.splitlines()[-2:]))
+    return "" if status == 0 else output
+
+
 STEPS = {name[len("step_"):]: function for name, function in list(globals().items())
          if name.startswith("step_")}
 
 
 def main():
-    global JOBS, KILLS, POSTS, SEED, SHARD
+    global JOBS, KILLS, POSTS, RUNS, SEED, SHARD
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("steps", nargs="*", help="steps to run (default: all)")
     parser.add_argument("--jobs", default=JOBS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--kills", type=int, default=KILLS, help="of the step torture")
     parser.add_argument("--posts", type=int, default=POSTS, help="of the step outbox")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the steps torture and outbox")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of the step publish")
+    parser.add_argument("--seed", type=int, default=SEED,
+                        help="of the steps torture, outbox and publish")
     parser.add_argument("--shard", default=SHARD, metavar="I/N",
-                        help="of the steps torture and outbox")
+                        help="of the steps torture, outbox and publish")
     args = parser.parse_args()
-    JOBS, KILLS, POSTS = args.jobs, args.kills, args.posts
+    JOBS, KILLS, POSTS, RUNS = args.jobs, args.kills, args.posts, args.runs
     SEED, SHARD = args.seed, args.shard
     if args.list:
         for name, function in STEPS.items():
