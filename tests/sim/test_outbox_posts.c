@@ -488,6 +488,47 @@ START_TEST(nothing_doubles_whatever_is_lost)
 }
 END_TEST
 
+static int64_t put_media(unsigned chat, const char *key)
+{
+    gap_tl_input_photo_t id = {.id = 77, .access_hash = 5};
+    gap_tl_input_media_photo_t photo = {.id = GAP_TL_OF(GAP_TL_INPUT_PHOTO, &id)};
+    const gap_outbox_content_t content = {.media = GAP_TL_OF(GAP_TL_INPUT_MEDIA_PHOTO, &photo)};
+    const gap_post_t post = {
+        .key = gap_str(key), .chat = outbox_world_chat(chat), .content = &content};
+    int64_t row = 0;
+
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_post_upsert(o.db, &post, &row), 0);
+    outbox_world_sql(&o, "COMMIT");
+    return row;
+}
+
+/* What a post calls is known when its content is taken. */
+START_TEST(a_pause_of_a_method_holds_posts_that_call_it)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "m%u", i);
+        ck_assert_int_eq(put_post(i, key, "", "text"), 0);
+    }
+    settle(60);
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MEDIA, 420, "FLOOD_WAIT_30");
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t row = put_media(i, i == 0 ? "a" : "b");
+        ck_assert(outbox_world_reach(&o, row, GAP_OUTBOX_SNOOZED, 5 * SECOND));
+    }
+    outbox_world_refuse(&o, 0, 0, NULL);
+    int64_t row = put_media(2, "c");
+    (void)client_world_run(&o.w, 20 * SECOND, NULL);
+    ck_assert_int_lt(outbox_world_state(&o, row), GAP_OUTBOX_LEASED);
+    ck_assert_int_eq(put_post(3, "d", "", "text"), 0); /* another method */
+    (void)client_world_run(&o.w, 3 * SECOND, NULL);
+    ck_assert_int_ne(status("d").message_id, 0);
+    ck_assert(outbox_world_reach(&o, row, GAP_OUTBOX_SENT, 40 * SECOND));
+    settle(60);
+}
+END_TEST
+
 START_TEST(posts_follow_although_the_clock_is_set_back)
 {
     outbox_world_die(&o);
@@ -520,6 +561,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_doubt_outlives_that_its_row_is_given_up);
     tcase_add_test(tc, a_removed_post_is_deleted);
     tcase_add_test(tc, what_does_not_settle_is_told);
+    tcase_add_test(tc, a_pause_of_a_method_holds_posts_that_call_it);
     tcase_add_test(tc, posts_follow_although_the_clock_is_set_back);
     tcase_add_loop_test(tc, nothing_doubles_whatever_is_lost, 0, 4);
     suite_add_tcase(suite, tc);
