@@ -335,6 +335,106 @@ START_TEST(eta_counts_what_other_chats_take)
 }
 END_TEST
 
+static int count_post(void *arg, const gap_post_status_t *status)
+{
+    *(unsigned *)arg += status->key.len > 0;
+    return 0;
+}
+
+/* A second database and the temporary one have tables of the same names; what SQLite does not do
+ * unless asked is done. */
+START_TEST(only_the_main_database_counts)
+{
+    static const char *const names[] = {
+        "gapless_outbox",      "gapless_outbox_meta", "gapless_outbox_chat", "gapless_outbox_gate",
+        "gapless_outbox_post", "gapless_outbox_link", "gapless_outbox_dirty"};
+    gap_outbox_content_t content = {.text = gap_str("post")};
+    gap_post_t post = {.key = gap_str("p"), .chat = NEWS, .content = &content};
+    gap_outbox_eta_t eta;
+    int64_t row = 0;
+    unsigned posts = 0;
+    char sql[200];
+
+    tables_exec(db, "PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
+                    "PRAGMA reverse_unordered_selects = ON; ATTACH ':memory:' AS other");
+    for (size_t i = 0; i < 7; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "CREATE TEMP TABLE %s(row, post, x); CREATE TABLE other.%s(row, post, x)",
+                       names[i], names[i]);
+        tables_exec(db, sql);
+    }
+    gap_outbox_item_t item = text_to(ANNA, "one");
+    item.key = gap_str("k");
+    int64_t one = put(db, &item);
+    ck_assert_int_eq(try_put(db, &item, &row), GAP_OUTBOX_KNOWN);
+    item = edit_of_row(ANNA, one, "two");
+    ck_assert_int_eq(put(db, &item), one);
+    ck_assert_int_eq(tables_number(db, "SELECT instr(payload, 'two') > 0 FROM main.gapless_outbox"),
+                     1);
+    ck_assert_int_eq(gap_outbox_eta(db, one, NOW, &eta), 0);
+    ck_assert_int_eq(in_transaction(gap_outbox_cancel, one), 0);
+    ck_assert_int_eq(retry(one, &row), 0);
+    ck_assert_int_gt(row, one);
+    tables_exec(db, "BEGIN");
+    ck_assert_int_eq(gap_post_upsert(db, &post, &row), 0);
+    tables_exec(db, "COMMIT; BEGIN");
+    content.text = gap_str("other");
+    ck_assert_int_eq(gap_post_upsert(db, &post, &row), 0);
+    tables_exec(db, "ROLLBACK; BEGIN");
+    content.text = gap_str("post");
+    ck_assert_int_eq(gap_post_upsert(db, &post, &row), GAP_POST_UNCHANGED);
+    tables_exec(db, "COMMIT");
+    ck_assert_int_eq(gap_post_list(db, count_post, &posts), 0);
+    ck_assert_uint_eq(posts, 1);
+    struct gap_finish finish = {
+        .row = row, .state = GAP_OUTBOX_SENT, .message_id = 5, .post_end = GAP_POST_SENT};
+    struct gap_finishes all = {
+        .alloc = gap_alloc_default(), .finishes = &finish, .count = 1, .now_us = NOW};
+    struct gap_claim claim = {.chat = NEWS_AS};
+    struct gap_claims claims = {
+        .alloc = gap_alloc_default(), .claims = &claim, .count = 1, .now_us = NOW, .epoch = 1};
+    tables_exec(db, "BEGIN");
+    ck_assert_int_eq(gap_outdb_claim(db, &claims), 0);
+    ck_assert_int_eq(claim.result, GAP_CLAIM_TAKEN);
+    ck_assert_int_eq(gap_outdb_finish(db, &all), 0);
+    ck_assert(finish.applied);
+    ck_assert_int_eq(gap_post_remove(db, gap_str("p")), 0);
+    tables_exec(db, "COMMIT");
+    gap_claims_fini(&claims);
+    ck_assert_str_eq(list(0, 0, 9), "3/1/1/k 4/10/5 5/4/1");
+    for (size_t i = 0; i < 7; i++) {
+        ck_assert_int_eq(tables_number(db,
+                                       "SELECT (SELECT count(*) FROM temp.%s) +"
+                                       " (SELECT count(*) FROM other.%s)",
+                                       names[i], names[i]),
+                         0);
+    }
+}
+END_TEST
+
+START_TEST(who_may_only_read_may_look)
+{
+    gap_outbox_eta_t eta;
+    sqlite3 *reader = NULL;
+    int64_t row = 0;
+    unsigned posts = 0;
+
+    int64_t one = put_text(ANNA, "one");
+    ck_assert_int_eq(sqlite3_open_v2(tables_path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    struct listed l = {.stop = 0};
+    ck_assert_int_eq(gap_outbox_list(reader, 0, 0, 9, list_row, &l), 0);
+    ck_assert_str_eq(l.text, "1/1/1");
+    ck_assert_int_eq(gap_outbox_eta(reader, one, NOW, &eta), 0);
+    ck_assert_int_eq(gap_post_list(reader, count_post, &posts), 0);
+    tables_exec(reader, "BEGIN");
+    gap_outbox_item_t item = text_to(ANNA, "two");
+    ck_assert_int_eq(gap_outbox_enqueue(reader, &item, &row), GAP_E_STORAGE);
+    ck_assert_int_eq(gap_outbox_cancel(reader, one), GAP_E_STORAGE);
+    tables_exec(reader, "COMMIT");
+    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+}
+END_TEST
+
 START_TEST(nothing_is_done_to_newer_tables)
 {
     gap_outbox_eta_t eta;
@@ -371,6 +471,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, released_chat_goes_on_where_it_was);
     tcase_add_test(tc, eta_says_what_decides);
     tcase_add_test(tc, eta_counts_what_other_chats_take);
+    tcase_add_test(tc, only_the_main_database_counts);
+    tcase_add_test(tc, who_may_only_read_may_look);
     tcase_add_test(tc, nothing_is_done_to_newer_tables);
     suite_add_tcase(suite, tc);
     return suite;
