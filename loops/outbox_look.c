@@ -123,6 +123,17 @@ static void take_new(gap_outbox_t *ob)
         ob->wanted_all = true; /* no new row explains the change */
 }
 
+/* Bulk was stopped, and the tables do not say so yet. */
+static bool is_to_stop(const gap_outbox_t *ob)
+{
+    for (size_t i = 0; i < GAP_OUTBOX_FLIGHT_MAX; i++) {
+        const struct outbox_slot *slot = &ob->slots[i];
+        bool waits = slot->state == SLOT_ENDED || slot->state == SLOT_STORING;
+        if (waits && slot->finish.stop_bulk) return true;
+    }
+    return false;
+}
+
 static void look_over(void *arg, int status, int result)
 {
     gap_outbox_t *ob = arg;
@@ -142,7 +153,7 @@ static void look_over(void *arg, int status, int result)
     }
     ob->stale = ob->stale || look->version.data != ob->data;
     ob->data = look->version.data;
-    if (look->version.bulk_stopped != ob->limits.bulk_stopped && !ob->turn.out) {
+    if (look->version.bulk_stopped != ob->limits.bulk_stopped && !ob->turn.out && !is_to_stop(ob)) {
         gap_limits_stop_bulk(&ob->limits, look->version.bulk_stopped);
         gap_schedule_recheck(&ob->schedule, outbox_now_us(ob));
     }

@@ -451,6 +451,34 @@ START_TEST(peer_flood_stops_what_is_published_until_people_release_it)
 }
 END_TEST
 
+/* Also while it can't be stored: not one row of others' more. */
+START_TEST(bulk_stops_before_the_stop_is_on_disk)
+{
+    int64_t rows[6];
+    unsigned sent = 0;
+
+    for (unsigned i = 0; i < 6; i++) /* they are known, and met */
+        reach(outbox_world_send(&o, outbox_world_chat(i), "hello"), GAP_OUTBOX_SENT, 20 * SECOND);
+    run(60 * SECOND);
+    outbox_world_sql(&o, "CREATE TRIGGER full BEFORE INSERT ON gapless_outbox_chat"
+                         " WHEN NEW.chat = 0 AND NEW.parked IS NOT NULL"
+                         " BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 400, "PEER_FLOOD");
+    rows[0] = outbox_world_send(&o, outbox_world_chat(0), "bulk");
+    run(2 * SECOND);
+    ck_assert_uint_eq(o.events[GAP_CLIENT_OUTBOX_STOPPED], 0);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    for (unsigned i = 1; i < 6; i++) rows[i] = outbox_world_send(&o, outbox_world_chat(i), "bulk");
+    run(2 * SECOND);
+    outbox_world_sql(&o, "DROP TRIGGER full");
+    run(60 * SECOND);
+    ck_assert_uint_eq(o.events[GAP_CLIENT_OUTBOX_STOPPED], 1);
+    for (unsigned i = 0; i < 6; i++) sent += outbox_world_state(&o, rows[i]) == GAP_OUTBOX_SENT;
+    ck_assert_uint_eq(sent, 0);
+    ck_assert_uint_eq(outbox_world_messages(&o, "bulk"), 0);
+}
+END_TEST
+
 START_TEST(a_chat_that_takes_nothing_is_parked_and_released)
 {
     outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
@@ -609,6 +637,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_flood_wait_is_a_snooze_and_costs_no_attempt);
     tcase_add_test(tc, a_second_chat_teaches_that_it_is_the_method);
     tcase_add_test(tc, peer_flood_stops_what_is_published_until_people_release_it);
+    tcase_add_test(tc, bulk_stops_before_the_stop_is_on_disk);
     tcase_add_test(tc, a_chat_that_takes_nothing_is_parked_and_released);
     tcase_add_test(tc, what_comes_with_a_release_stays_behind_what_was_released);
     tcase_add_loop_test(tc, what_fails_is_tried_again_and_then_given_up, 0,
