@@ -156,6 +156,28 @@ static void again(struct outbox_slot *slot)
     slot->outcome.kind = GAP_OUTCOME_DEAD;
 }
 
+/* The first call still runs, says the server. No call runs for ever, and some methods always say
+ * so; what has become of it then only people can see. */
+static void doubled(struct outbox_slot *slot)
+{
+    gap_outbox_t *ob = slot->owner;
+    struct gap_finish *f = &slot->finish;
+    uint32_t slow =
+        slot->row.doubles < GAP_DUPLICATES_QUICK ? 0 : slot->row.doubles - GAP_DUPLICATES_QUICK + 1;
+
+    f->executed = f->uncounted = f->doubled = true;
+    if (slow > 0 && slow >= ob->config.attempts_max) {
+        f->state = GAP_OUTBOX_PARKED;
+        (void)snprintf(slot->outcome.reason, sizeof slot->outcome.reason, "%s",
+                       "RANDOM_ID_DUPLICATE for too long, so it may have been sent: look whether "
+                       "the message is there, then retry or cancel it");
+        return;
+    }
+    uint64_t us = (uint64_t)slot->outcome.seconds * 1000000;
+    if (slow > 0) us = backoff_us(ob, slow);
+    wait(slot, true, outbox_now_us(ob) + (int64_t)us);
+}
+
 static void settle(struct outbox_slot *slot, bool is_lost)
 {
     gap_outbox_t *ob = slot->owner;
@@ -172,8 +194,7 @@ static void settle(struct outbox_slot *slot, bool is_lost)
         unknown(slot, is_lost);
         break;
     case GAP_OUTCOME_DUPLICATE:
-        f->executed = f->uncounted = true;
-        wait(slot, true, outbox_now_us(ob) + (int64_t)slot->outcome.seconds * 1000000);
+        doubled(slot);
         break;
     case GAP_OUTCOME_WAIT:
         learn(slot);

@@ -19,7 +19,7 @@ enum gap_outcome_kind {
     GAP_OUTCOME_UNCHANGED, /* done: it was so already (MESSAGE_NOT_MODIFIED) */
     GAP_OUTCOME_UNKNOWN,   /* no answer: repeat, probe or park by its replay class */
     GAP_OUTCOME_DUPLICATE, /* RANDOM_ID_DUPLICATE, the first call still runs: as UNKNOWN, wait
-                              `seconds`, uses up no attempt */
+                              `seconds`, uses up no attempt; GAP_DUPLICATES_QUICK */
     GAP_OUTCOME_WAIT,      /* a limit: not before `seconds` have passed, for `scope`; uses up no
                               attempt */
     GAP_OUTCOME_RETRY,    /* it failed, and may be made again: back-off, at least `seconds`; uses up
@@ -47,6 +47,9 @@ enum gap_wait_scope {
 #define GAP_WAIT_SECONDS_MAX (14U * 86400U)
 /** After RANDOM_ID_DUPLICATE, and after errors that say "a moment, please". */
 #define GAP_DUPLICATE_SECONDS 1U
+/** So often; then with back-off, and after as many of these as a row has attempts it is parked:
+ * after some 10 min, by default. */
+#define GAP_DUPLICATES_QUICK 30U
 
 /** GAP_OUTBOX_REASON_MAX, and an end. */
 #define GAP_REASON_BYTES 161

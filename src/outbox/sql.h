@@ -60,6 +60,7 @@ struct gap_row {
     int64_t not_before_us;
     int64_t deadline_us;
     bool begun;         /* a call of it may have been executed already: this is a repeat */
+    uint32_t doubles;   /* how often the server has said RANDOM_ID_DUPLICATE */
     int32_t message_id; /* SENT */
     int32_t error;
     int64_t done_us;
@@ -242,6 +243,7 @@ struct gap_finish {
     gap_outbox_state_t state; /* READY, SNOOZED, UNKNOWN, SENT, PARKED, DEAD or CANCELLED */
     bool uncounted;           /* the attempt is given back */
     bool executed;            /* a call may have been executed: what comes next is a repeat */
+    bool doubled;             /* one more RANDOM_ID_DUPLICATE */
     int32_t message_id;       /* SENT: of the message; 0: none */
     int64_t not_before_us;    /* READY, SNOOZED, UNKNOWN; or 0 */
     int32_t error;

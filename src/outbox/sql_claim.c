@@ -354,7 +354,8 @@ static int take(struct claiming *k, struct gap_claim *claim, struct gap_row *row
 
     row->attempts += row->attempts < UINT32_MAX;
     const int64_t numbers[] = {row->row, k->c->epoch, row->attempts, row->target,
-                               row->begun ? GAP_OUTBOX_FLAG_BEGUN : 0};
+                               (row->begun ? GAP_OUTBOX_FLAG_BEGUN : 0) +
+                                   (int64_t)row->doubles * GAP_OUTBOX_FLAGS_DOUBLE};
     if (rc == SQLITE_OK)
         rc = gap_outbox_bind_blob(stmt, 6, k->is_post ? row->payload : gap_bytes(NULL, 0));
     if (rc == SQLITE_OK)

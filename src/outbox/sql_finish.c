@@ -117,6 +117,8 @@ static int store(struct finishing *k, const struct gap_finish *f, const struct b
     int64_t attempts = b->attempts > 0 && f->uncounted ? b->attempts - 1 : b->attempts;
 
     if (f->executed || f->became == GAP_OUTBOX_UNKNOWN) flags |= GAP_OUTBOX_FLAG_BEGUN;
+    if (f->doubled && flags / GAP_OUTBOX_FLAGS_DOUBLE < GAP_OUTBOX_DOUBLES_MAX)
+        flags += GAP_OUTBOX_FLAGS_DOUBLE;
     if (f->park_chat && f->became == GAP_OUTBOX_PARKED) flags |= GAP_OUTBOX_FLAG_CHAT;
     const int64_t numbers[] = {
         f->row,           f->became,        flags,    attempts,

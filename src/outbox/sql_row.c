@@ -100,6 +100,8 @@ static int read_numbers(sqlite3_stmt *stmt, struct gap_row *out, const char **ba
     out->not_before_us = n[10];
     out->deadline_us = n[11];
     out->begun = (n[GAP_ROW_FLAGS] & GAP_OUTBOX_FLAG_BEGUN) != 0;
+    int64_t doubles = n[GAP_ROW_FLAGS] / GAP_OUTBOX_FLAGS_DOUBLE;
+    out->doubles = doubles < GAP_OUTBOX_DOUBLES_MAX ? (uint32_t)doubles : GAP_OUTBOX_DOUBLES_MAX;
     out->message_id = (int32_t)n[13];
     out->error = (int32_t)n[14];
     out->done_us = n[15];

@@ -32,6 +32,9 @@ void gap_outbox_prepare_for(sqlite3 *db, size_t rows);
 /** Column `flags`. */
 #define GAP_OUTBOX_FLAG_BEGUN 1 /* a call of it may have been executed */
 #define GAP_OUTBOX_FLAG_CHAT  2 /* PARKED with its chat: waits again when that is released */
+/** Above them: answers RANDOM_ID_DUPLICATE that it got. */
+#define GAP_OUTBOX_FLAGS_DOUBLE 256
+#define GAP_OUTBOX_DOUBLES_MAX  1000000
 
 /** What the tables are. */
 enum gap_outbox_tables { GAP_OUTBOX_TABLES_NONE = 0, GAP_OUTBOX_TABLES_OURS = 1 };

@@ -176,6 +176,27 @@ START_TEST(while_the_first_call_still_runs_a_row_waits)
 }
 END_TEST
 
+/* It can't run for ever: then people have to look, and the chat goes on. */
+START_TEST(a_first_call_that_never_ends_is_parked)
+{
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 500, "RANDOM_ID_DUPLICATE");
+    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "once");
+    int64_t behind = outbox_world_send(&o, outbox_world_chat(0), "behind it");
+
+    run(60 * SECOND);
+    if (_i == 1) next_life(); /* what was counted is kept */
+    ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_UNKNOWN);
+    for (int i = 0; i < 20 * 60 && outbox_world_state(&o, row) == GAP_OUTBOX_UNKNOWN; i++)
+        run(SECOND);
+    ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_PARKED);
+    ck_assert_int_le(attempts(row), 1);
+    ck_assert_ptr_nonnull(strstr(outbox_world_reason(&o, row), "retry or cancel"));
+    ck_assert_uint_eq(outbox_world_told(&o, row, GAP_OUTBOX_PARKED), 1);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    reach(behind, GAP_OUTBOX_SENT, 60 * SECOND);
+}
+END_TEST
+
 /* A message that was made though its answer was lost, and whose call can't be made again. */
 static int64_t lost_and_refused(void)
 {
@@ -625,6 +646,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_dropped_answer_is_resolved_by_the_same_random_id);
     tcase_add_test(tc, a_session_lost_between_call_and_answer_doubles_nothing);
     tcase_add_test(tc, while_the_first_call_still_runs_a_row_waits);
+    tcase_add_loop_test(tc, a_first_call_that_never_ends_is_parked, 0, 2);
     tcase_add_loop_test(tc, an_update_of_a_difference_resolves_a_row, 0, 2);
     tcase_add_test(tc, an_update_of_a_difference_after_a_restart_resolves_a_row);
     tcase_add_test(tc, an_update_before_the_answer_resolves_a_row);
