@@ -20,12 +20,10 @@ those that are done. Ends with "N passed, N failed".
 """
 import argparse
 import collections
-import hashlib
 import json
 import os
 import pickle
 import random
-import re
 import shutil
 import signal
 import sqlite3
@@ -35,13 +33,12 @@ import tempfile
 import threading
 import time
 
+import campaign
 import outbox_cases
 import outbox_verdict
+from campaign import ROOT, SANITISED, now_us, read_ledger, until
 from outbox_verdict import Rate, Said, Terms
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 SLOWER = 2 if SANITISED else 1
 POSTS, CHANGES, CHATS = (200, 110, 18) if SANITISED else (400, 250, 24)
 UNIT, UNIT_CHATS = 5000, 100
@@ -54,64 +51,15 @@ WAITING = (1, 2, 3, 4)  # states of rows that wait
 TOKEN = "7000001:test"
 CALLS = ("messages.sendMessage+messages.sendMedia+messages.editMessage+messages.deleteMessages+"
          "channels.deleteMessages+messages.updatePinnedMessage")
-ALWAYS_THERE = re.compile("AddressSanitizer|LeakSanitizer|runtime error|GAP_ASSERT|assert")
 
-passed = 0
-failed = 0
-all_tried, all_hit = collections.Counter(), collections.Counter()  # failpoints
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("outbox: " + what, flush=True)
-    return ok
-
-
-def now_us():
-    return time.time_ns() // 1000
+tally = campaign.Tally("outbox")
+check = tally.check
 
 
 def points_of(program):
     """Named places in the program to die at; none if the build has none."""
-    with open(program, "rb") as f:
-        code = f.read()
-    if b"GAPLESS_FAILPOINT" not in code:
-        return []
-    names = set()
-    for folder in ("src", "loops"):
-        for directory, _, files in os.walk(os.path.join(ROOT, folder)):
-            for name in (n for n in files if n.endswith(".c")):
-                with open(os.path.join(directory, name), encoding="utf-8") as f:
-                    names.update(re.findall(r'\bGAP_FAILPOINT(?:_FAILS)?\("([^"]+)"\)', f.read()))
-    return sorted(n for n in names if n.encode() + b"\0" in code
-                  and n.startswith(("outbox.", "store.commit", "sqlite.commit")))
-
-
-def read_ledger(path):
-    """Whole lines."""
-    with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f if line.endswith("\n")]
-
-
-class Dc:
-    """A gapless-dc, ended by its own pid."""
-
-    def __init__(self, build, folder, args):
-        self.key = os.path.join(folder, "key.pem")
-        self.ledger = os.path.join(folder, "ledger")
-        self.process = subprocess.Popen(
-            [os.path.join(build, "gapless-dc"), "--pubkey-out", self.key, "--ledger", self.ledger]
-            + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        self.port = json.loads(self.process.stdout.readline())["port"]
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(60)
+    return [p for p in campaign.failpoints(program)[0]
+            if p.startswith(("outbox.", "store.commit", "sqlite.commit"))]
 
 
 class Scale:
@@ -186,11 +134,11 @@ class World:
         self.sender = os.path.join(build, "tests", "demo", "outbox_sender")
         self.writer = os.path.join(build, "tests", "demo", "outbox_writer")
         self.points = points_of(self.sender)
-        self.turns = iter(())
+        self.turns = campaign.in_turn(self.points, self.rng)
         self.written = threading.Event()
         self.stopping = threading.Event()
         self.writer_lives = 0
-        self.dc = Dc(build, folder, scale.dc_args(seed))
+        self.dc = campaign.Dc(build, folder, scale.dc_args(seed))
 
     # --- who writes ---
 
@@ -210,7 +158,7 @@ class World:
                 process.kill()
                 _, err = process.communicate()
             text = err.decode("utf-8", "replace")
-            if process.returncode not in (0, -signal.SIGKILL) or ALWAYS_THERE.search(text):
+            if process.returncode not in (0, -signal.SIGKILL) or campaign.CRASH.search(text):
                 self.complaints.append(f"outbox_writer ended with {process.returncode}: "
                                        f"{text[-500:]}")
                 break
@@ -221,14 +169,11 @@ class World:
     # --- who sends ---
 
     def start(self, point="", count=1, more=()):
-        env = dict(os.environ)
-        env.pop("GAPLESS_FAILPOINT", None)
-        if point:
-            env["GAPLESS_FAILPOINT"] = f"{point}:{count}:kill"
         return subprocess.Popen([self.sender, self.state, "--port", str(self.dc.port), "--key",
                                  self.dc.key, "--token", TOKEN] + self.scale.options() + list(more),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                stderr=open(os.path.join(self.folder, "sender.err"), "wb"), env=env)
+                                stderr=open(os.path.join(self.folder, "sender.err"), "wb"),
+                                env=campaign.environment(point, count))
 
     def bury(self, process, began_us, wanted=(-signal.SIGKILL,)):
         """It has been told to end, or has ended."""
@@ -238,42 +183,27 @@ class World:
         with open(os.path.join(self.folder, "sender.err"), encoding="utf-8",
                   errors="replace") as f:
             text = f.read()
-        if status not in wanted or ALWAYS_THERE.search(text):
+        if status not in wanted or campaign.CRASH.search(text):
             self.complaints.append(f"outbox_sender ended with {status}: {text[-2000:]}")
         return status
-
-    def until(self, process, seconds, done=lambda: False):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and process.poll() is None and not done():
-            time.sleep(0.005)
-
-    def next_point(self):
-        """Every point gets its turn before one gets a second."""
-        point = next(self.turns, None)
-        if point is None:
-            order = list(self.points)
-            self.rng.shuffle(order)
-            self.turns = iter(order)
-            point = next(self.turns)
-        return point
 
     def live_and_die(self):
         began = now_us()
         at_point = self.points and self.rng.random() < 0.6
         if at_point:
-            point = self.next_point()
+            point = next(self.turns)
             process = self.start(point, self.rng.choice((1, 2, 5, 15, 40)))
-            self.until(process, self.rng.uniform(0.8, 2.5) * SLOWER)
+            until(process, self.rng.uniform(0.8, 2.5) * SLOWER)
             self.tried.append(point)
             if process.poll() is not None:
                 self.hit.append(point)
         else:
             process = self.start()
-            self.until(process, SLOWER * self.rng.choice(
+            until(process, SLOWER * self.rng.choice(
                 (self.rng.uniform(0.02, 0.15), self.rng.uniform(0.15, 1), self.rng.uniform(1, 3))))
         if self.rng.random() < 0.1:
             process.send_signal(signal.SIGTERM)
-            self.until(process, self.rng.uniform(0, 0.3) * SLOWER)
+            until(process, self.rng.uniform(0, 0.3) * SLOWER)
             if process.poll() is None:
                 process.kill()
             self.bury(process, began, (0, -signal.SIGKILL))
@@ -288,7 +218,7 @@ class World:
         began = now_us()
         for _ in range(20):
             process = self.start(more=["--find", self.chats])
-            self.until(process, 20 * SLOWER)
+            until(process, 20 * SLOWER)
             process.kill()
             if self.bury(process, began, (0, 1, -signal.SIGKILL)) == 0:
                 return
@@ -352,7 +282,7 @@ class World:
                 if not missing or time.monotonic() - news > PATIENCE_S / 4:
                     break
         process.send_signal(signal.SIGTERM)
-        self.until(process, 20 * SLOWER)
+        until(process, 20 * SLOWER)
         process.kill()
         self.bury(process, began, (0,))
 
@@ -384,8 +314,7 @@ class World:
         left = self.left_over()
         check(not left, f"{name}: {len(left)} rows are left over, as {left[:3]}")
         check(not self.complaints, f"{name}: {self.complaints[:2]}")
-        all_tried.update(self.tried)
-        all_hit.update(self.hit)
+        tally.add_points(self.tried, self.hit)
         check(self.deaths[-signal.SIGKILL] >= 4 and self.writer_lives >= 2 and judged.edits > 0
               and judged.sent > self.scale.posts / 2 and judged.refused["FLOOD_WAIT"] > 0,
               f"{name}: {self.deaths}, {self.writer_lives} lives of the writer, {judged.sent} posts "
@@ -438,7 +367,7 @@ def run_world(build, seed, scale, keep):
     """@return true if nothing was wrong."""
     folder = tempfile.mkdtemp(prefix="outbox-torture-")
     name = f"{scale.posts} posts, seed {seed}"
-    before, start = failed, time.monotonic()
+    before, start = tally.failed, time.monotonic()
     try:
         world = World(build, seed, scale, folder)
         try:
@@ -465,36 +394,17 @@ def run_world(build, seed, scale, keep):
                 keep_record(world, keep, f"outbox-{seed}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return failed == before
-
-
-def read_progress(path, build, seed):
-    """Worlds that are done already, with these very programs: a campaign can be broken off."""
-    programs = hashlib.sha256()
-    for name in ("tests/demo/outbox_sender", "tests/demo/outbox_writer", "gapless-dc"):
-        with open(os.path.join(build, name), "rb") as f:
-            programs.update(f.read())
-    fresh = {"seed": seed, "programs": programs.hexdigest(), "done": []}
-    try:
-        with open(path, encoding="utf-8") as f:
-            found = json.load(f)
-        return found if {**found, "done": []} == fresh else fresh
-    except (OSError, ValueError):
-        return fresh
+    return tally.failed == before
 
 
 def run_campaign(args):
-    index, count = (int(n) for n in args.shard.split("/"))
-    progress = read_progress(args.progress, args.build, args.seed)
-    for number in range(-(-args.campaign // UNIT)):
-        if number % count != index or number in progress["done"]:
-            continue
+    progress = campaign.Progress(args.progress, args.build, (
+        "tests/demo/outbox_sender", "tests/demo/outbox_writer", "gapless-dc"), args.seed)
+    for number in progress.units(-(-args.campaign // UNIT), args.shard):
         posts = min(UNIT, args.campaign - number * UNIT)
         scale = Scale(posts, posts * 4 // 5, min(UNIT_CHATS, max(12, posts // 10)))
-        if run_world(args.build, args.seed + number, scale, args.keep) and args.progress:
-            progress["done"].append(number)
-            with open(args.progress, "w", encoding="utf-8") as f:
-                json.dump(progress, f)
+        if run_world(args.build, args.seed + number, scale, args.keep):
+            progress.add(number)
 
 
 def main():
@@ -520,15 +430,7 @@ def main():
         run_campaign(args)
     else:
         run_world(args.build, args.seed, Scale(args.posts, args.changes, args.chats), args.keep)
-    if all_tried:
-        missed = sorted(set(all_tried) - set(all_hit))
-        check(sum(all_hit.values()) > sum(all_tried.values()) / 4,
-              f"of {sum(all_tried.values())} lives with a failpoint only {sum(all_hit.values())} "
-              f"reached it")
-        print(f"failpoints reached: {len(all_hit)} of {len(all_tried)}; not: "
-              f"{', '.join(missed) or 'none'}")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ import sys
 import tempfile
 import time
 
-import kills
+import campaign
 import publish_cases
-from kills import SANITISED, now_us, until
+from campaign import SANITISED, now_us, until
 from publish_verdict import Life, Part
 
 SLOWER = 2 if SANITISED else 1
@@ -59,7 +59,7 @@ CHATS = ((None, "channel:4200000002", "https://t.me/channel1"),
          ("'-800000001'", "chat:800000001", ""))
 GRIN = "\U0001F600"
 
-tally = kills.Tally("publish")
+tally = campaign.Tally("publish")
 check = tally.check
 
 
@@ -262,10 +262,10 @@ class World:
         self.complaints = []
         self.quiet_us = 0
         self.userbot = os.path.join(build, "gapless-userbot")
-        points = [p for p in kills.failpoints(self.userbot)[0]
+        points = [p for p in campaign.failpoints(self.userbot)[0]
                   if p.startswith(("outbox.", "store.commit", "sqlite.commit"))]
-        self.points = kills.in_turn(points, self.rng) if points else None
-        self.dc = kills.Dc(build, folder, ["--seed", str(seed)] + list(DC_ARGS))
+        self.points = campaign.in_turn(points, self.rng) if points else None
+        self.dc = campaign.Dc(build, folder, ["--seed", str(seed)] + list(DC_ARGS))
 
     # --- lives ---
 
@@ -290,7 +290,7 @@ class World:
                  "--server-key", self.dc.key, "--state", self.state, "--timeout",
                  str(PATIENCE_S), *OPTIONS, *(["--delete"] if delete else [])],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=dict(kills.environment(point, count), **BOT))
+                env=dict(campaign.environment(point, count), **BOT))
 
     def read(self, name):
         with open(os.path.join(self.folder, name), encoding="utf-8", errors="replace") as f:
@@ -305,7 +305,7 @@ class World:
         # What is broken is told by the status, when all the others are in step.
         if life.broken and (3 in wanted or '"waiting":0' in out):
             wanted = (1,) + tuple(status for status in wanted if status not in (0, 3))
-        if life.status not in wanted or kills.CRASH.search(err):
+        if life.status not in wanted or campaign.CRASH.search(err):
             self.complaints.append(f"life {len(self.lives)} ended with {life.status}: "
                                    f"{out[-300:]}{err[-1000:]}")
 
@@ -425,8 +425,8 @@ def rejudge(folder):
 
 
 def run_campaign(args):
-    progress = kills.Progress(args.progress, args.build, ("gapless-userbot", "gapless-dc"),
-                              args.seed)
+    progress = campaign.Progress(args.progress, args.build, ("gapless-userbot", "gapless-dc"),
+                                 args.seed)
     for number in progress.units(-(-args.campaign // UNIT), args.shard):
         lives = min(UNIT, args.campaign - number * UNIT)
         if run_world(args.build, args.seed + number, UNIT_NOTES, lives, args.keep):

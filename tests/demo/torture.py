@@ -17,9 +17,7 @@ A campaign is N kills in units of one scenario, seed and UNIT kills; shards shar
 --progress remembers those that are done. Ends with "N passed, N failed".
 """
 import argparse
-import collections
 import concurrent.futures
-import hashlib
 import json
 import os
 import random
@@ -30,16 +28,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
+import campaign
 import torture_cases
 import torture_verdict
+from campaign import SANITISED, read_ledger, until
 from torture_verdict import Life, Snapshot, Terms
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 KILLS = 45 if SANITISED else 60
 SLOWER = 4 if SANITISED else 1  # a sanitised program needs so much longer for the same
 PATIENCE_S = 20                 # without news, while something is missing; also: a sign-in
@@ -50,45 +46,17 @@ WORKERS = 3
 # How a life may end that was sent SIGTERM, and perhaps SIGKILL: also before it had looked at either.
 TERMINATED = (0, -signal.SIGTERM, -signal.SIGKILL)
 
-lock = threading.Lock()
-passed = 0
-failed = 0
-all_tried, all_hit = collections.Counter(), collections.Counter()  # failpoints
-
-
-def check(ok, what):
-    global passed, failed
-    with lock:
-        if ok:
-            passed += 1
-        else:
-            failed += 1
-            print("torture: " + what, flush=True)
-    return ok
+tally = campaign.Tally("torture")
+check = tally.check
 
 
 # --- failpoints -----------------------------------------------------------------------------
 
 def failpoints(build):
-    """(points to die at, those of them that can fail instead); none if the build has none."""
-    with open(os.path.join(build, "gapless-userbot"), "rb") as f:
-        program = f.read()
-    if b"GAPLESS_FAILPOINT" not in program:
-        return [], []
-    names, fail = set(), set()
-    for folder in ("src", "loops"):
-        for directory, _, files in os.walk(os.path.join(ROOT, folder)):
-            for name in files:
-                if not name.endswith(".c"):
-                    continue
-                with open(os.path.join(directory, name), encoding="utf-8") as f:
-                    for can_fail, point in re.findall(r'\bGAP_FAILPOINT(_FAILS)?\("([^"]+)"\)',
-                                                      f.read()):
-                        names.add(point)
-                        if can_fail:
-                            fail.add(point)
-    there = sorted(n for n in names if n.encode() + b"\0" in program)
-    return there, sorted(fail & set(there))
+    """(points to die at, those of them that can fail instead); none if the build has none. Nobody
+    sends from an outbox here."""
+    points, fail = campaign.failpoints(os.path.join(build, "gapless-userbot"))
+    return [p for p in points if not p.startswith("outbox.")], fail
 
 
 # What a point that fails lets its program say; and where a commit fails it is tried again only so
@@ -117,33 +85,6 @@ class Death:
 
 # --- the other side ---------------------------------------------------------------------------
 
-class Dc:
-    """A gapless-dc, ended by its own pid."""
-
-    def __init__(self, build, folder, args):
-        self.key = os.path.join(folder, "key.pem")
-        self.ledger = os.path.join(folder, "ledger")
-        self.process = subprocess.Popen(
-            [os.path.join(build, "gapless-dc"), "--pubkey-out", self.key, "--ledger", self.ledger]
-            + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        self.port = json.loads(self.process.stdout.readline())["port"]
-        self.done = threading.Event()
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            if json.loads(line).get("event") == "done":
-                self.done.set()
-
-    def stop(self):
-        self.process.terminate()
-        status = self.process.wait(60)
-        self.reader.join(10)
-        self.process.stdout.close()
-        return status
-
-
 def whole_lines(path, start, end):
     """JSON lines between two offsets; the last one may be torn, which no update is then. A start in
     the middle of the file may be after a torn line that a new one was begun for."""
@@ -154,12 +95,6 @@ def whole_lines(path, start, end):
         data = data[1:]
     lines = data.split(b"\n")
     return [json.loads(line) for line in lines[:-1]]
-
-
-def read_ledger(path):
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
 def snapshot(path, ledger):
@@ -229,8 +164,8 @@ class Scenario:
         self.tried, self.hit = [], []
         self.since_long = 0
         self.refused = 0  # answers that the server did not take, and the userbot said so
-        self.dc = Dc(build, folder, ["--seed", str(seed), "--reorder", "0.15", "--duplicate",
-                                     "0.05"] + list(self.dc_args))
+        self.dc = campaign.Dc(build, folder, ["--seed", str(seed), "--reorder", "0.15",
+                                              "--duplicate", "0.05"] + list(self.dc_args))
 
     # --- lives ---
 
@@ -241,11 +176,10 @@ class Scenario:
                 ] + list(self.credentials) + list(self.options)
 
     def start(self, death=None):
-        env = dict(os.environ)
-        env.pop("GAPLESS_FAILPOINT", None)
+        env = campaign.environment()
         self.ending = death
         if death is not None and death.point:
-            env["GAPLESS_FAILPOINT"] = f"{death.point}:{death.count}:{death.deed}"
+            env = campaign.environment(death.point, death.count, death.deed)
         return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, env=env,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -257,7 +191,7 @@ class Scenario:
         _, err = process.communicate(timeout=120)
         fails = self.ending is not None and self.ending.deed == "error"
         self.bounds.append(self.size())
-        self.ends.append((time.time_ns() // 1000,
+        self.ends.append((campaign.now_us(),
                           snapshot(self.state, read_ledger(self.dc.ledger)),
                           RETRY_US if fails else 0))
         self.refused += len(re.findall(b"an answer was not sent", err))
@@ -277,21 +211,12 @@ class Scenario:
         process.kill()
         return self.buried(process, was_alive)
 
-    def until(self, process, seconds, done=lambda: False):
-        """Wait; @return false when the time is up and it lives."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if process.poll() is not None or done():
-                return True
-            time.sleep(0.004)
-        return False
-
     def live_to_point(self, process, death):
         """Until the point is reached, or for so long that it will not be."""
         end = is_at_the_end(death.point)
-        if not self.until(process, death.ms * self.slower / 1000) and end:
+        if not until(process, death.ms * self.slower / 1000) and end:
             process.send_signal(signal.SIGTERM)
-            self.until(process, 2 * SLOWER)
+            until(process, 2 * SLOWER)
         self.tried.append(death.point)
         if process.poll() == -signal.SIGKILL:
             self.hit.append(death.point)
@@ -306,15 +231,15 @@ class Scenario:
         if death.point and death.deed == "kill":
             self.live_to_point(process, death)
         elif death.ms is None:
-            self.until(process, PATIENCE_S, lambda: self.size() > self.bounds[-1])
+            until(process, PATIENCE_S, lambda: self.size() > self.bounds[-1])
             self.kill(process)
         else:
-            self.until(process, death.ms * self.slower / 1000)
+            until(process, death.ms * self.slower / 1000)
             if death.grace_ms is None:
                 self.kill(process)
             else:
                 process.send_signal(signal.SIGTERM)
-                self.until(process, death.grace_ms * self.slower / 1000)
+                until(process, death.grace_ms * self.slower / 1000)
                 if process.poll() is None:
                     process.kill()
                 self.buried(process, process.poll() in (None, *TERMINATED))
@@ -334,13 +259,6 @@ class Scenario:
         if self.rng.random() < 0.35:
             return self.rng.uniform(5, 60)   # while it catches up
         return self.rng.uniform(60, 300)
-
-    def points_in_turn(self):
-        """Every point gets its turn before one gets a second."""
-        while True:
-            order = [p for p in self.points if p != ONCE]
-            self.rng.shuffle(order)
-            yield from order
 
     def death(self, turns):
         if self.points and self.rng.random() < 0.8:
@@ -367,7 +285,7 @@ class Scenario:
         yield Death(None)
 
     def plan(self):
-        turns = self.points_in_turn()
+        turns = campaign.in_turn([p for p in self.points if p != ONCE], self.rng)
         deaths = list(self.beginnings())[:self.kills]
         yield from deaths
         for _ in range(self.kills - len(deaths)):
@@ -446,9 +364,7 @@ class Scenario:
               f"{name}: {len(judged.ledger.events)} events, {judged.ledger.differences} "
               f"differences, {useful} lives with an update: too few to mean anything")
         check(not self.complaints, f"{name}: the userbot complained: {self.complaints[:3]}")
-        with lock:
-            all_tried.update(self.tried)
-            all_hit.update(self.hit)
+        tally.add_points(self.tried, self.hit)
         if not judged.problems:
             torture_cases.test_doctors(record, self.rng, check, name)
         return judged
@@ -607,7 +523,7 @@ def run_scenario(kind, build, seed, kills, keep):
     """@return true if nothing was wrong."""
     folder = tempfile.mkdtemp(prefix="torture-")
     start = time.monotonic()
-    before = failed
+    before = tally.failed
     try:
         scenario = kind(build, seed, kills, folder)
         status = None
@@ -632,7 +548,7 @@ def run_scenario(kind, build, seed, kills, keep):
                 keep_record(scenario, keep)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return failed == before
+    return tally.failed == before
 
 
 def run_guarded(kind, *args):
@@ -651,40 +567,19 @@ def run_test(args):
             pool.submit(run_guarded, kind, args.build, args.seed, kills, args.keep)
 
 
-def read_progress(path, build, seed):
-    """Units that are done already, of these very programs: a campaign can be broken off."""
-    programs = hashlib.sha256()
-    for name in ("gapless-userbot", "gapless-dc"):
-        with open(os.path.join(build, name), "rb") as f:
-            programs.update(f.read())
-    fresh = {"seed": seed, "programs": programs.hexdigest(), "done": []}
-    try:
-        with open(path, encoding="utf-8") as f:
-            found = json.load(f)
-        return found if {**found, "done": []} == fresh else fresh
-    except (OSError, ValueError):
-        return fresh
-
-
 def run_campaign(args):
-    index, count = (int(n) for n in args.shard.split("/"))
-    progress = read_progress(args.progress, args.build, args.seed)
-    units = range(-(-args.campaign // UNIT))
+    progress = campaign.Progress(args.progress, args.build, ("gapless-userbot", "gapless-dc"),
+                                 args.seed)
 
     def unit(number):
-        kills = min(UNIT, args.campaign - number * UNIT)
+        count = min(UNIT, args.campaign - number * UNIT)
         kind = SOUND[number % len(SOUND)]
-        if run_guarded(kind, args.build, args.seed + number // len(SOUND), kills, args.keep):
-            with lock:
-                progress["done"].append(number)
-                if args.progress:
-                    with open(args.progress, "w", encoding="utf-8") as f:
-                        json.dump(progress, f)
+        if run_guarded(kind, args.build, args.seed + number // len(SOUND), count, args.keep):
+            progress.add(number)
 
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for number in units:
-            if number % count == index and number not in progress["done"]:
-                pool.submit(unit, number)
+        for number in progress.units(-(-args.campaign // UNIT), args.shard):
+            pool.submit(unit, number)
 
 
 def main():
@@ -710,15 +605,7 @@ def main():
         run_campaign(args)
     else:
         run_test(args)
-    if all_tried:
-        missed = sorted(set(all_tried) - set(all_hit))
-        check(sum(all_hit.values()) > sum(all_tried.values()) / 4,
-              f"of {sum(all_tried.values())} lives with a failpoint only {sum(all_hit.values())} "
-              f"reached it")
-        print(f"failpoints reached: {len(all_hit)} of {len(all_tried)}; not: "
-              f"{', '.join(missed) or 'none'}")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":
