@@ -48,7 +48,8 @@ static uint32_t draw(uint32_t below)
 
 /* ---- what is handled ---- */
 
-static void finish_one(void)
+/* @return false if none runs. */
+static bool finish_one(void)
 {
     size_t from = draw(CLERK_TASKS);
 
@@ -56,8 +57,9 @@ static void finish_one(void)
         struct clerk_task *t = &clerk.tasks[(from + i) % CLERK_TASKS];
         if (!t->used || !t->running) continue;
         clerk_finish(t->label);
-        return;
+        return true;
     }
+    return false;
 }
 
 /* What the diary of a life says; then a new page. @p none: nothing went on later in it. */
@@ -169,7 +171,7 @@ static void step(void)
         break;
     case 4:
     case 5:
-        finish_one();
+        (void)finish_one();
         break;
     case 6:
         choose_later();
@@ -203,7 +205,7 @@ static void finish_all(void)
     for (int round = 0; round < 40; round++) {
         push(false);
         push(true);
-        for (size_t i = 0; i < CLERK_TASKS; i++) finish_one();
+        for (size_t i = 0; i < CLERK_TASKS && finish_one();) i++;
         clerk_run(700);
     }
     for (int32_t id = FIRST; id < clerk.pts - 8; id++)
