@@ -140,7 +140,8 @@ typedef struct gap_outbox_item {
  * deletion of such a row cancels it. The row number that is given then is that of the older row,
  * which takes the key if it has none. If both have a key, so that each of them is known afterwards,
  * the edit waits in a row of its own behind that one, and so does the deletion, which has nothing
- * to do any more: edits of which the last one is enough are best written without a key.
+ * to do any more: edits of which the last one is enough are best written without a key. One
+ * with a later not_before_us waits in a row of its own as well.
  *
  * @param db    Borrowed. A transaction is open: best one that began with BEGIN IMMEDIATE.
  * @param item  Copied.

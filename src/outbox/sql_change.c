@@ -86,19 +86,22 @@ static gap_outbox_content_t edited(const gap_outbox_content_t *older,
     return c;
 }
 
-/* Reads the payload of a row into w->older. */
-static int read_payload(struct gap_writing *w, int64_t row, bool *has_key)
+/* Reads the payload of a row into w->older. @param waits  Does it wait for that time, too? */
+static int read_payload(struct gap_writing *w, int64_t row, int64_t not_before_us, bool *has_key,
+                        bool *waits)
 {
     sqlite3_stmt *stmt;
     int rc = gap_writing_statement(w, GAP_WRITE_PAYLOAD, &stmt);
 
     gap_buf_clear(&w->older);
     if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 1, row);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(stmt, 2, not_before_us);
     if (rc != SQLITE_OK) return rc;
     rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         gap_bytes_t bytes = gap_outbox_column(stmt, 0);
         *has_key = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
+        *waits = sqlite3_column_int(stmt, 2) != 0;
         rc = gap_buf_append(&w->older, bytes.data, bytes.len);
     } else if (rc == SQLITE_DONE) {
         rc = GAP_E_NOT_FOUND;
@@ -114,9 +117,11 @@ static int replace_content(struct gap_writing *w, int64_t row, const gap_outbox_
     struct gap_item older;
     sqlite3_stmt *stmt;
     bool has_key = false;
+    bool waits = true;
 
     *fits = false;
-    int rc = read_payload(w, row, &has_key);
+    int rc = read_payload(w, row, edit->not_before_us, &has_key, &waits);
+    if (rc == SQLITE_OK && !waits) return SQLITE_OK; /* nobody is to see it before its time */
     if (rc == SQLITE_OK && has_key && edit->key.len > 0) return SQLITE_OK; /* two names, two rows */
     if (rc == SQLITE_OK) rc = gap_item_unpack(gap_buf_view(&w->older), &older);
     if (rc != SQLITE_OK) return rc;
@@ -179,9 +184,11 @@ static int edit_unsent(struct gap_writing *w, const gap_outbox_item_t *edit,
 static int cancel_unsent(struct gap_writing *w, const gap_outbox_item_t *item, int64_t *row)
 {
     bool has_key = false;
+    bool waits = true;
     sqlite3_stmt *stmt;
-    int rc = read_payload(w, item->message_row, &has_key);
+    int rc = read_payload(w, item->message_row, item->not_before_us, &has_key, &waits);
 
+    if (rc == SQLITE_OK && !waits) return rc; /* it is to be seen until then */
     if (rc == SQLITE_OK) rc = gap_writing_statement(w, GAP_WRITE_CANCEL, &stmt);
     if (rc == SQLITE_OK) rc = gap_outbox_bind_text(stmt, 2, item->key);
     if (rc == SQLITE_OK) rc = gap_outbox_run(stmt, &item->message_row, 1);

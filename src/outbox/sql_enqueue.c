@@ -38,7 +38,10 @@ static const char *const texts[GAP_WRITE_COUNT] = {
     [GAP_WRITE_EDITS_ROW] = "SELECT row FROM main.gapless_outbox INDEXED BY gapless_outbox_needs"
                             " WHERE target_row = ?2 AND chat = ?1 AND kind = 3"
                             " AND" GAP_OUTBOX_UNBEGUN "ORDER BY row DESC LIMIT 1",
-    [GAP_WRITE_PAYLOAD] = "SELECT payload, key FROM main.gapless_outbox WHERE row = ?1",
+    /* The last one: does it wait for ?2 already, or is that over? */
+    [GAP_WRITE_PAYLOAD] = "SELECT payload, key, ?2 <= max(CASE WHEN typeof(not_before) = 'integer'"
+                          " THEN not_before ELSE 0 END, " GAP_OUTBOX_NOW ")"
+                          " FROM main.gapless_outbox WHERE row = ?1",
     [GAP_WRITE_REPLACE] = "UPDATE main.gapless_outbox SET kind = ?2, payload = ?3,"
                           " class = CASE WHEN kind = 3 THEN min(class, ?4) ELSE class END,"
                           " deadline = CASE WHEN kind = 3 THEN ?5 ELSE deadline END,"

@@ -249,6 +249,40 @@ START_TEST(edit_of_an_edit_under_way_is_about_its_message)
 }
 END_TEST
 
+/* An edit is not to be seen before its time, a message until it is to be deleted. */
+START_TEST(what_is_to_happen_later_waits_by_itself)
+{
+    const int32_t id = 7;
+    int64_t later_us = INT64_C(4000000000000000);
+    gap_outbox_item_t item = edit_of(ANNA, &id, "now");
+    int64_t now = put(db, &item);
+
+    item = edit_of(ANNA, &id, "later");
+    item.not_before_us = later_us;
+    int64_t later = put(db, &item);
+    ck_assert_int_ne(later, now);
+    ck_assert_str_eq(text_in(db, now), "now");
+    item = edit_of(ANNA, &id, "at last"); /* its place is behind that one anyway */
+    ck_assert_int_eq(put(db, &item), later);
+    item = text_to(BERT, "text");
+    int64_t text = put(db, &item);
+    item = edit_of_row(BERT, text, "later");
+    item.not_before_us = later_us;
+    ck_assert_int_ne(put(db, &item), text);
+    ck_assert_str_eq(text_in(db, text), "text");
+    item = (gap_outbox_item_t){
+        .kind = GAP_OUTBOX_DELETE, .chat = BERT, .message_row = text, .not_before_us = later_us};
+    ck_assert_int_ne(put(db, &item), text);
+    ck_assert_int_eq(
+        tables_number(db, "SELECT state FROM gapless_outbox WHERE row = %d", (int)text),
+        GAP_OUTBOX_READY);
+    item = edit_of(NEWS, &id, "now");
+    now = put(db, &item);
+    item.not_before_us = 5; /* long ago */
+    ck_assert_int_eq(put(db, &item), now);
+}
+END_TEST
+
 START_TEST(deletion_of_an_unsent_row_cancels_it)
 {
     gap_outbox_item_t hello = text_to(ANNA, "hello");
@@ -450,6 +484,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, edit_with_a_key_waits_by_itself_behind_one_with_another);
     tcase_add_test(tc, edit_with_a_key_waits_behind_the_unsent_row_with_another);
     tcase_add_test(tc, edit_of_an_edit_under_way_is_about_its_message);
+    tcase_add_test(tc, what_is_to_happen_later_waits_by_itself);
     tcase_add_test(tc, deletion_of_an_unsent_row_cancels_it);
     tcase_add_test(tc, deletion_with_a_key_is_known_afterwards);
     tcase_add_test(tc, reply_to_a_row_waits_for_its_message);
