@@ -135,14 +135,14 @@ class Folder:
         elif what == "shrink" and len(note.paragraphs) > 3:
             del note.paragraphs[-rng.randint(1, len(note.paragraphs) - 1):]
             note.paragraphs[-1][1] += 1
-        elif what == "rename":
+        elif what == "rename" and not (note.key and note.broken):
             note.moves += 1
             note.life += note.key is None
         elif what == "remove" and sum(n.is_in for n in self.notes) > self.count * 3 // 4:
             note.is_in = False
         elif what == "put back":
             note.is_in = True
-        elif what == "break":
+        elif what == "break" and not (note.key and note.moves):  # by its path alone it is known
             note.broken = rng.choice(("front matter", "UTF-8"))
         elif what == "mend":
             note.broken = ""
