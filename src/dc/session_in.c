@@ -65,6 +65,7 @@ void gap_dc_inbox_clear(gap_dc_inbox_t *in)
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the arena holds pointers */
     for (size_t at = 0; at < all.len; at += sizeof(gap_packet_t *)) {
         gap_packet_t *packet;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): the arena holds pointers */
         memcpy(&packet, all.data + at, sizeof packet);
         gap_packet_unref(packet);
     }
