@@ -304,7 +304,7 @@ class World:
         out = self.read("out")
         # What is broken is told by the status, when all the others are in step.
         if life.broken and (3 in wanted or '"waiting":0' in out):
-            wanted = (1,) + tuple(status for status in wanted if status not in (0, 3))
+            wanted += (1,)
         if life.status not in wanted or campaign.CRASH.search(err):
             self.complaints.append(f"life {len(self.lives)} ended with {life.status}: "
                                    f"{out[-300:]}{err[-1000:]}")
