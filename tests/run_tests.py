@@ -18,12 +18,12 @@ import time
 # One table of budgets: suite -> seconds one program may take (optimised, sanitised), on 2 cores and
 # with others beside it.
 BUDGETS = {
-    "unit": (90, 180),
+    "unit": (120, 180),
     "sim": (180, 240),
     "fault": (150, 240),
     "loop": (90, 180),
     "interop": (120, 180),
-    "fuzz": (30, 90),
+    "fuzz": (60, 120),
     "embed": (120, 0),  # 0: not under the sanitisers (it builds programs of its own)
     "lint": (120, 0),
     "bench": (60, 0),
