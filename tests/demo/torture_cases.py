@@ -284,9 +284,12 @@ def with_a_second_answer(record, rng):
 
 
 def without_an_answer(record, rng):
+    """To a message that was not given up: nobody misses one to those."""
+    given_up = record.judge().given_up
     folded = {n for e in record.ledger if e["kind"] == "difference" for n in e["folded"]}
     asked = {(e["chat"], f"got {e['id']}") for e in record.ledger
-             if e["kind"] == "new_message" and e["n"] not in folded}
+             if e["kind"] == "new_message" and e["n"] not in folded
+             and (e["chat"], e["id"]) not in given_up}
     picks = [e for e in record.ledger if e.get("via") == "call" and e["kind"] == "new_message"
              and (e["chat"], e["text"]) in asked]
     if not record.terms.replies or record.terms.refused or not picks:
