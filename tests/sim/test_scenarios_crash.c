@@ -93,6 +93,26 @@ START_TEST(s79_late_pushes_are_not_believed)
 }
 END_TEST
 
+/* An update that fits between two old ones: the second is the first of a new doubt. */
+START_TEST(s79_a_doubt_is_over_when_the_count_moves)
+{
+    begin_newer(_i, pack_empty(1));
+    world_run(&w, 1000);
+    feed_message(111);
+    world_run(&w, 2000);
+    feed_message(511);
+    world_run(&w, 12000);
+    feed_message(112);
+    world_run(&w, 25000);
+    world_expect(&w, "[   0] difference from 510\n[2000] apply 511\n");
+    world_answer(&w, 20, pack_state(511, 5, 1));
+    feed_message(113);
+    world_run(&w, 100000);
+    world_expect(&w, "[25000] state\n");
+    world_fini(&w);
+}
+END_TEST
+
 /* A part of the server is behind: the next answer is as it should be, or a push fits. */
 START_TEST(s79_a_server_that_is_late)
 {
@@ -285,6 +305,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, s79_stored_pts_newer_than_the_servers, 0, SEEDS);
     tcase_add_loop_test(t, s79_shown_by_pushes_alone, 0, SEEDS);
     tcase_add_loop_test(t, s79_late_pushes_are_not_believed, 0, SEEDS);
+    tcase_add_loop_test(t, s79_a_doubt_is_over_when_the_count_moves, 0, SEEDS);
     tcase_add_loop_test(t, s79_a_server_that_is_late, 0, SEEDS);
     tcase_add_loop_test(t, s79_channel_newer_than_the_servers, 0, SEEDS);
     tcase_add_loop_test(t, s79_channel_differences_stand_lower, 0, SEEDS);
