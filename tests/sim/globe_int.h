@@ -157,6 +157,7 @@ struct seen {
     uint32_t run_life; /* process in which it was run last */
     uint32_t attempts; /* number of the last run */
     uint32_t begun;    /* runs in all */
+    uint32_t copies;   /* in this process, and neither handled nor given up */
     uint32_t recorded; /* process that recorded it as done; 0: none */
 };
 

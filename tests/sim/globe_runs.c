@@ -6,7 +6,8 @@
  *   aside     two runs of one update, or of one chat, side by side
  *   attempts  not counted one by one, or more than there may be
  *   chat      a message before an earlier one of its chat was ever handled
- *   letter    a dead letter of what did not fail so often; or run again after it
+ *   letter    a dead letter of what did not fail so often; or run again after it, and no other
+ *             copy of it was there
  *   row       the journal forgets what was not handled, or an epoch comes twice
  *   twice     a transaction was committed twice
  *   behind    a channel's stored position lags by choice more than half of a difference
@@ -143,6 +144,15 @@ static bool is_newest(const struct globe *g, const struct seen *s)
     return s->kind == DC_NEW_MESSAGE && s->box >= BOX_CHANNEL && g->j.boxes[s->box].was_too_long;
 }
 
+/* What has no name may be there several times: in the journal, from former processes, and told
+ * again meanwhile. Nobody can tell that one copy is what another one was, so each of them is
+ * handled or given up by itself. */
+static bool is_other_copy(const struct seen *s, const gap_update_t *u)
+{
+    if (has_name(s) || !gap_update_maybe_repeated(u)) return false;
+    return s->run == RUN_FAILED || ((s->run == RUN_DONE || s->run == RUN_DEAD) && s->copies > 0);
+}
+
 static void judge_run(struct globe *g, uint32_t n, const gap_update_t *u)
 {
     struct seen *s = &g->j.seen[n];
@@ -154,12 +164,12 @@ static void judge_run(struct globe *g, uint32_t n, const gap_update_t *u)
     if (gap_update_via(u) == GAP_VIA_BACKFILL) return;
     if (s->anew || s->as_edit || is_newest(g, s)) {
         s->attempts = attempt - 1; /* in any order, and again */
+    } else if (s->run_life == g->process && is_other_copy(s, u)) {
+        s->attempts = attempt - 1; /* the journal's, and the one that was told again */
     } else if (s->run == RUN_DEAD && s->run_life == g->process) {
         judge_say(g, "letter", "%s is run after it was given up", say_event(g, n, text));
     } else if (s->run_life != g->process || s->run == RUN_NONE) {
         judge_first_run(g, n, u);
-    } else if (s->run != RUN_GOING && !has_name(s) && gap_update_maybe_repeated(u)) {
-        s->attempts = attempt - 1; /* the journal's, and the one that was told again */
     } else if (s->run == RUN_DONE) {
         judge_say(g, "again", "%s", say_event(g, n, text));
     } else if (s->run == RUN_GOING) {
@@ -185,6 +195,7 @@ void runs_taken(struct globe *g, uint32_t n, const gap_update_t *u)
     if (s->kind == DC_NEW_MESSAGE && find_event(g, u, &content) == n && content != n)
         g->j.seen[content].as_edit = true;
 
+    s->copies++;
     if (s->run != RUN_DONE && s->run != RUN_DEAD) return;
     s->run = RUN_NONE;
     s->run_life = s->recorded = 0;
@@ -213,9 +224,15 @@ static int in_transaction(gap_update_t *u, struct sqlite3 *db, void *data)
     return 0;
 }
 
+static void end_copy(struct seen *s)
+{
+    if (s->copies > 0) s->copies--;
+}
+
 static void handled(struct globe *g, uint32_t n)
 {
     if (n == 0) return;
+    end_copy(&g->j.seen[n]);
     g->j.seen[n].run = RUN_DONE;
     judge_finished(g, n);
 }
@@ -330,6 +347,7 @@ static void given_up(struct globe *g, uint32_t n, uint32_t attempt)
         (s->begun + g->process <= attempt && !s->anew && !s->as_edit && !is_newest(g, s)))
         judge_say(g, "letter", "%s after %u attempts, %u begun", say_event(g, n, text),
                   (unsigned)attempt, (unsigned)s->begun);
+    end_copy(s);
     s->run = RUN_DEAD;
     s->dead = true;
     judge_finished(g, n);
@@ -515,10 +533,19 @@ void runs_lag(struct globe *g)
 
 void runs_process(struct globe *g)
 {
+    uint64_t number;
+    void *value;
+    size_t at = 0;
+
     for (uint32_t n = 1; n <= g->j.count; n++) {
         struct seen *s = &g->j.seen[n];
         s->run = RUN_NONE;
+        s->copies = 0;
         if (s->run_life < g->j.lineage) s->recorded = 0;
+    }
+    while (gap_map_next(&g->keeper->by_number, &at, &number, &value)) {
+        uint32_t n = (uint32_t)(uintptr_t)value - 1U;
+        if (n != 0) g->j.seen[n].copies++;
     }
 }
 

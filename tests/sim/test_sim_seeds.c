@@ -4,7 +4,7 @@
  */
 #include "../check_main.h"
 #include "globe_draw.h"
-#include "globe_int.h"
+#include "globe_keep.h"
 
 #include <string.h>
 
@@ -50,6 +50,8 @@ static const struct {
     {50050916, "what a large answer had brought was told again in slices, and handled again"},
     {70002711, "the judge took the lower of two names, the engine had stored the other one first"},
     {70008269, "the judge knew of one copy of a delete: the journal's, or the one told again"},
+    {63354, "the judge knew of one copy of a pin: another one waited when it was given up"},
+    {144117, "the judge knew of one copy of a pin: another one waited when it was given up"},
     {28745, "what a large answer had brought was told again in slices, and handled again"},
 };
 
@@ -458,6 +460,75 @@ START_TEST(leak)
 }
 END_TEST
 
+#define THE_PIN 3
+
+static int pin_fails(void *data, gap_update_t *u, uint32_t *ms)
+{
+    uint32_t content;
+
+    (void)data;
+    (void)ms;
+    return find_event(g, u, &content) == THE_PIN ? GLOBE_HANDLER_FAILS : GLOBE_DONE;
+}
+
+/* After a crash a slice brings a pin, whose handler fails. This attempt is in the journal, but the
+ * slice is not through, for want of room, when the next crash comes. So the pin comes from there,
+ * and again with the slice (now there is room), and waits in its lane until the first copy is given
+ * up. */
+static struct seen *pin_of_two_copies(void)
+{
+    struct globe_options o;
+
+    globe_options(&o);
+    o.told = o.runner = true;
+    o.write_ms = 2;
+    o.run.waiting_max = 2;
+    o.run.attempts_max = 3;
+    o.run.retry_min_us = o.run.retry_max_us = 1000000;
+    o.watch.handle = pin_fails;
+    o.line = getenv("GAP_TRACE") != NULL ? print_line : NULL;
+    ck_assert_int_eq(globe_open(&o, &g), 0);
+    globe_start(g);
+    globe_run(g, 1000);
+    message();
+    message();
+    pause_ms(1000);
+    globe_crash(g, 100);
+    ck_assert_uint_eq(about(DC_PIN, 1), THE_PIN);
+    about(DC_EDIT_MESSAGE, 1);
+    about(DC_EDIT_MESSAGE, 2);
+    pause_ms(300);
+    g->o.run.waiting_max = 0;
+    globe_crash(g, 100);
+    pause_ms(500);
+    return &g->j.seen[THE_PIN];
+}
+
+START_TEST(copies_without_a_name)
+{
+    const struct seen *pin = pin_of_two_copies();
+
+    ck_assert_uint_eq(pin->begun, 2);
+    ck_assert_uint_eq(pin->copies, 2);
+    pause_ms(10000);
+    ck_assert_uint_eq(pin->begun, 3 + 3);
+    ck_assert_uint_eq(pin->copies, 0);
+    globe_settle(g);
+    bool held = globe_close(g, verdict);
+    ck_assert_msg(held, "%s", verdict);
+}
+END_TEST
+
+START_TEST(letter_is_run_again)
+{
+    struct seen *pin = pin_of_two_copies();
+
+    pin->copies = 1; /* as if the slice had not brought it again */
+    pause_ms(10000);
+    expect_condemned("letter");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("sim_seeds");
@@ -488,6 +559,8 @@ static Suite *make_suite(void)
     tcase_add_test(t, questions_without_a_reason);
     tcase_add_test(t, memory_without_bounds);
     tcase_add_test(t, leak);
+    tcase_add_test(t, copies_without_a_name);
+    tcase_add_test(t, letter_is_run_again);
     suite_add_tcase(s, t);
     return s;
 }
