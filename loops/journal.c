@@ -244,14 +244,26 @@ static int write_up_to(gap_journal_t *j, const struct gap_journal_entry *last)
     return 0;
 }
 
+/* Its transaction may fail yet: its row has to come before those behind it. It is not passed, so
+ * that no position on disk is above what the transaction records. */
+static int write_busy(gap_journal_t *j, struct gap_journal_entry *e)
+{
+    if (e->place.box == GAP_BOX_NONE) return 0; /* nothing would tell that the row is done */
+    int r = write_row(j, e);
+    if (r < 0) return r;
+    unlist(j, e);
+    e->late = true;
+    return 0;
+}
+
 uint64_t gap_journal_write_all(gap_journal_t *j)
 {
     struct gap_journal_entry *e = TAILQ_FIRST(&j->listed);
 
     while (e != NULL) {
         struct gap_journal_entry *next = TAILQ_NEXT(e, next);
-        /* One whose transaction is under way is as good as through. */
-        if (!e->busy && gap_journal_write(j, e) < 0) break;
+        int r = e->busy ? write_busy(j, e) : gap_journal_write(j, e);
+        if (r < 0) break;
         e = next;
     }
     gap_journal_arm(j);
@@ -670,12 +682,13 @@ void gap_journal_complete(gap_journal_t *j, struct gap_journal_entry *e, bool ow
     };
     e->busy = true;
     e->own = own;
+    e->late = false;
 }
 
 void gap_journal_completed(gap_journal_t *j, struct gap_journal_entry *e)
 {
     gap_record_t rec;
-    bool row = e->own && e->number != 0;
+    bool row = (e->own || e->late) && e->number != 0;
 
     leave(j, e);
     if (!row) {
@@ -702,6 +715,7 @@ void gap_journal_completed(gap_journal_t *j, struct gap_journal_entry *e)
 void gap_journal_reopened(gap_journal_t *j, struct gap_journal_entry *e)
 {
     e->busy = false;
+    if (e->late && e->node != NULL) gap_engine_pass(e->node);
     gap_journal_arm(j);
 }
 

@@ -82,6 +82,7 @@ struct gap_journal_entry {
     bool asked;    /* an attempt waits until it is written */
     bool busy;     /* its completion is in a transaction, */
     bool own;      /* of the caller's own connection */
+    bool late;     /* its row was written while that was under way: nothing removes it there */
     bool replayed; /* came from a row */
 };
 
@@ -205,7 +206,8 @@ struct gap_journal_completion {
     bool has_done;
     gap_done_record_t done;
 };
-/** It is about to be completed by a transaction: until _completed or _reopened it is not written.
+/** It is about to be completed by a transaction: until _completed or _reopened only
+ * gap_journal_write_all writes it.
  * @param own  The caller's own connection, beside the store's. */
 void gap_journal_complete(gap_journal_t *j, struct gap_journal_entry *entry, bool own,
                           struct gap_journal_completion *out);

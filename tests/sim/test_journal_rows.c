@@ -231,6 +231,53 @@ START_TEST(completed_in_the_stores_transaction)
 }
 END_TEST
 
+/* An end in order while a transaction is under way: it has a row before those behind it, in case it
+ * fails; and is not handled again if it did not, though the process dies before the row is gone. */
+START_TEST(a_shutdown_writes_what_is_in_a_transaction)
+{
+    enum { FAILS, DIES, ENDS } what = (unsigned)_i % 3;
+    struct gap_journal_completion c;
+    int result = 99;
+
+    calls = 0;
+    call_result = what == FAILS ? GAP_E_STATE : 0;
+    clerk_begin(_i / 3, "|11|12|");
+    clerk_messages(11, 13);
+    clerk_run(10);
+    struct clerk_task *t = clerk_task("11");
+    gap_journal_complete(clerk.journal, &t->entry, false, &c);
+    ck_assert_uint_eq(c.inbox, 0);
+    const gap_call_record_t call = {.call = call_fn, .has_done = c.has_done, .done = c.done};
+    ck_assert_int_eq(gap_store_call(store, &call, call_done, &result), 0);
+    ck_assert_uint_eq(gap_journal_write_all(clerk.journal), 0);
+    clerk_run(100);
+    ck_assert_int_eq(result, call_result);
+    ck_assert_uint_eq(clerk_disk().rows, 2);
+    ck_assert_int_eq(clerk_disk().pts, 10);
+    if (what == FAILS) {
+        gap_journal_reopened(clerk.journal, &t->entry);
+    } else {
+        gap_journal_completed(clerk.journal, &t->entry);
+        t->entry.node = NULL;
+        gap_update_done(t->node);
+        t->used = false;
+    }
+    if (what == DIES) {
+        clerk_crash(); /* at once */
+        clerk_answer(0, clerk_difference(11, 13));
+    } else {
+        clerk_close();
+        ck_assert_uint_eq(clerk_disk().rows, what == FAILS ? 2 : 1);
+        ck_assert_int_eq(clerk_disk().pts, 13);
+    }
+    clerk_open_with("");
+    clerk_run(300);
+    clerk_expect(what == FAILS ? "11! 12!" : "12!");
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    clerk_end();
+}
+END_TEST
+
 /* A transaction beside the store's, committed while the row is still on its way to the disk: the
  * row is known to be done when it is found. */
 START_TEST(completed_beside_the_store)
@@ -281,6 +328,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, a_letter_that_is_handled_again_is_not_done, 0, 8);
     tcase_add_loop_test(t, rows_are_read_back, 0, 4);
     tcase_add_loop_test(t, completed_in_the_stores_transaction, 0, 8);
+    tcase_add_loop_test(t, a_shutdown_writes_what_is_in_a_transaction, 0, 12);
     tcase_add_loop_test(t, completed_beside_the_store, 0, 3);
     suite_add_tcase(s, t);
     return s;
