@@ -583,23 +583,11 @@ static void put_name(gap_journal_t *j, const struct gap_journal_entry *e, int32_
     if (gap_store_put(j->store, &rec) == 0) j->count.recorded++;
 }
 
-/* A row of a former run may be of a slice that no stored position has passed: until one does, its
- * name takes the row's place. */
-static void record_row(gap_journal_t *j, struct gap_journal_entry *e)
-{
-    if (e->place.box == GAP_BOX_NONE) return;
-    /* Without an engine no position is stored any more in this life. */
-    int32_t mark = j->engine == NULL
-                       ? e->place.before
-                       : gap_engine_mark(j->engine, e->place.box, e->place.channel_id);
-    if (mark == INT32_MAX || !gap_journal_name(j, e)->has) return;
-    put_name(j, e, e->place.before > mark ? e->place.before : mark);
-}
-
 static void record_handled(gap_journal_t *j, struct gap_journal_entry *e)
 {
     if (e->replayed) {
-        record_row(j, e);
+        const struct gap_place *p = &e->place;
+        put_name(j, e, gap_journal_until(j, p->box, p->channel_id, p->before));
     } else if (!passes_now(j, e)) {
         const struct gap_identity *name = gap_journal_name(j, e);
         if (e->number != 0)

@@ -124,6 +124,11 @@ GAP_NODISCARD int gap_recall_init(gap_journal_t *j, const struct gap_journal_con
 void gap_recall_fini(gap_journal_t *j);
 struct gap_recalled *gap_recall_find(const gap_journal_t *j, const gap_eid_t *eid);
 void gap_recall_forget(gap_journal_t *j, struct gap_recalled *r);
+/** A row of a former run may be of a slice that no stored position has passed: its name takes its
+ * place. @return the position to be passed before the name may be forgotten: where the engine has
+ * none, all may be fetched again; and an engine that is gone stores none. */
+int32_t gap_journal_until(const gap_journal_t *j, gap_box_t box, int64_t channel_id,
+                          int32_t before);
 /** An update that may have come before. May make an edit of it. @return true to leave it out. */
 bool gap_recall_had(gap_journal_t *j, gap_update_t *update);
 

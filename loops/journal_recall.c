@@ -77,6 +77,12 @@ void gap_recall_fini(gap_journal_t *j)
     gap_pool_fini(&j->recall.pool);
 }
 
+int32_t gap_journal_until(const gap_journal_t *j, gap_box_t box, int64_t channel_id, int32_t before)
+{
+    int32_t mark = j->engine == NULL ? INT32_MAX : gap_engine_mark(j->engine, box, channel_id);
+    return mark == INT32_MAX || mark < before ? before : mark;
+}
+
 /* A bare message, or the update around one, is delivered as the edit that the answer has folded
  * into it. */
 static void make_edit(gap_update_t *u)

@@ -121,12 +121,11 @@ static int bury_row(gap_journal_t *j, const gap_inbox_record_t *r, int32_t befor
     }
     if (status < 0) return status;
     /* Its slice may come again: its name takes the row's place, as when it is handled. */
-    if (j->engine != NULL && r->box != GAP_BOX_NONE && !gap_eid_is_none(&r->eid)) {
-        int32_t mark = gap_engine_mark(j->engine, r->box, r->channel_id);
+    int32_t until = gap_journal_until(j, r->box, r->channel_id, before);
+    if (until > 0 && r->box != GAP_BOX_NONE && !gap_eid_is_none(&r->eid)) {
         gap_record_t name = {.kind = GAP_RECORD_DONE};
-        name.u.done = (gap_done_record_t){r->eid, r->content, r->box, r->channel_id,
-                                          before > mark ? before : mark};
-        if (mark != INT32_MAX && gap_store_put(j->store, &name) == 0) j->count.recorded++;
+        name.u.done = (gap_done_record_t){r->eid, r->content, r->box, r->channel_id, until};
+        if (gap_store_put(j->store, &name) == 0) j->count.recorded++;
     }
     gap_journal_remove(j, r->number);
     j->count.buried++;

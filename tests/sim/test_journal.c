@@ -299,6 +299,49 @@ START_TEST(a_row_that_is_through_last_is_not_handled_again)
 }
 END_TEST
 
+/* The same of a channel that the engine has no position of: when it is heard of, all of it is
+ * fetched. Given up is as good as handled. */
+START_TEST(a_row_of_an_unknown_channel_is_not_handled_again)
+{
+    gap_record_t gone = {.kind = GAP_RECORD_CHANNEL, .removed = true};
+    gap_record_t row = {.kind = GAP_RECORD_INBOX};
+    bool dead = _i >= SEEDS;
+
+    clerk_begin(_i % SEEDS, "|7:51|");
+    clerk_channel(51);
+    clerk_run(300);
+    ck_assert_uint_eq(clerk_disk().rows, 1);
+    gone.u.channel.id = 7;
+    ck_assert_int_eq(gap_store_put(store, &gone), 0);
+    row.u.inbox = (gap_inbox_record_t){.number = clerk_task("7:51")->entry.number,
+                                       .eid = clerk_task("7:51")->entry.identity.eid,
+                                       .content = clerk_task("7:51")->entry.identity.content,
+                                       .attempts = dead ? 5 : 1,
+                                       .box = GAP_BOX_CHANNEL,
+                                       .channel_id = 7};
+    ck_assert_int_eq(gap_store_put(store, &row), 0);
+    ck_assert(clerk_flush());
+    clerk_crash();
+    clerk_open_with("");
+    clerk_run(100);
+    clerk_expect(dead ? "" : "7:51!");
+    ck_assert_uint_eq(clerk_disk().rows, 0);
+    ck_assert_uint_eq(clerk_disk().dead, dead ? 1 : 0);
+    clerk_crash();
+    pack_too_long(&packed, 7, 52);
+    clerk_answer(0, pack_difference(&packed, 10, 5, 1));
+    pack_channel_new(&packed, 7, 51);
+    pack_channel_new(&packed, 7, 52);
+    clerk_answer(7, pack_channel_difference(&packed, 52, true));
+    clerk_open_with("");
+    clerk_run(1000);
+    clerk_expect("7:52~");
+    ck_assert_int_eq(clerk_disk().channel_pts, 52);
+    ck_assert_uint_eq(clerk_disk().done, 0);
+    clerk_end();
+}
+END_TEST
+
 /* ---- crash loops ---- */
 
 static uint32_t rows_at_handler;
@@ -637,6 +680,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, s84_a_message_that_comes_again, 0, 16);
     tcase_add_loop_test(t, s84_a_message_in_the_journal, 0, SEEDS);
     tcase_add_loop_test(t, a_row_that_is_through_last_is_not_handled_again, 0, 8);
+    tcase_add_loop_test(t, a_row_of_an_unknown_channel_is_not_handled_again, 0, 2 * SEEDS);
     tcase_add_test(t, a_poison_update_ends_as_a_dead_letter);
     tcase_add_loop_test(t, who_stood_beside_it_is_not_given_up, 0, SEEDS);
     tcase_add_loop_test(t, after_a_clean_end_attempts_are_not_waited_for, 0, SEEDS);

@@ -54,6 +54,7 @@ static const struct {
     {144117, "the judge knew of one copy of a pin: another one waited when it was given up"},
     {28745, "what a large answer had brought was told again in slices, and handled again"},
     {12177, "a shutdown wrote what stood behind a transaction, which failed and came again later"},
+    {43366, "a row of a channel that the engine did not know was handled, and was told again"},
 };
 
 START_TEST(worlds_that_failed)
