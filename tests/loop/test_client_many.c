@@ -219,8 +219,8 @@ START_TEST(test_what_one_more_idle_account_costs)
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     memset(a, 1, sizeof a); /* the test's own pages are there beforehand */
     /* Who fills what is allocated (MALLOC_PERTURB_, as `meson test` sets it) touches pages that
-     * nobody uses: they are no cost. */
-    ck_assert_int_eq(mallopt(M_PERTURB, 0), 1);
+     * nobody uses: they are no cost. A sanitiser's heap fills nothing, and says so. */
+    (void)mallopt(M_PERTURB, 0);
     for (int i = 0; i < FIRST + MORE; i++) {
         gap_client_config_t config = config_of(dc.pem, dc.port);
         char session[128], state[128], token[32];
