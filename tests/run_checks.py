@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+import bounded
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 JOBS = "2"
@@ -28,15 +30,9 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
 
 
 def run(command, timeout, env=None, cwd=ROOT):
-    """(status, output); a time-out is status -1."""
-    full_env = dict(os.environ, **(env or {}))
-    try:
-        done = subprocess.run(command, cwd=cwd, env=full_env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                              check=False)
-        return done.returncode, done.stdout.decode("utf-8", "replace")
-    except subprocess.TimeoutExpired as late:
-        return -1, (late.stdout or b"").decode("utf-8", "replace") + f"\ntook over {timeout} s"
+    """(status, output); the status is None if the time was up."""
+    status, output = bounded.run(command, timeout, dict(os.environ, **(env or {})), cwd)
+    return status, output if status is not None else output + f"\ntook over {timeout} s"
 
 
 def setup(directory, options, env=None):

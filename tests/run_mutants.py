@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import bounded
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TABLE = os.path.join(HERE, "sim", "mutants.txt")
@@ -69,13 +71,9 @@ def problems_of(mutant, root):
 
 
 def run(command, seconds, cwd):
-    try:
-        done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=seconds, check=False,
-                              env=dict(os.environ, CK_DEFAULT_TIMEOUT="5", GAP_SEED_SCALE="0.1"))
-        return done.returncode, done.stdout.decode("utf-8", "replace")
-    except subprocess.TimeoutExpired as late:
-        return -1, (late.stdout or b"").decode("utf-8", "replace")
+    """(status, output); the status is None if the time was up."""
+    return bounded.run(command, seconds, dict(os.environ, CK_DEFAULT_TIMEOUT="5",
+                                              GAP_SEED_SCALE="0.1"), cwd)
 
 
 class Tree:
@@ -123,7 +121,7 @@ class Tree:
                                  self.build_dir)
             if status != 0:
                 case = CHECK_FAILED.search(output)
-                what = case.group(1) if case else ("no end" if status == -1 else "a crash")
+                what = case.group(1) if case else ("no end" if status is None else "a crash")
                 return f"{os.path.basename(suite)}: {what}"
         return ""
 

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+import bounded
+
 # One table of budgets: suite -> seconds one program may take (optimised, sanitised), on 2 cores and
 # with others beside it.
 BUDGETS = {
@@ -73,16 +75,9 @@ def run_one(build, suite, test, sanitised, prefix=()):
     budget = BUDGETS[suite][sanitised]
     name = f"{test['name']}{' (sanitised)' if sanitised else ''}"
     start = time.monotonic()
-    try:
-        done = subprocess.run([*prefix, *test["cmd"]], env=env,
-                              cwd=test.get("workdir") or build,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=budget, check=False)
-        output, status = done.stdout.decode("utf-8", "replace"), done.returncode
-    except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode("utf-8", "replace")
+    status, output = bounded.run([*prefix, *test["cmd"]], budget, env, test.get("workdir") or build)
+    if status is None:
         output += f"\nrun_tests: {name} used up its budget of {budget} s\n"
-        status = -1
     seconds = time.monotonic() - start
     passed = failed = 0
     for checks, failures, errors in CHECK_LINE.findall(output):
