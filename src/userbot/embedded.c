@@ -131,19 +131,22 @@ static void print_json(const struct verdict_report *r)
 {
     printf("{\"event\":\"verdict\",\"expected\":%llu,\"delivered\":%llu,\"lost\":%llu,"
            "\"doubled\":%llu,\"out_of_order\":%llu,\"superseded\":%llu,\"unexpected\":%llu,"
-           "\"differences\":%llu,\"gaps\":%llu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-           "\"clean_p50_ms\":%.3f}\n",
+           "\"outside\":%llu,\"differences\":%llu,\"gaps\":%llu,\"p50_ms\":%.3f,"
+           "\"p99_ms\":%.3f,\"clean_p50_ms\":%.3f}\n",
            (unsigned long long)r->expected, (unsigned long long)r->delivered,
            (unsigned long long)r->lost, (unsigned long long)r->doubled,
            (unsigned long long)r->out_of_order, (unsigned long long)r->superseded,
-           (unsigned long long)r->unexpected, (unsigned long long)r->differences,
-           (unsigned long long)r->gaps, r->p50_ms, r->p99_ms, r->clean_p50_ms);
+           (unsigned long long)r->unexpected, (unsigned long long)r->outside,
+           (unsigned long long)r->differences, (unsigned long long)r->gaps, r->p50_ms, r->p99_ms,
+           r->clean_p50_ms);
 }
 
 static void print_text(const struct verdict_report *r)
 {
     if (r->first_problem[0] != '\0') printf("first problem: %s\n", r->first_problem);
-    printf("%llu gaps that could not heal by themselves, %.2f differences for each; "
+    printf("%llu of %llu events are not judged: typing, status, and queries never pushed\n",
+           (unsigned long long)r->outside, (unsigned long long)(r->expected + r->outside));
+    printf("%llu gaps that could not heal by themselves, %.2f differences for each\n"
            "p50 of undisturbed updates %.2f ms\n",
            (unsigned long long)r->gaps,
            r->gaps > 0 ? (double)r->differences / (double)r->gaps : 0.0, r->clean_p50_ms);

@@ -46,6 +46,7 @@ struct verdict {
     gap_map_t last;         /* key -> last entry */
     gap_map_t seen;         /* scratch of one comparison */
     uint64_t difference_calls;
+    uint64_t status; /* events that nothing is promised of */
 };
 
 static void *as_value(size_t i)
@@ -230,6 +231,9 @@ int verdict_ledger_line(verdict_t *v, const char *line, size_t len)
     case RECORD_QTS:
     case RECORD_CALLBACK_QUERY:
         if (r.account == 0 || r.account == v->account) return add_event(v, &r);
+        break;
+    case RECORD_STATUS:
+        if (r.account == 0 || r.account == v->account) v->status++;
         break;
     case RECORD_PUSH:
         note_push(v, &r);
@@ -441,9 +445,13 @@ static bool superseded(const verdict_t *v, size_t index)
 
 static void judge(struct comparison *c)
 {
+    c->report.outside = c->v->status;
     for (size_t i = 0; i < c->v->events.count; i++) {
         struct event *e = event_at(c->v, i);
-        if (e->r.kind == RECORD_CALLBACK_QUERY && e->pushed_us == 0 && !e->delivered) continue;
+        if (e->r.kind == RECORD_CALLBACK_QUERY && e->pushed_us == 0 && !e->delivered) {
+            c->report.outside++;
+            continue;
+        }
         c->report.expected++;
         if (e->delivered) {
             c->report.delivered++;

@@ -15,7 +15,8 @@
 typedef struct verdict verdict_t;
 
 struct verdict_report {
-    uint64_t expected; /* events of this account, status and unsent queries left out */
+    uint64_t expected; /* events of this account but for those outside */
+    uint64_t outside;  /* not judged: typing and status, and queries that were never pushed */
     uint64_t delivered;
     uint64_t lost;
     uint64_t doubled;

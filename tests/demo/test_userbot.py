@@ -73,6 +73,10 @@ def test_demo():
         delivered, expected, lost, doubled, disorder = (int(found.group(i)) for i in range(1, 6))
         check(delivered == expected and delivered > 1000, f"demo: {lines[-1]}")
         check((lost, doubled, disorder) == (0, 0, 0), f"demo: {lines[-1]}")
+        outside = re.search(rf"^(\d+) of {events} events are not judged", out, re.M)
+        check(outside is not None
+              and expected + int(found.group(6)) + int(outside.group(1)) == int(events),
+              f"demo: events are missing in the count: {out!r}")
         check(int(found.group(7)) > 0, "demo: no difference was needed: were there faults at all?")
     check(err == "", f"demo: a pipe should be quiet: {err!r}")
 

@@ -190,7 +190,14 @@ static const struct verdict_case cases[] = {
      0,
      0},
     {"of two equal pins the folded one is the one that did not come",
-     {P(1, 9), P(2, 9), FOLD("[1]"), P(3, 9)}, {P(0, 9), P(0, 9)}, 2, 0, 0, 0, 1, 0},
+     {P(1, 9), P(2, 9), FOLD("[1]"), P(3, 9)},
+     {P(0, 9), P(0, 9)},
+     2,
+     0,
+     0,
+     0,
+     1,
+     0},
     {"something nobody sent",
      {M(1, 5, 1, "a", 10)},
      {M(0, 5, 1, "a", 0), M(0, 5, 9, "z", 0)},
@@ -227,6 +234,27 @@ START_TEST(test_verdict_cases)
             c->why, (unsigned long)r.delivered, (unsigned long)r.lost, (unsigned long)r.doubled,
             (unsigned long)r.out_of_order, (unsigned long)r.superseded,
             (unsigned long)r.unexpected);
+    }
+    verdict_free(v);
+}
+END_TEST
+
+/* What need not come is told, so that the events on both sides add up. */
+START_TEST(test_verdict_counts_what_is_outside)
+{
+    static const char *const ledger[8] = {
+        M(1, 5, 1, "a", 10), "{\"kind\":\"status\",\"n\":2,\"account\":7,\"t_us\":20}",
+        "{\"kind\":\"status\",\"n\":3,\"account\":8,\"t_us\":20}",
+        "{\"kind\":\"callback_query\",\"n\":4,\"account\":7,\"query_id\":9,\"t_us\":30}"};
+    static const char *const delivered[8] = {M(0, 5, 1, "a", 0)};
+    struct verdict_report r;
+    verdict_t *v = verdict_new(7, 500000);
+
+    feed(v, ledger, delivered);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(verdict_compare(v, &r), 0);
+        ck_assert_uint_eq(r.expected, 1);
+        ck_assert_uint_eq(r.outside, 2);
     }
     verdict_free(v);
 }
@@ -275,6 +303,7 @@ static Suite *suite(void)
     Suite *s = suite_create("verdict");
     TCase *tc = tcase_create("verdict");
     tcase_add_loop_test(tc, test_verdict_cases, 0, (int)GAP_ARRAY_LEN(cases));
+    tcase_add_test(tc, test_verdict_counts_what_is_outside);
     tcase_add_test(tc, test_verdict_counts_gaps);
     tcase_add_test(tc, test_verdict_refuses_broken_lines);
     suite_add_tcase(s, tc);
