@@ -307,8 +307,8 @@ static void show_progress(struct app *app)
     }
     gap_client_stats(app->client, &s);
     (void)fprintf(stderr,
-                  "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates dropped, %" PRIu64
-                  " gaps (%" PRIu64 " healed, %" PRIu64 " fetched), %.1f s",
+                  "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates, %" PRIu64 " gaps (%" PRIu64
+                  " healed, %" PRIu64 " fetched), %.1f s",
                   app->delivered, s.duplicates, s.gaps, s.healed, s.fetched,
                   (double)app_elapsed_ms(app) / 1000.0);
     (void)fflush(stderr);
