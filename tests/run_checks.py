@@ -233,46 +233,45 @@ def step_swarm():
     return "there is no test loop_dc_swarm"
 
 
-def step_torture():
-    """the userbot killed --kills times (5000), at random and at named points; goes on where it stopped."""
-    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
+def setup_failpoints():
+    return setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
+
+
+def torture(timeout, harness, *args):
+    return run([sys.executable, f"tests/demo/{harness}.py", "build-failpoints", "--seed",
+                str(SEED), *args], timeout)
+
+
+def kill_campaign(harness, count, lines=2):
+    """Shows its last lines; goes on where it stopped."""
+    problem = setup_failpoints()
     if problem:
         return problem
-    command = [sys.executable, "tests/demo/torture.py", "build-failpoints", "--seed", str(SEED)]
-    # A campaign that could not find anything would prove nothing.
-    status, output = run(command + ["--scenario", "forgetful", "--kills", "17"], 300)
-    if status == 0:
-        status, output = run(command + ["--campaign", str(KILLS), "--shard", SHARD, "--progress",
-                                        f"build-failpoints/torture-{SHARD.replace('/', '-')}.json"],
-                             6 * 3600)
-        print("\n".join("    " + line for line in output.splitlines()[-2:]))
+    progress = f"build-failpoints/{harness}-{SHARD.replace('/', '-')}.json"
+    status, output = torture(6 * 3600, harness, "--campaign", str(count), "--shard", SHARD,
+                             "--progress", progress)
+    print("\n".join("    " + line for line in output.splitlines()[-lines:]))
     return "" if status == 0 else output
+
+
+def step_torture():
+    """the userbot killed --kills times (5000), at random and at named points; goes on where it stopped."""
+    # A campaign that could not find anything would prove nothing.
+    problem = setup_failpoints()
+    if not problem:
+        status, output = torture(300, "torture", "--scenario", "forgetful", "--kills", "17")
+        problem = "" if status == 0 else output
+    return problem or kill_campaign("torture", KILLS)
 
 
 def step_outbox():
     """--posts (5000) written and sent by processes that are killed; each is there once."""
-    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
-    if problem:
-        return problem
-    status, output = run([sys.executable, "tests/demo/outbox_torture.py", "build-failpoints",
-                          "--seed", str(SEED), "--campaign", str(POSTS), "--shard", SHARD,
-                          "--progress", f"build-failpoints/outbox-{SHARD.replace('/', '-')}.json"],
-                         6 * 3600)
-    print("\n".join("    " + line for line in output.splitlines()[-6:]))
-    return "" if status == 0 else output
+    return kill_campaign("outbox_torture", POSTS, 6)
 
 
 def step_publish():
     """a folder published by --runs (1000) that are killed while it changes; each note is there once."""
-    problem = setup("build-failpoints", ["--buildtype=release", "-Dfailpoints=true"])
-    if problem:
-        return problem
-    status, output = run([sys.executable, "tests/demo/publish_torture.py", "build-failpoints",
-                          "--seed", str(SEED), "--campaign", str(RUNS), "--shard", SHARD,
-                          "--progress", f"build-failpoints/publish-{SHARD.replace('/', '-')}.json"],
-                         6 * 3600)
-    print("\n".join("    " + line for line in output.splitlines()[-2:]))
-    return "" if status == 0 else output
+    return kill_campaign("publish_torture", RUNS)
 
 
 STEPS = {name[len("step_"):]: function for name, function in list(globals().items())

@@ -1,13 +1,21 @@
-"""What campaigns of kills have in common: counting checks, a data centre that stays, named places to
-die at, waiting for a process, remembering what is done."""
+"""What campaigns of kills have in common: counting checks, named places to die at, a data centre that
+stays, a world that is judged and its record doctored, units of a campaign and those that are done,
+the command line."""
+import argparse
 import collections
+import concurrent.futures
 import hashlib
 import json
 import os
+import pickle
+import random
 import re
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -72,6 +80,12 @@ def failpoints(program):
                             fail.add(point)
     there = sorted(n for n in names if n.encode() + b"\0" in code)
     return there, sorted(fail & set(there))
+
+
+def sending_points(program):
+    """Those that a process passes that has something to send."""
+    return [p for p in failpoints(program)[0]
+            if p.startswith(("outbox.", "store.commit", "sqlite.commit"))]
 
 
 def environment(point="", count=1, deed="kill"):
@@ -146,6 +160,96 @@ def read_ledger(path):
         return [json.loads(line) for line in f if line.endswith("\n")]
 
 
+# --- worlds ---------------------------------------------------------------------------------
+
+class World:
+    """One data centre, one account, many short lives, and what is made of them in the end. A kind
+    of world says how it runs, what its record is and what is particular about it."""
+
+    doctors = ()  # each spoils one thing of a record, and says what must be found then
+
+    def __init__(self, tally, kind, title, seed, folder):
+        self.tally, self.kind, self.title, self.seed, self.folder = tally, kind, title, seed, folder
+        self.rng = random.Random(f"{kind}:{seed}")
+        self.state = os.path.join(folder, "state.db")
+        self.complaints = []
+        self.tried, self.hit = [], []  # failpoints
+
+    def verdict(self):
+        record = self.record()
+        judged = record.judge()
+        for _, text in judged.problems[:12]:
+            print(f"{self.tally.name}: {self.title}: {text}", flush=True)
+        self.tally.check(not judged.problems,
+                         f"{self.title}: {len(judged.problems)} problems: "
+                         f"{collections.Counter(w for w, _ in judged.problems)}")
+        self.tally.check(not self.complaints, f"{self.title}: {self.complaints[:3]}")
+        self.tally.add_points(self.tried, self.hit)
+        self.check_more(record, judged)
+        if not judged.problems:
+            idle = test_doctors(record, self.doctors, self.rng, self.tally.check, self.title)
+            print(f"{self.title}: doctors without work: {', '.join(idle) or 'none'}")
+        return judged
+
+    def keep(self, folder):
+        """What a verdict needs, so that it can be had again."""
+        target = os.path.join(folder, f"{self.kind}-{self.seed}")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self.folder, target)
+        with open(os.path.join(target, "record.pickle"), "wb") as f:
+            pickle.dump(self.record(), f)
+
+
+def test_doctors(record, doctors, rng, check, name):
+    """Spoil a good record in each way. @return the doctors that found nothing to spoil."""
+    idle = []
+    for doctor in doctors:
+        spoilt = record.copy()
+        what = doctor(spoilt, rng)
+        if what is None:
+            idle.append(doctor.__name__)
+            continue
+        found = {w for w, _ in spoilt.judge().problems}
+        check(what in found, f"{name}: {doctor.__name__}: not found out: {found}")
+    return idle
+
+
+def run_world(tally, title, make, keep):
+    """From its beginning to its verdict. A failure of the machinery is one of this world, not the
+    end of the others. @return true if nothing was wrong."""
+    folder = tempfile.mkdtemp(prefix=f"{tally.name}-torture-")
+    before, start = tally.failed, time.monotonic()
+    try:
+        world = make(folder)
+        try:
+            try:
+                world.run()
+            finally:
+                status = world.dc.stop()
+            tally.check(status == 0, f"{title}: gapless-dc ended with {status}")
+            judged = world.verdict()
+            print(f"{title}: {world.summary(judged)} [{time.monotonic() - start:.0f} s]",
+                  flush=True)
+        finally:
+            if keep:
+                world.keep(keep)
+    except Exception:  # said, and counted
+        tally.check(False, f"{title}: {traceback.format_exc()}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return tally.failed == before
+
+
+def rejudge(folder):
+    """@return the exit status."""
+    with open(os.path.join(folder, "record.pickle"), "rb") as f:
+        judged = pickle.load(f).judge()
+    for _, text in judged.problems:
+        print(text)
+    print(f"{len(judged.problems)} problems")
+    return 1 if judged.problems else 0
+
+
 # --- campaigns ------------------------------------------------------------------------------
 
 class Progress:
@@ -176,5 +280,57 @@ class Progress:
         with self.lock:
             self.state["done"].append(unit)
             if self.path:
-                with open(self.path, "w", encoding="utf-8") as f:
+                with open(self.path + ".new", "w", encoding="utf-8") as f:
                     json.dump(self.state, f)
+                os.replace(self.path + ".new", self.path)
+
+
+def run_units(args, programs, size, unit):
+    """What is left of a campaign, some at a time: `unit(number, count)` runs so much of it, and
+    returns whether nothing was wrong."""
+    progress = Progress(args.progress, args.build, programs, args.seed)
+
+    def work(number):
+        if unit(number, min(size, args.campaign - number * size)):
+            progress.add(number)
+
+    at_once(args.jobs, work, progress.units(-(-args.campaign // size), args.shard))
+
+
+def at_once(jobs, work, items):
+    if jobs == 1:
+        for item in items:
+            work(item)
+    else:
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(work, items))
+
+
+# --- the command line -----------------------------------------------------------------------
+
+def options(doc, kept, of):
+    """Those that all harnesses have."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("build", nargs="?")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", help=f"copy ledger, {kept} and state here")
+    parser.add_argument("--campaign", type=int, metavar="N", help=f"N {of}")
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="every Nth unit from the Ith")
+    parser.add_argument("--progress", default="", help="file that remembers what is done")
+    parser.add_argument("--rejudge", metavar="DIR", help="judge again what --keep has kept")
+    parser.set_defaults(jobs=1)
+    return parser
+
+
+def main(parser, tally, test_verdict, test, campaign):
+    """See that the verdict condemns what it has to; then one test, or a campaign, with the
+    arguments. @return the exit status."""
+    args = parser.parse_args()
+    if args.rejudge:
+        return rejudge(args.rejudge)
+    if args.build is None:
+        parser.error("which build?")
+    args.build = os.path.abspath(args.build)
+    test_verdict(tally.check)
+    (campaign if args.campaign else test)(args)
+    return tally.finish()

@@ -360,17 +360,3 @@ DOCTORS = (with_a_double, with_a_second_use, without_a_message, with_a_swap, wit
            with_a_cancelled_one, with_a_deleted_one, with_a_second_pin, without_a_pin, with_a_burst,
            with_more_than_the_account,
            in_a_flood_wait, in_a_slow_mode_wait)
-
-
-def test_doctors(record, rng, check, name):
-    """Spoil a good record in each way. @return the doctors that found nothing to spoil."""
-    idle = []
-    for doctor in DOCTORS:
-        spoilt = record.copy()
-        what = doctor(spoilt, rng)
-        if what is None:
-            idle.append(doctor.__name__)
-            continue
-        found = {w for w, _ in spoilt.judge().problems}
-        check(what in found, f"{name}: {doctor.__name__}: not found out: {found}")
-    return idle

@@ -18,18 +18,14 @@ client that nobody here wrote (Telethon, if there is one) reads the chats.
 A campaign is N posts in worlds of UNIT posts each; shards share them out, and --progress remembers
 those that are done. Ends with "N passed, N failed".
 """
-import argparse
 import collections
 import json
 import os
-import pickle
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -54,12 +50,6 @@ CALLS = ("messages.sendMessage+messages.sendMedia+messages.editMessage+messages.
 
 tally = campaign.Tally("outbox")
 check = tally.check
-
-
-def points_of(program):
-    """Named places in the program to die at; none if the build has none."""
-    return [p for p in campaign.failpoints(program)[0]
-            if p.startswith(("outbox.", "store.commit", "sqlite.commit"))]
 
 
 class Scale:
@@ -117,23 +107,22 @@ class Scale:
             yield f"user {870000000001 + i}"
 
 
-class World:
-    """One data centre, one account, many short lives of two programs."""
+class World(campaign.World):
+    """Many short lives of two programs."""
 
-    def __init__(self, build, seed, scale, folder):
-        self.build, self.seed, self.scale, self.folder = build, seed, scale, folder
-        self.rng = random.Random(f"outbox:{seed}")
-        self.state = os.path.join(folder, "state.db")
+    doctors = outbox_cases.DOCTORS
+
+    def __init__(self, build, seed, scale, title, folder):
+        super().__init__(tally, "outbox", title, seed, folder)
+        self.scale = scale
         self.chats = os.path.join(folder, "chats")
         with open(self.chats, "w", encoding="utf-8") as f:
             f.write("\n".join(scale.chat_lines()) + "\n")
         self.lives = []
-        self.tried, self.hit = [], []
         self.deaths = collections.Counter()
-        self.complaints = []
         self.sender = os.path.join(build, "tests", "demo", "outbox_sender")
         self.writer = os.path.join(build, "tests", "demo", "outbox_writer")
-        self.points = points_of(self.sender)
+        self.points = campaign.sending_points(self.sender)
         self.turns = campaign.in_turn(self.points, self.rng)
         self.written = threading.Event()
         self.stopping = threading.Event()
@@ -264,6 +253,7 @@ class World:
             self.stopping.set()
             thread.join()
         self.finish()
+        self.read_by_others()
 
     def finish(self):
         """The last life: until links have settled and nothing more happens."""
@@ -304,27 +294,16 @@ class World:
         finally:
             db.close()
 
-    def verdict(self, name):
-        record = self.record()
-        judged = record.judge()
-        for _, text in judged.problems[:12]:
-            print(f"outbox: {name}: {text}", flush=True)
-        check(not judged.problems, f"{name}: {len(judged.problems)} problems: "
-                                   f"{collections.Counter(w for w, _ in judged.problems)}")
+    def check_more(self, _record, judged):
         left = self.left_over()
-        check(not left, f"{name}: {len(left)} rows are left over, as {left[:3]}")
-        check(not self.complaints, f"{name}: {self.complaints[:2]}")
-        tally.add_points(self.tried, self.hit)
+        check(not left, f"{self.title}: {len(left)} rows are left over, as {left[:3]}")
         check(self.deaths[-signal.SIGKILL] >= 4 and self.writer_lives >= 2 and judged.edits > 0
               and judged.sent > self.scale.posts / 2 and judged.refused["FLOOD_WAIT"] > 0,
-              f"{name}: {self.deaths}, {self.writer_lives} lives of the writer, {judged.sent} posts "
-              f"sent, {judged.edits} edits, {judged.refused}: too little to mean anything")
-        if not judged.problems:
-            idle = outbox_cases.test_doctors(record, self.rng, check, name)
-            print(f"{name}: doctors without work: {', '.join(idle) or 'none'}")
-        return judged
+              f"{self.title}: {self.deaths}, {self.writer_lives} lives of the writer, "
+              f"{judged.sent} posts sent, {judged.edits} edits, {judged.refused}: too little to "
+              "mean anything")
 
-    def read_by_others(self, name):
+    def read_by_others(self):
         """What a client that nobody here wrote sees: chat -> texts and links, in order."""
         judged = self.judge()
         chats = {}
@@ -341,96 +320,47 @@ class World:
         done = subprocess.run(["/usr/bin/python3", reader, f.name], check=False, timeout=300,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = done.stdout.decode("utf-8", "replace")
-        check(done.returncode == 0, f"{name}: Telethon: {text[-2000:]}")
-        print(f"{name}: {text.strip().splitlines()[-1] if text.strip() else ''}")
+        check(done.returncode == 0, f"{self.title}: Telethon: {text[-2000:]}")
+        print(f"{self.title}: {text.strip().splitlines()[-1] if text.strip() else ''}")
+
+    def summary(self, judged):
+        answers = collections.Counter(c.get("answer") for c in judged.calls)
+        windows = ", ".join(f"{n} of {most} in {s} s" for s, (n, most) in judged.most.items())
+        return (f"{len(self.lives)} lives ({self.deaths[-signal.SIGKILL]} killed, "
+                f"{len(self.hit)} of {len(self.tried)} points reached), "
+                f"{self.writer_lives} of the writer; {judged.sent} sent, {judged.edits} edits, "
+                f"{judged.deleted} deleted, {len(judged.calls)} calls, "
+                f"{answers['dropped']} answers dropped, {answers['session_lost']} sessions lost, "
+                f"{judged.refused['FLOOD_WAIT']} FLOOD_WAIT, {judged.refused['SLOWMODE_WAIT']} "
+                f"SLOWMODE_WAIT; at most {windows}, {-judged.excess:.2f} calls to spare in the "
+                "tightest window")
 
 
-def keep_record(world, keep, name):
-    """What a verdict needs, so that it can be had again."""
-    target = os.path.join(keep, name)
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(world.folder, target)
-    with open(os.path.join(target, "record.pickle"), "wb") as f:
-        pickle.dump(world.record(), f)
+def run_world(args, seed, scale):
+    title = f"{scale.posts} posts, seed {seed}"
+    return campaign.run_world(tally, title, lambda folder: World(args.build, seed, scale, title,
+                                                                 folder), args.keep)
 
 
-def rejudge(folder):
-    with open(os.path.join(folder, "record.pickle"), "rb") as f:
-        judged = pickle.load(f).judge()
-    for _, text in judged.problems:
-        print(text)
-    print(f"{len(judged.problems)} problems")
-    return 1 if judged.problems else 0
-
-
-def run_world(build, seed, scale, keep):
-    """@return true if nothing was wrong."""
-    folder = tempfile.mkdtemp(prefix="outbox-torture-")
-    name = f"{scale.posts} posts, seed {seed}"
-    before, start = tally.failed, time.monotonic()
-    try:
-        world = World(build, seed, scale, folder)
-        try:
-            try:
-                world.run()
-                world.read_by_others(name)
-            finally:
-                status = world.dc.stop()
-            check(status == 0, f"{name}: gapless-dc ended with {status}")
-            judged = world.verdict(name)
-            answers = collections.Counter(c.get("answer") for c in judged.calls)
-            windows = ", ".join(f"{n} of {most} in {s} s" for s, (n, most) in judged.most.items())
-            print(f"{name}: {len(world.lives)} lives ({world.deaths[-signal.SIGKILL]} killed, "
-                  f"{len(world.hit)} of {len(world.tried)} points reached), "
-                  f"{world.writer_lives} of the writer; {judged.sent} sent, {judged.edits} edits, "
-                  f"{judged.deleted} deleted, {len(judged.calls)} calls, "
-                  f"{answers['dropped']} answers dropped, {answers['session_lost']} sessions lost, "
-                  f"{judged.refused['FLOOD_WAIT']} FLOOD_WAIT, {judged.refused['SLOWMODE_WAIT']} "
-                  f"SLOWMODE_WAIT; at most {windows}, {-judged.excess:.2f} calls to spare in the "
-                  f"tightest window [{time.monotonic() - start:.0f} s]",
-                  flush=True)
-        finally:
-            if keep:
-                keep_record(world, keep, f"outbox-{seed}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return tally.failed == before
+def run_test(args):
+    run_world(args, args.seed, Scale(args.posts, args.changes, args.chats))
 
 
 def run_campaign(args):
-    progress = campaign.Progress(args.progress, args.build, (
-        "tests/demo/outbox_sender", "tests/demo/outbox_writer", "gapless-dc"), args.seed)
-    for number in progress.units(-(-args.campaign // UNIT), args.shard):
-        posts = min(UNIT, args.campaign - number * UNIT)
+    def unit(number, posts):
         scale = Scale(posts, posts * 4 // 5, min(UNIT_CHATS, max(12, posts // 10)))
-        if run_world(args.build, args.seed + number, scale, args.keep):
-            progress.add(number)
+        return run_world(args, args.seed + number, scale)
+
+    campaign.run_units(args, ("tests/demo/outbox_sender", "tests/demo/outbox_writer",
+                              "gapless-dc"), UNIT, unit)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", nargs="?")
+    parser = campaign.options(__doc__, "chats", f"posts in worlds of {UNIT}")
     parser.add_argument("--posts", type=int, default=POSTS)
     parser.add_argument("--changes", type=int, default=CHANGES)
     parser.add_argument("--chats", type=int, default=CHATS)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", help="copy ledger and state here")
-    parser.add_argument("--campaign", type=int, metavar="N", help=f"N posts in worlds of {UNIT}")
-    parser.add_argument("--shard", default="0/1", metavar="I/N", help="every Nth world from the Ith")
-    parser.add_argument("--progress", default="", help="file that remembers what is done")
-    parser.add_argument("--rejudge", metavar="DIR", help="judge again what --keep has kept")
-    args = parser.parse_args()
-    if args.rejudge:
-        return rejudge(args.rejudge)
-    if args.build is None:
-        parser.error("which build?")
-    args.build = os.path.abspath(args.build)
-    outbox_cases.test_verdict(check)
-    if args.campaign:
-        run_campaign(args)
-    else:
-        run_world(args.build, args.seed, Scale(args.posts, args.changes, args.chats), args.keep)
-    return tally.finish()
+    return campaign.main(parser, tally, outbox_cases.test_verdict, run_test, run_campaign)
 
 
 if __name__ == "__main__":

@@ -267,17 +267,3 @@ DOCTORS = (with_a_double, with_a_second_use, without_a_message, with_a_stranger,
            with_a_swap, without_its_last_edit, with_an_old_edit_again, without_a_mark,
            with_a_wrong_link, without_a_link, with_a_deleted_one, without_a_deletion,
            with_a_late_call)
-
-
-def test_doctors(record, rng, check, name):
-    """Spoil a good record in each way. @return the doctors that found nothing to spoil."""
-    idle = []
-    for doctor in DOCTORS:
-        spoilt = record.copy()
-        what = doctor(spoilt, rng)
-        if what is None:
-            idle.append(doctor.__name__)
-            continue
-        found = {w for w, _ in spoilt.judge().problems}
-        check(what in found, f"{name}: {doctor.__name__}: not found out: {found}")
-    return idle

@@ -18,20 +18,15 @@ then the record is doctored and must be condemned (publish_cases.py).
 A campaign is N lives in worlds of UNIT lives each; shards share them out, and --progress remembers
 those that are done. Ends with "N passed, N failed".
 """
-import argparse
 import collections
 import copy
 import json
 import os
-import pickle
 import posixpath
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 
 import campaign
 import publish_cases
@@ -247,23 +242,21 @@ class Folder:
 
 # --- one world --------------------------------------------------------------------------------
 
-class World:
-    """One data centre, one folder, many short lives."""
+class World(campaign.World):
+    """One folder, many short lives."""
 
-    def __init__(self, build, seed, notes, count, folder):
-        self.build, self.count, self.folder = build, count, folder
-        self.rng = random.Random(f"publish:{seed}")
+    doctors = publish_cases.DOCTORS
+
+    def __init__(self, build, seed, notes, count, title, folder):
+        super().__init__(tally, "publish", title, seed, folder)
+        self.count = count
         self.notes = os.path.join(folder, "notes")
-        self.state = os.path.join(folder, "state.db")
         self.content = Folder(self.rng, notes)
         self.lives = []
         self.deaths = collections.Counter()
-        self.tried, self.hit = [], []
-        self.complaints = []
         self.quiet_us = 0
         self.userbot = os.path.join(build, "gapless-userbot")
-        points = [p for p in campaign.failpoints(self.userbot)[0]
-                  if p.startswith(("outbox.", "store.commit", "sqlite.commit"))]
+        points = campaign.sending_points(self.userbot)
         self.points = campaign.in_turn(points, self.rng) if points else None
         self.dc = campaign.Dc(build, folder, ["--seed", str(seed)] + list(DC_ARGS))
 
@@ -350,112 +343,54 @@ class World:
         self.quiet_us = now_us()
         self.bury(self.start(0, False), (0,))
         self.further = self.lives.pop()
-        self.summary = self.read("out")
+        self.told = self.read("out")
 
     # --- verdict ---
 
     def record(self):
         return publish_cases.Record(self.dc.lines(), self.lives, self.quiet_us)
 
-    def verdict(self, name):
-        record = self.record()
-        judged = record.judge()
-        for _, text in judged.problems[:12]:
-            print(f"publish: {name}: {text}", flush=True)
-        check(not judged.problems, f"{name}: {len(judged.problems)} problems: "
-                                   f"{collections.Counter(w for w, _ in judged.problems)}")
-        check(not self.complaints, f"{name}: {self.complaints[:2]}")
-        told = json.loads(self.summary) if self.summary else {}
+    def check_more(self, _record, judged):
+        told = json.loads(self.told) if self.told else {}
         parts = len(self.lives[-1].parts)
         check(told.get("unchanged") == parts and told.get("edits") == 0,
-              f"{name}: a further run of {parts} messages said {told}")
-        tally.add_points(self.tried, self.hit)
+              f"{self.title}: a further run of {parts} messages said {told}")
         early = sum(1 for events in judged.made.values() for e in events
                     if e["t_us"] < self.lives[-1].began_us)
         check(self.deaths[-signal.SIGKILL] >= self.count / 3 and early > parts / 3 and
               judged.edits > 0,
-              f"{name}: {self.deaths}, {early} of {parts} messages before the last life, "
+              f"{self.title}: {self.deaths}, {early} of {parts} messages before the last life, "
               f"{judged.edits} edits: too little to mean anything")
-        if not judged.problems:
-            idle = publish_cases.test_doctors(record, self.rng, check, name)
-            print(f"{name}: doctors without work: {', '.join(idle) or 'none'}")
-        return judged
+
+    def summary(self, judged):
+        answers = collections.Counter(c.get("answer") for c in judged.calls)
+        return (f"{len(self.lives)} lives ({self.deaths[-signal.SIGKILL]} killed, "
+                f"{len(self.hit)} of {len(self.tried)} points reached), {len(judged.made)} "
+                f"messages sent, {judged.edits} edits, {judged.deleted} deleted, "
+                f"{len(judged.calls)} calls, {answers['dropped']} answers dropped, "
+                f"{answers['session_lost']} sessions lost")
 
 
-def run_world(build, seed, notes, lives, keep):
-    """@return true if nothing was wrong."""
-    folder = tempfile.mkdtemp(prefix="publish-torture-")
-    name = f"{notes} notes, seed {seed}"
-    before, start = tally.failed, time.monotonic()
-    try:
-        world = World(build, seed, notes, lives, folder)
-        try:
-            try:
-                world.run()
-            finally:
-                status = world.dc.stop()
-            check(status == 0, f"{name}: gapless-dc ended with {status}")
-            judged = world.verdict(name)
-            answers = collections.Counter(c.get("answer") for c in judged.calls)
-            print(f"{name}: {len(world.lives)} lives ({world.deaths[-signal.SIGKILL]} killed, "
-                  f"{len(world.hit)} of {len(world.tried)} points reached), {len(judged.made)} "
-                  f"messages sent, {judged.edits} edits, {judged.deleted} deleted, "
-                  f"{len(judged.calls)} calls, {answers['dropped']} answers dropped, "
-                  f"{answers['session_lost']} sessions lost [{time.monotonic() - start:.0f} s]",
-                  flush=True)
-        finally:
-            if keep:
-                target = os.path.join(keep, f"publish-{seed}")
-                shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(folder, target)
-                with open(os.path.join(target, "record.pickle"), "wb") as f:
-                    pickle.dump(world.record(), f)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return tally.failed == before
+def run_world(args, seed, notes, lives):
+    title = f"{notes} notes, seed {seed}"
+    return campaign.run_world(tally, title, lambda folder: World(args.build, seed, notes, lives,
+                                                                 title, folder), args.keep)
 
 
-def rejudge(folder):
-    with open(os.path.join(folder, "record.pickle"), "rb") as f:
-        judged = pickle.load(f).judge()
-    for _, text in judged.problems:
-        print(text)
-    print(f"{len(judged.problems)} problems")
-    return 1 if judged.problems else 0
+def run_test(args):
+    run_world(args, args.seed, args.notes, args.lives)
 
 
 def run_campaign(args):
-    progress = campaign.Progress(args.progress, args.build, ("gapless-userbot", "gapless-dc"),
-                                 args.seed)
-    for number in progress.units(-(-args.campaign // UNIT), args.shard):
-        lives = min(UNIT, args.campaign - number * UNIT)
-        if run_world(args.build, args.seed + number, UNIT_NOTES, lives, args.keep):
-            progress.add(number)
+    campaign.run_units(args, ("gapless-userbot", "gapless-dc"), UNIT, lambda number, lives:
+                       run_world(args, args.seed + number, UNIT_NOTES, lives))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", nargs="?")
+    parser = campaign.options(__doc__, "folder", f"lives in worlds of {UNIT}")
     parser.add_argument("--notes", type=int, default=NOTES)
     parser.add_argument("--lives", type=int, default=LIVES)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", help="copy ledger, folder and state here")
-    parser.add_argument("--campaign", type=int, metavar="N", help=f"N lives in worlds of {UNIT}")
-    parser.add_argument("--shard", default="0/1", metavar="I/N", help="every Nth world from the Ith")
-    parser.add_argument("--progress", default="", help="file that remembers what is done")
-    parser.add_argument("--rejudge", metavar="DIR", help="judge again what --keep has kept")
-    args = parser.parse_args()
-    if args.rejudge:
-        return rejudge(args.rejudge)
-    if args.build is None:
-        parser.error("which build?")
-    args.build = os.path.abspath(args.build)
-    publish_cases.test_verdict(check)
-    if args.campaign:
-        run_campaign(args)
-    else:
-        run_world(args.build, args.seed, args.notes, args.lives, args.keep)
-    return tally.finish()
+    return campaign.main(parser, tally, publish_cases.test_verdict, run_test, run_campaign)
 
 
 if __name__ == "__main__":

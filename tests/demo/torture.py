@@ -16,11 +16,8 @@ doctored and must be condemned (torture_cases.py).
 A campaign is N kills in units of one scenario, seed and UNIT kills; shards share the units out, and
 --progress remembers those that are done. Ends with "N passed, N failed".
 """
-import argparse
-import concurrent.futures
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -137,8 +134,10 @@ def snapshot(path, ledger):
 
 # --- scenarios --------------------------------------------------------------------------------
 
-class Scenario:
-    """One world, one account, many short lives."""
+class Scenario(campaign.World):
+    """Many short lives of a userbot."""
+
+    doctors = torture_cases.DOCTORS
 
     name = ""
     dc_args = ()
@@ -151,17 +150,14 @@ class Scenario:
     sign_in_kills = (5, 12, 25, 45, 70, 100)  # ms after the start, of the first lives
 
     def __init__(self, build, seed, kills, folder):
-        self.build, self.seed, self.kills, self.folder = build, seed, kills, folder
-        self.rng = random.Random(f"{self.name}:{seed}")
+        super().__init__(tally, self.name, f"{self.name}, seed {seed}", seed, folder)
+        self.build, self.kills = build, kills
         self.out = os.path.join(folder, "out")
-        self.state = os.path.join(folder, "state.db")
         self.bounds = [0]   # offsets in the output between two lives
         self.ends = []      # (when, snapshot, how much later things are written), of each life
         self.ending = None  # of the life at hand
-        self.complaints = []
         self.slower = SLOWER
         self.points, self.can_fail = failpoints(build)
-        self.tried, self.hit = [], []
         self.since_long = 0
         self.refused = 0  # answers that the server did not take, and the userbot said so
         self.dc = campaign.Dc(build, folder, ["--seed", str(seed), "--reorder", "0.15",
@@ -351,23 +347,20 @@ class Scenario:
         return torture_cases.Record(self.ledger(), self.lives(), self.account,
                                     Terms(drained=True, refused=self.refused, **self.terms))
 
-    def verdict(self):
-        record = self.record()
-        judged = record.judge()
-        name = f"{self.name}, seed {self.seed}"
-        for _, text in judged.problems[:10]:
-            print(f"torture: {name}: {text}", flush=True)
-        check(not judged.problems, f"{name}: {len(judged.problems)} problems")
+    def check_more(self, record, judged):
         useful = sum(1 for life in record.lives[:-2] if life.lines)
         check(len(judged.ledger.events) > 100 and judged.ledger.differences > self.kills / 4
               and useful > self.kills / 8,
-              f"{name}: {len(judged.ledger.events)} events, {judged.ledger.differences} "
+              f"{self.title}: {len(judged.ledger.events)} events, {judged.ledger.differences} "
               f"differences, {useful} lives with an update: too few to mean anything")
-        check(not self.complaints, f"{name}: the userbot complained: {self.complaints[:3]}")
-        tally.add_points(self.tried, self.hit)
-        if not judged.problems:
-            torture_cases.test_doctors(record, self.rng, check, name)
-        return judged
+
+    def summary(self, judged):
+        points = f", {len(self.hit)} of {len(self.tried)} points reached" if self.tried else ""
+        return (f"{self.kills} kills, {len(judged.ledger.events)} events, "
+                f"{judged.deliveries} deliveries, {judged.repeated} of them repeated, "
+                f"{judged.replayed} replayed, {judged.superseded} superseded, "
+                f"{judged.lost} lost, {judged.ledger.differences} differences, "
+                f"{judged.ledger.before_state} from before the sign-in{points}")
 
 
 class Bot(Scenario):
@@ -492,120 +485,34 @@ SOUND = [s for s in SCENARIOS if s is not Forgetful]
 
 # --- running them -----------------------------------------------------------------------------
 
-def keep_record(scenario, keep):
-    """Copy what a verdict needs, so that it can be had again."""
-    target = os.path.join(keep, f"{scenario.name}-{scenario.seed}")
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(scenario.folder, target)
-    ends = [(t, None if s is None else [s.counts, sorted(s.queries), s.inbox, s.dead], late)
-            for t, s, late in scenario.ends]
-    with open(os.path.join(target, "lives.json"), "w", encoding="utf-8") as f:
-        json.dump({"account": scenario.account, "bounds": scenario.bounds, "ends": ends,
-                   "terms": dict(scenario.terms, drained=True, refused=scenario.refused)}, f)
-
-
-def rejudge(folder):
-    with open(os.path.join(folder, "lives.json"), encoding="utf-8") as f:
-        kept = json.load(f)
-    lives = [Life(whole_lines(os.path.join(folder, "out"), a, b), t,
-                  None if s is None else Snapshot([tuple(row) for row in s[0]], *s[1:3],
-                                                  [tuple(d) for d in s[3]]), late)
-             for a, b, (t, s, late) in zip(kept["bounds"], kept["bounds"][1:], kept["ends"])]
-    judged = torture_verdict.judge(read_ledger(os.path.join(folder, "ledger")), lives,
-                                   kept["account"], Terms(**kept["terms"]))
-    for _, text in judged.problems:
-        print(text)
-    print(f"{len(judged.problems)} problems")
-    return 1 if judged.problems else 0
-
-
-def run_scenario(kind, build, seed, kills, keep):
-    """@return true if nothing was wrong."""
-    folder = tempfile.mkdtemp(prefix="torture-")
-    start = time.monotonic()
-    before = tally.failed
-    try:
-        scenario = kind(build, seed, kills, folder)
-        status = None
-        try:
-            try:
-                scenario.run()
-            finally:
-                status = scenario.dc.stop()
-            good = check(status == 0, f"{kind.name}: gapless-dc ended with {status}")
-            judged = scenario.verdict()
-            good = good and not judged.problems
-            print(f"{kind.name}, seed {seed}: {kills} kills, {len(judged.ledger.events)} events, "
-                  f"{judged.deliveries} deliveries, {judged.repeated} of them repeated, "
-                  f"{judged.replayed} replayed, {judged.superseded} superseded, "
-                  f"{judged.lost} lost, {judged.ledger.differences} differences, "
-                  f"{judged.ledger.before_state} from before the sign-in"
-                  + (f", {len(scenario.hit)} of {len(scenario.tried)} points reached"
-                     if scenario.tried else "")
-                  + f" [{time.monotonic() - start:.0f} s]", flush=True)
-        finally:
-            if keep:
-                keep_record(scenario, keep)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return tally.failed == before
-
-
-def run_guarded(kind, *args):
-    """A failure of the machinery is a failure of the scenario, not the end of the others."""
-    try:
-        return run_scenario(kind, *args)
-    except Exception as e:  # said, and counted
-        return check(False, f"{kind.name}: {type(e).__name__}: {e}")
+def run_scenario(args, kind, seed, kills):
+    return campaign.run_world(tally, f"{kind.name}, seed {seed}",
+                              lambda folder: kind(args.build, seed, kills, folder), args.keep)
 
 
 def run_test(args):
     kinds = [s for s in SCENARIOS if args.scenario == s.name] if args.scenario else SOUND
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for i, kind in enumerate(kinds):
-            kills = args.kills // len(kinds) + (i < args.kills % len(kinds))
-            pool.submit(run_guarded, kind, args.build, args.seed, kills, args.keep)
+
+    def work(item):
+        i, kind = item
+        kills = args.kills // len(kinds) + (i < args.kills % len(kinds))
+        run_scenario(args, kind, args.seed, kills)
+
+    campaign.at_once(args.jobs, work, enumerate(kinds))
 
 
 def run_campaign(args):
-    progress = campaign.Progress(args.progress, args.build, ("gapless-userbot", "gapless-dc"),
-                                 args.seed)
-
-    def unit(number):
-        count = min(UNIT, args.campaign - number * UNIT)
-        kind = SOUND[number % len(SOUND)]
-        if run_guarded(kind, args.build, args.seed + number // len(SOUND), count, args.keep):
-            progress.add(number)
-
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for number in progress.units(-(-args.campaign // UNIT), args.shard):
-            pool.submit(unit, number)
+    campaign.run_units(args, ("gapless-userbot", "gapless-dc"), UNIT, lambda number, kills:
+                       run_scenario(args, SOUND[number % len(SOUND)],
+                                    args.seed + number // len(SOUND), kills))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", nargs="?")
+    parser = campaign.options(__doc__, "output", "kills over all scenarios")
     parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenario", choices=[s.name for s in SCENARIOS])
-    parser.add_argument("--keep", help="copy ledger, output and state here")
     parser.add_argument("--jobs", type=int, default=WORKERS, help="scenarios at a time")
-    parser.add_argument("--campaign", type=int, metavar="N", help="N kills over all scenarios")
-    parser.add_argument("--shard", default="0/1", metavar="I/N", help="every Nth unit from the Ith")
-    parser.add_argument("--progress", default="", help="file that remembers what is done")
-    parser.add_argument("--rejudge", metavar="DIR", help="judge again what --keep has kept")
-    args = parser.parse_args()
-    if args.rejudge:
-        return rejudge(args.rejudge)
-    if args.build is None:
-        parser.error("which build?")
-    args.build = os.path.abspath(args.build)
-    torture_cases.test_verdict(check)
-    if args.campaign:
-        run_campaign(args)
-    else:
-        run_test(args)
-    return tally.finish()
+    return campaign.main(parser, tally, torture_cases.test_verdict, run_test, run_campaign)
 
 
 if __name__ == "__main__":

@@ -368,17 +368,3 @@ def with_a_rest(record, _rng):
 DOCTORS = (without_a_line, with_a_double, with_a_swap, with_a_late_first, without_a_flag,
            with_a_second_answer, without_an_answer, with_a_second_count, without_a_count,
            run_after_its_count, without_a_query, with_a_hasty_end, with_a_rest)
-
-
-def test_doctors(record, rng, check, name):
-    """Spoil a good record in each way. @return the doctors that found nothing to spoil."""
-    idle = []
-    for doctor in DOCTORS:
-        spoilt = record.copy()
-        what = doctor(spoilt, rng)
-        if what is None:
-            idle.append(doctor.__name__)
-            continue
-        found = {w for w, _ in spoilt.judge().problems}
-        check(what in found, f"{name}: {doctor.__name__}: not found out: {found}")
-    return idle
