@@ -17,9 +17,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NO_MARK   UINT32_MAX
-#define TICKS_MAX 32U /* longest run of backticks that means anything */
-#define NEST_MAX  8   /* parentheses inside an address */
+#define NO_MARK    UINT32_MAX
+#define TICKS_MAX  32U /* longest run of backticks that means anything */
+#define NEST_MAX   8   /* parentheses inside an address */
+#define INDENT_MAX 32U /* blanks before an item */
 
 struct mark {
     const uint8_t *at;
@@ -37,6 +38,8 @@ struct reader {
     const uint8_t *at;
     const uint8_t *end;
     uint32_t line;
+    uint32_t list_indent; /* of the first item of the list */
+    bool in_list;
     struct mark *marks; /* of the block */
     uint32_t count;
     uint32_t cap;
@@ -191,8 +194,7 @@ static bool close_mark(struct reader *r, struct mark *end, bool may_be_empty)
 {
     for (uint32_t i = r->open_count; i > 0; i--) {
         struct mark *m = &r->marks[r->open[i - 1]];
-        if (m->style != end->style || *m->at != (end->style == GAP_STYLE_LINK ? '[' : *end->at))
-            continue;
+        if (m->style != end->style || (m->style != GAP_STYLE_LINK && *m->at != *end->at)) continue;
         /* Nothing lies between them. */
         if (m->at + m->len == end->at && !may_be_empty) return false;
         m->is_paired = end->is_paired = end->is_end = true;
@@ -218,21 +220,60 @@ static int take_mark(struct reader *r, const uint8_t *start, const uint8_t *end,
     return add_mark(r, m);
 }
 
+/* Where the address from @p p on ends: in angle brackets at >, else at a blank or the last ). */
+static const uint8_t *address_end(const uint8_t *p, const uint8_t *end)
+{
+    bool is_angled = *p == '<';
+    int depth = 0;
+
+    for (const uint8_t *q = p + is_angled; q < end && q - p <= GAP_NOTE_LINK_MAX; q++) {
+        if (is_angled && *q == '>') return q;
+        if (!is_angled && (*q == ' ' || *q == '\t')) return q;
+        if (is_space(*q) ? *q != ' ' : *q < 0x20 || *q == 0x7f || (is_angled && *q == '<'))
+            return NULL;
+        if (is_angled) continue;
+        if (*q == '(' && ++depth > NEST_MAX) return NULL;
+        if (*q == ')' && depth-- == 0) return q;
+    }
+    return NULL;
+}
+
+static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t')) p++;
+    return p;
+}
+
+/* Behind a "title" of a link, if one is here. */
+static const uint8_t *skip_title(const uint8_t *p, const uint8_t *end)
+{
+    uint8_t close = p == end ? 0 : *p == '(' ? ')' : *p;
+
+    if (close != '"' && close != '\'' && close != ')') return p;
+    for (const uint8_t *q = p + 1; q < end && q - p <= GAP_NOTE_LINK_MAX && *q != '\n'; q++) {
+        if (*q == '\\')
+            q++;
+        else if (*q == close)
+            return skip_blanks(q + 1, end);
+    }
+    return p;
+}
+
 /* ](address) behind the text of a link. @return its bytes, 0: it is none. */
 static size_t address_at(const uint8_t *p, const uint8_t *end, gap_bytes_t *out)
 {
-    const uint8_t *start = p + 2;
-    int depth = 0;
-
     if (end - p < 4 || p[1] != '(') return 0;
-    for (const uint8_t *q = start; q < end && q - start <= GAP_NOTE_LINK_MAX; q++) {
-        if (is_space(*q) || *q < 0x20 || *q == 0x7f) return 0;
-        if (*q == '(' && ++depth > NEST_MAX) return 0;
-        if (*q != ')' || depth-- > 0) continue;
-        *out = gap_bytes(start, (size_t)(q - start));
-        return out->len == 0 ? 0 : (size_t)(q + 1 - p);
-    }
-    return 0;
+    const uint8_t *start = skip_blanks(p + 2, end);
+    const uint8_t *stop = start < end ? address_end(start, end) : NULL;
+    if (stop == NULL) return 0;
+    bool is_angled = *start == '<';
+    if (is_angled) start++;
+    *out = gap_bytes(start, (size_t)(stop - start));
+    if (is_angled) stop++;
+    const uint8_t *behind = skip_blanks(stop, end);
+    if (behind > stop) behind = skip_title(behind, end);
+    if (out->len == 0 || behind == end || *behind != ')') return 0;
+    return (size_t)(behind + 1 - p);
 }
 
 /* An address that can be linked: one with a scheme, or another note. */
@@ -243,7 +284,8 @@ static bool link_style(gap_bytes_t address, gap_style_t *out)
     *out = GAP_STYLE_LINK;
     for (size_t i = 0; i < GAP_ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i]);
-        if (address.len > len && memcmp(address.data, schemes[i], len) == 0) return true;
+        if (address.len > len && memcmp(address.data, schemes[i], len) == 0)
+            return memchr(address.data, ' ', address.len) == NULL;
     }
     *out = GAP_STYLE_NOTE;
     const uint8_t *place = memchr(address.data, '#', address.len); /* a heading of the note */
@@ -252,20 +294,34 @@ static bool link_style(gap_bytes_t address, gap_style_t *out)
     return is_note && memchr(address.data, ':', len) == NULL;
 }
 
+/* The last [ has its ], and is no link. */
+static void drop_bracket(struct reader *r)
+{
+    for (uint32_t i = r->open_count; i > 0; i--) {
+        if (r->marks[r->open[i - 1]].style != GAP_STYLE_LINK) continue;
+        memmove(&r->open[i - 1], &r->open[i], (r->open_count - i) * sizeof r->open[0]);
+        r->open_count--;
+        return;
+    }
+}
+
 static int take_bracket(struct reader *r, const uint8_t *p, const uint8_t *end, size_t *taken)
 {
     struct mark m = {.at = p, .len = 1, .style = GAP_STYLE_LINK};
     gap_style_t style;
 
     *taken = 1;
-    if (*p == '[') {
+    if (*p != ']') {
+        *taken = m.len = *p == '!' ? 2 : 1; /* a picture's text */
         if (r->open_count == GAP_NOTE_OPEN_MAX) return 0;
         r->open[r->open_count++] = r->count;
         return add_mark(r, &m);
     }
     size_t len = address_at(p, end, &m.value);
-    if (len == 0 || !link_style(m.value, &style) || !close_mark(r, &m, style == GAP_STYLE_NOTE))
+    if (len == 0 || !link_style(m.value, &style) || !close_mark(r, &m, style == GAP_STYLE_NOTE)) {
+        drop_bracket(r);
         return 0;
+    }
     m.len = (uint32_t)len;
     *taken = len;
     r->marks[m.partner].style = style;
@@ -323,7 +379,7 @@ static int find_marks(struct reader *r, const uint8_t *start, const uint8_t *end
             taken = 2;
         } else if (*p == '`') {
             result = take_code(r, p, end, &taken);
-        } else if (*p == '[' || *p == ']') {
+        } else if (*p == '[' || *p == ']' || (*p == '!' && p + 1 < end && p[1] == '[')) {
             result = take_bracket(r, p, end, &taken);
         } else if (mark_at(p, end, &m)) {
             if (ends_inner(r, &m, end))
@@ -336,14 +392,16 @@ static int find_marks(struct reader *r, const uint8_t *start, const uint8_t *end
     return result;
 }
 
-/* Characters between marks: backslashes that only protect are left out, but not in code. */
+/* Characters between marks: backslashes that only protect, or end a line for certain, are left out,
+ * but not in code. */
 static int put_plain(struct reader *r, const uint8_t *from, const uint8_t *to, bool is_code)
 {
     const uint8_t *start = from;
     int result = 0;
 
     for (; from + 1 < to && result == 0 && !is_code; from++) {
-        if (*from != '\\' || !is_punctuation(from[1])) continue;
+        if (*from != '\\' || !(is_punctuation(from[1]) || is_space(from[1]))) continue;
+        if (is_space(from[1]) && from[1] != '\n' && from[1] != '\r') continue;
         result = put(r, start, from);
         start = ++from;
     }
@@ -418,12 +476,21 @@ static size_t fence_of(gap_bytes_t line)
 
 /* --- front matter -------------------------------------------------------------------------- */
 
-static gap_bytes_t unquote(gap_bytes_t s)
+/* A value without its quotes, or without a comment behind it. */
+static gap_bytes_t plain_value(gap_bytes_t s)
 {
-    bool is_quoted =
-        s.len >= 2 && (s.data[0] == '"' || s.data[0] == '\'') && s.data[s.len - 1] == s.data[0];
+    uint8_t quote = s.len > 0 && (s.data[0] == '"' || s.data[0] == '\'') ? s.data[0] : 0;
+    const uint8_t *close = quote != 0 ? memchr(s.data + 1, quote, s.len - 1) : NULL;
 
-    return is_quoted ? gap_bytes(s.data + 1, s.len - 2) : s;
+    if (close != NULL) {
+        size_t len = (size_t)(close - s.data);
+        gap_bytes_t rest = trim(gap_bytes(close + 1, s.len - len - 1));
+        if (rest.len == 0 || rest.data[0] == '#') return gap_bytes(s.data + 1, len - 1);
+    }
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] == '#' && (i == 0 || is_space(s.data[i - 1])))
+            return trim(gap_bytes(s.data, i));
+    return s;
 }
 
 static int take_field(struct reader *r, gap_bytes_t name, gap_bytes_t value)
@@ -436,7 +503,7 @@ static int take_field(struct reader *r, gap_bytes_t name, gap_bytes_t value)
     if (field->len > 0)
         return wrong(r, "%.*s stands there twice: leave one", (int)name.len,
                      (const char *)name.data);
-    value = unquote(trim(value));
+    value = plain_value(trim(value));
     if (value.len == 0)
         return wrong(r, "%.*s is empty: write what it is behind the colon", (int)name.len,
                      (const char *)name.data);
@@ -483,7 +550,9 @@ static int put_gap(struct reader *r, bool is_wide)
 static int put_fenced(struct reader *r)
 {
     uint32_t line = r->line + 1;
-    gap_bytes_t first = trim(next_line(r));
+    gap_bytes_t whole = next_line(r);
+    gap_bytes_t first = trim(whole);
+    size_t indent = (size_t)(first.data - whole.data);
     size_t run = fence_of(first);
     gap_bytes_t language = trim(gap_bytes(first.data + run, first.len - run));
     bool is_first = true;
@@ -499,6 +568,9 @@ static int put_fenced(struct reader *r)
         gap_bytes_t bare = trim(text);
         size_t closing = fence_of(bare);
         if (closing >= run && closing == bare.len && bare.data[0] == first.data[0]) break;
+        /* As far as the fence is indented, the code is. */
+        for (size_t i = 0; i < indent && text.len > 0 && is_space(text.data[0]); i++)
+            text = gap_bytes(text.data + 1, text.len - 1);
         if (!is_first) result = put_text(r, "\n");
         if (result == 0) result = put(r, text.data, text.data + text.len);
         is_first = false;
@@ -512,13 +584,49 @@ static size_t heading_of(gap_bytes_t line)
     size_t level = 0;
 
     while (level < line.len && line.data[level] == '#') level++;
-    return level >= 1 && level <= 6 && level < line.len && line.data[level] == ' ' ? level + 1 : 0;
+    return level >= 1 && level <= 6 && level < line.len && is_space(line.data[level]) ? level + 1
+                                                                                      : 0;
+}
+
+/* Its text, without what ends it: blank and ##. */
+static gap_bytes_t heading_text(gap_bytes_t line)
+{
+    size_t from = heading_of(line);
+    gap_bytes_t text = trim(gap_bytes(line.data + from, line.len - from));
+    size_t len = text.len;
+
+    while (len > 0 && text.data[len - 1] == '#') len--;
+    bool is_end = len > 0 && len < text.len && is_space(text.data[len - 1]);
+    return is_end ? trim(gap_bytes(text.data, len)) : text;
 }
 
 static bool is_item(gap_bytes_t line)
 {
     return line.len > 2 && (line.data[0] == '-' || line.data[0] == '*' || line.data[0] == '+') &&
-           line.data[1] == ' ';
+           (line.data[1] == ' ' || line.data[1] == '\t');
+}
+
+/* Blanks before a line; a tab is four. */
+static uint32_t indent_of(gap_bytes_t line)
+{
+    uint32_t indent = 0;
+
+    for (size_t i = 0; i < line.len && is_space(line.data[i]); i++)
+        indent += line.data[i] == '\t' ? 4 : 1;
+    return indent;
+}
+
+/* The bullet of an item, as far to the right as it is from the first one of its list. */
+static int put_bullet(struct reader *r, uint32_t indent)
+{
+    int result = 0;
+
+    if (!r->in_list) r->list_indent = indent;
+    r->in_list = true;
+    for (uint32_t i = r->list_indent; i < indent && i < r->list_indent + INDENT_MAX && result == 0;
+         i++)
+        result = put_text(r, " ");
+    return result == 0 ? put_text(r, "\xe2\x80\xa2 ") : result;
 }
 
 /* Does this line begin something of its own? */
@@ -529,9 +637,7 @@ static bool stands_alone(gap_bytes_t line)
 
 static int put_heading(struct reader *r)
 {
-    gap_bytes_t line = trim(next_line(r));
-    size_t from = heading_of(line);
-    gap_bytes_t text = trim(gap_bytes(line.data + from, line.len - from));
+    gap_bytes_t text = heading_text(trim(next_line(r)));
     uint32_t entity;
 
     size_t at = r->note->text.len;
@@ -556,7 +662,9 @@ static int put_paragraph(struct reader *r)
 
     if (is_item(text)) {
         from += 2;
-        result = put_text(r, "\xe2\x80\xa2 ");
+        result = put_bullet(r, indent_of(line));
+    } else if (indent_of(line) == 0) {
+        r->in_list = false;
     }
     while (!at_end(r) && !stands_alone(trim(peek_line(r)))) {
         text = trim(next_line(r));
@@ -650,59 +758,6 @@ int gap_note_read(const gap_alloc_t *alloc, gap_bytes_t source, gap_note_t *out,
     if (result == 0) finish(out);
     gap_free(alloc, r.marks);
     return result;
-}
-
-/* Bytes before so many units of a text. */
-static size_t byte_of(gap_bytes_t text, uint32_t units)
-{
-    size_t at = 0;
-
-    while (units > 0 && at < text.len) {
-        size_t len = utf8_at(text.data + at, text.data + text.len);
-        units -= len == 4 && units > 1 ? 2 : 1;
-        at += len;
-    }
-    return at;
-}
-
-int gap_note_retitle(gap_note_t *n, uint32_t entity, gap_bytes_t title)
-{
-    const size_t hole = sizeof place_holder - 1;
-    uint32_t units = 0;
-
-    GAP_ASSERT(entity < n->entity_count);
-    GAP_ASSERT(n->entities[entity].wants_title);
-    uint32_t from = n->entities[entity].offset;
-    size_t at = byte_of(gap_buf_view(&n->text), from);
-    for (const uint8_t *p = title.data; p < title.data + title.len;) {
-        size_t len = utf8_at(p, title.data + title.len);
-        GAP_ASSERT(len > 0);
-        units += len == 4 ? 2 : 1;
-        p += len;
-    }
-    GAP_ASSERT(units > 0);
-    int result = gap_buf_reserve(&n->text, title.len);
-    if (result < 0) return result;
-    memmove(n->text.data + at + title.len, n->text.data + at + hole, n->text.len - at - hole);
-    memcpy(n->text.data + at, title.data, title.len);
-    n->text.len += title.len - hole;
-    n->units += units - 1;
-    for (uint32_t i = 0; i < n->entity_count; i++) {
-        gap_note_entity_t *e = &n->entities[i];
-        if (e->offset > from) {
-            e->offset += units - 1;
-        } else if (e->offset + e->length > from) {
-            e->length += units - 1;
-        }
-    }
-    n->entities[entity].wants_title = false;
-    /* The heading's own text moves with it. */
-    if (n->title_at > at) {
-        n->title_at += title.len - hole;
-    } else if (n->title_at + n->title_len > at) {
-        n->title_len += title.len - hole;
-    }
-    return 0;
 }
 
 void gap_note_fini(gap_note_t *n)

@@ -3,16 +3,20 @@
  * and entities over it with offsets in UTF-16 units. And long texts are cut into parts.
  *
  * A note may begin with front matter: a line ---, lines like "chat: news" and "key: 2026-plan", a
- * line ---. Other names are left alone, values may stand in quotes. Then paragraphs, and in them
+ * line ---. Other names are left alone, values may stand in quotes, # begins a comment behind a
+ * blank. Then paragraphs, and in them
  *
  *     **bold**  *italic*  _italic_  __underlined__  ~~struck~~  ||hidden||  `code`
  *     [text](https://...)   a link          [text](other.md)   a link to another note
  *                                           [](other.md)       the same, showing its title
- *     # heading             a bold line     - item             an item with a bullet
- *     ``` c  ...  ```       code with its language
+ *     # heading             a bold line     - item             an item with a bullet, and others
+ *     ``` c  ...  ```       code with its language             below it that are indented
  *
- * A backslash takes the meaning from the character behind it. Marks that do not come in pairs are
- * characters like others. Line ends stay; several empty lines are one.
+ * An address may stand in angle brackets, then it may hold blanks, and a title may be behind it,
+ * which is left out. ![text](https://...), a picture, is a link as well. A backslash takes the
+ * meaning from the character behind it. Marks that do not come in pairs are characters like others,
+ * and so is everything else that people write in Markdown. Line ends stay; several empty lines are
+ * one.
  *
  * Pure. Nothing here may be trusted, so nothing is: bytes that are no UTF-8 are an error, control
  * characters are left out, the time it takes is in proportion to the length.
@@ -30,6 +34,8 @@
 #define GAP_NOTE_LINK_MAX 2048
 /** A message's text in UTF-16 units: a server that counts code points takes that, too. */
 #define GAP_PART_UNITS 4096
+/** Entities of a message that Telegram keeps: it passes over what is more. */
+#define GAP_PART_ENTITIES 100
 
 typedef enum gap_style {
     GAP_STYLE_BOLD,
@@ -93,11 +99,13 @@ typedef struct gap_part {
     uint32_t units; /* its length */
     size_t next;    /* internal: where the part behind it begins, bytes, */
     uint32_t next_units;
+    uint32_t first_entity; /* internal: those before it end before the part */
 } gap_part_t;
 
 /**
  * The next part: as much as fits, cut behind a paragraph, or else a line, a sentence, a word, as
- * long as at least half of what fits is used; blanks at the cut are dropped.
+ * long as at least half of what fits is used; blanks at the cut are dropped. What fits has no more
+ * than GAP_PART_ENTITIES entities.
  * @param limit  UTF-16 units, at least 2.
  * @return true: there is one.
  */

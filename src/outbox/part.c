@@ -87,6 +87,23 @@ static struct place find_end(gap_bytes_t text, size_t start, uint32_t limit)
     return best[CUT_CHARACTER].units >= limit / 2 ? best[CUT_CHARACTER] : hard;
 }
 
+/* So much of @p units from @p from on that it has no more entities than a message may have. */
+static uint32_t fewer_entities(const gap_note_t *n, gap_part_t *part, uint32_t from, uint32_t units)
+{
+    uint32_t count = 0;
+    uint32_t i = part->first_entity;
+
+    while (i < n->entity_count && n->entities[i].offset + n->entities[i].length <= from) i++;
+    part->first_entity = i;
+    for (; i < n->entity_count && n->entities[i].offset < from + units; i++) {
+        const gap_note_entity_t *e = &n->entities[i];
+        if (e->offset + e->length <= from || ++count <= GAP_PART_ENTITIES) continue;
+        /* So many never begin at one place: marks nest less deeply. */
+        return e->offset > from + 2 ? e->offset - from : 2;
+    }
+    return units;
+}
+
 bool gap_note_part(const gap_note_t *n, uint32_t limit, gap_part_t *part)
 {
     gap_bytes_t text = gap_bytes(n->text.data, n->text.len);
@@ -97,6 +114,8 @@ bool gap_note_part(const gap_note_t *n, uint32_t limit, gap_part_t *part)
     for (; at < text.len && is_blank(text.data[at]); at++) units++;
     if (at == text.len) return false;
     struct place end = find_end(text, at, limit);
+    uint32_t fewer = fewer_entities(n, part, units, end.units);
+    if (fewer < end.units) end = find_end(text, at, fewer);
     part->from = units;
     part->next = end.at;
     part->next_units = units + end.units;
@@ -114,10 +133,12 @@ bool gap_part_entity(const gap_note_t *n, const gap_part_t *part, uint32_t *it,
 {
     uint32_t part_end = part->from + part->units;
 
+    if (*it < part->first_entity) *it = part->first_entity;
     for (; *it < n->entity_count; (*it)++) {
         gap_note_entity_t e = n->entities[*it];
         uint32_t end = e.offset + e.length;
-        if (e.offset >= part_end || end <= part->from) continue;
+        if (e.offset >= part_end) return false;
+        if (end <= part->from) continue;
         if (end > part_end) end = part_end;
         if (e.offset < part->from) e.offset = part->from;
         e.length = end - e.offset;

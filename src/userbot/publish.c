@@ -18,6 +18,7 @@
 #include "userbot/json.h"
 #include "userbot/publish_db.h"
 #include "userbot/row_text.h"
+#include "userbot/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -66,9 +67,13 @@ struct count {
 
 /* ---- before connecting ---- */
 
+/* Names of files are whatever their makers wrote: one line, and nothing that moves the cursor. */
 static void on_complaint(void *arg, const char *line)
 {
-    app_complain(arg, "%s", line);
+    char text[4 * NOTES_PATH_MAX];
+
+    (void)text_printable(gap_str(line), sizeof text, text, sizeof text);
+    app_complain(arg, "%s", text);
 }
 
 static void on_old_key(void *arg, const char *path, char *out, size_t cap)
@@ -310,6 +315,7 @@ static void tell_post(struct app *app, size_t index)
 {
     struct publish *p = app->publish;
     struct post_track *t = &p->work.tracks[index];
+    char key[4 * NOTES_KEY_MAX];
     char why[256] = "";
 
     if (t->told || !t->written || t->place == POST_WAITS || t->place == POST_IN_STEP) return;
@@ -320,8 +326,8 @@ static void tell_post(struct app *app, size_t index)
         return;
     }
     publish_db_reason(p->db, t->row, why, sizeof why);
-    app_complain(app, "%s is %s: %s", p->notes.posts[index].key,
-                 t->place == POST_DEAD ? "given up" : "parked",
+    (void)text_printable(gap_str(p->notes.posts[index].key), sizeof key, key, sizeof key);
+    app_complain(app, "%s is %s: %s", key, t->place == POST_DEAD ? "given up" : "parked",
                  why[0] != '\0' ? why : "its message can't be edited any more");
 }
 

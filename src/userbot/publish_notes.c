@@ -315,22 +315,64 @@ static int add_post(struct notes *n, const struct notes_config *config, struct n
     return put_entities(n, config, post, part);
 }
 
+/* Is it more than one message? */
+static bool is_long(const gap_note_t *parsed)
+{
+    gap_part_t part = {0};
+
+    return gap_note_part(parsed, GAP_PART_UNITS, &part) &&
+           gap_note_part(parsed, GAP_PART_UNITS, &part);
+}
+
 static int add_posts(struct notes *n, const struct notes_config *config, struct note *note)
 {
     gap_part_t part = {0};
     unsigned number = 0;
     int r = 0;
 
-    if (config->refuse_long && note->parsed.units > GAP_PART_UNITS) {
+    if (config->refuse_long && is_long(&note->parsed)) {
+        bool has_many = note->parsed.units <= GAP_PART_UNITS;
         notes_break(n, config, note, 0,
-                    "has %u characters, a message holds %u: shorten it, or let it be split "
-                    "(--long split)",
-                    (unsigned)note->parsed.units, (unsigned)GAP_PART_UNITS);
+                    "has %u %s, a message holds %u: shorten it, or let it be split (--long split)",
+                    (unsigned)(has_many ? note->parsed.entity_count : note->parsed.units),
+                    has_many ? "marks and links" : "characters",
+                    has_many ? GAP_PART_ENTITIES : GAP_PART_UNITS);
         return 0;
     }
     while (r == 0 && gap_note_part(&note->parsed, GAP_PART_UNITS, &part))
         r = add_post(n, config, note, &part, ++number);
     return r;
+}
+
+static int by_post_key(const void *a, const void *b)
+{
+    const struct note_post *x = *(const struct note_post *const *)a;
+    const struct note_post *y = *(const struct note_post *const *)b;
+
+    return strcmp(x->key, y->key);
+}
+
+/* The second message of a note has a key as well, which another note may have been given. */
+static int find_double_posts(struct notes *n, const struct notes_config *config)
+{
+    const struct note_post **sorted = malloc((n->post_count + 1) * sizeof *sorted);
+
+    if (sorted == NULL) return GAP_E_NOMEM;
+    for (size_t i = 0; i < n->post_count; i++) sorted[i] = &n->posts[i];
+    qsort(sorted, n->post_count, sizeof *sorted, by_post_key);
+    for (size_t i = 1; i < n->post_count; i++) {
+        struct note *one = sorted[i - 1]->note;
+        struct note *other = sorted[i]->note;
+        if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0) continue;
+        static const char why[] = "has a message with the key '%s', and so has %s: give one of "
+                                  "them another key in its front matter, key: NAME";
+        notes_break(n, config, one, line_of(one, one->parsed.key), why, sorted[i]->key,
+                    other->path);
+        notes_break(n, config, other, line_of(other, other->parsed.key), why, sorted[i]->key,
+                    one->path);
+    }
+    free(sorted);
+    return 0;
 }
 
 /* ---- the whole ---- */
@@ -352,6 +394,7 @@ int notes_read(const char *folder, const struct notes_config *config, struct not
         if (!out->list[i].broken) r = check_links(out, config, &out->list[i]);
     for (size_t i = 0; i < out->count && r == 0; i++)
         if (!out->list[i].broken) r = add_posts(out, config, &out->list[i]);
+    if (r == 0) r = find_double_posts(out, config);
     return r;
 }
 

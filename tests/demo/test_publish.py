@@ -351,6 +351,45 @@ def case_long():
         equal("\n\n".join(w.texts()[1:]), paragraphs(5, "p"), "the parts of a note that has grown")
 
 
+def case_many_marks():
+    """A message has a hundred entities at most: a note with more becomes several."""
+    with World() as w:
+        w.write("marks.md", " ".join(f"**b{i}**" for i in range(300)))
+        done = w.publish("--long", "refuse")
+        ran(done, 1, (0, 0, 0, 0, 1), "refused")
+        check("marks.md: has 300 marks" in done.err, f"refused: {done}")
+        ran(w.publish(), 0, (3, 0, 0, 0, 0), "split")
+        equal(" ".join(w.texts()), " ".join(f"b{i}" for i in range(300)), "the parts")
+        equal([m["entities"] for m in w.messages().values()], [100] * 3, "marks")
+
+
+def case_part_keys():
+    """A note whose key is that of a part of another one: neither takes the other's message."""
+    with World() as w:
+        w.write("a.md", paragraphs(5, "p"))
+        ran(w.publish(), 0, (2, 0, 0, 0, 0), "two parts")
+        w.fresh()
+        w.write("a#2.md", "a note of its own")
+        done = w.publish()
+        ran(done, 1, (0, 0, 0, 0, 2), "the same key")
+        for line in ("a.md: has a message with the key 'a#2', and so has a#2.md: ",
+                     "a#2.md: has a message with the key 'a#2', and so has a.md: "):
+            check(line in done.err, f"the same key: {done}")
+        equal(w.fresh(), [], "the same key")
+        w.write("a#2.md", "---\nkey: second\n---\na note of its own")
+        ran(w.publish(), 0, (1, 0, 2, 0, 0), "another key")
+        equal(w.texts()[2:], ["a note of its own"], "another key")
+
+
+def case_hostile_name():
+    """What is told about a file is one line, and can't change a terminal's colours."""
+    with World() as w:
+        w.write("a\n\x1b[31mb.md", "[x](no.md)")
+        done = w.publish()
+        ran(done, 1, (0, 0, 0, 0, 1), "a strange name")
+        check("/a??[31mb.md:1: links to no.md" in done.err, f"a strange name: {done}")
+
+
 def units(text):
     return len(text.encode("utf-16-le")) // 2
 

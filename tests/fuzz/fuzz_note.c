@@ -30,6 +30,7 @@ static void check_parts(const gap_note_t *note, uint32_t limit)
 
     while (gap_note_part(note, limit, &part)) {
         uint32_t it = 0;
+        uint32_t count = 0;
         GAP_ASSERT(part.units >= 1);
         GAP_ASSERT(part.units <= limit);
         GAP_ASSERT(part.units == units_of(part.text));
@@ -38,7 +39,9 @@ static void check_parts(const gap_note_t *note, uint32_t limit)
         while (gap_part_entity(note, &part, &it, &e)) {
             GAP_ASSERT(e.length >= 1);
             GAP_ASSERT(e.offset + e.length <= part.units);
+            count++;
         }
+        GAP_ASSERT(count <= GAP_PART_ENTITIES);
     }
     GAP_ASSERT(behind <= note->units);
 }

@@ -85,12 +85,36 @@ static const struct {
     {"no other title", "[](https://x.org/)", "[](https://x.org/)", ""},
     {"no addresses", "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)",
      "[a](b) [c] (d) [e](https://f g) [h](javascript:x.md)", ""},
+    {"pictures", "![a b](http://x/) c![d](e.png) \\![f](http://y/) !", "a b c![d](e.png) !f !",
+     "l0+3=http://x/ l18+1=http://y/"},
+    {"a picture in a link", "[![a](b.png) c](http://x/)", "![a](b.png) c", "l0+13=http://x/"},
+    {"brackets in the text of a link", "[a [b] c](http://x/) [d] [e](http://y/)", "a [b] c [d] e",
+     "l0+7=http://x/ l12+1=http://y/"},
+    {"brackets around a link", "[see [it](http://x/)] [", "[see it] [", "l5+2=http://x/"},
+    {"titles of links", "[a](http://x/ \"t (1)\") [b](b.md 't') [c]( c.md (t) )", "a b c",
+     "l0+1=http://x/ n2+1=b.md n4+1=c.md"},
+    {"a title without end", "[a](http://x/ \"t) [b](b.md t)", "[a](http://x/ \"t) [b](b.md t)", ""},
+    {"addresses in angle brackets", "[a](<a b.md>) [b](<http://x/)>) [](<c d.md#e f>)",
+     "a b \xef\xbf\xbc", "n0+1=a b.md l2+1=http://x/) n4+1=c d.md#e f"},
+    {"no addresses in angle brackets", "[a](<a.md) [b](<>) [c](<http://x/ y>) [d](<b\n.md>)",
+     "[a](<a.md) [b](<>) [c](<http://x/ y>) [d](<b\n.md>)", ""},
     {"a mark that a link cuts", "[a **b](http://x/) c**", "a **b c**", "l0+5=http://x/"},
     {"headings", "# One\ntext\n## *Two*\n#no", "One\ntext\nTwo\n#no", "b0+3 b9+3 i9+3"},
     {"items", "- one\n- **two**\n  more\n* three",
      "\xe2\x80\xa2 one\n\xe2\x80\xa2 two\n  more\n"
      "\xe2\x80\xa2 three",
      "b8+3"},
+    {"ends of headings", "# One #\n## C# ##\n#\tTab\n# #", "One\nC#\nTab\n#",
+     "b0+3 b4+2 b7+3 b11+1"},
+    {"items in items", "a\n- one\n  - two\n\t- three\n* four\n\n  b\n\n  - c\n    - d",
+     "a\n\xe2\x80\xa2 one\n  \xe2\x80\xa2 two\n    \xe2\x80\xa2 three\n\xe2\x80\xa2 four"
+     "\n\nb\n\n  \xe2\x80\xa2 c\n    \xe2\x80\xa2 d",
+     ""},
+    {"indented items first", "  - one\n    - two\n  - three\n- four",
+     "\xe2\x80\xa2 one\n  \xe2\x80\xa2 two\n\xe2\x80\xa2 three\n\xe2\x80\xa2 four", ""},
+    {"a blank of each kind behind a bullet", "-\tone", "\xe2\x80\xa2 one", ""},
+    {"code in an item", "- a\n  ```\n  x\n    y\n z\n  ```", "\xe2\x80\xa2 a\nx\n  y\nz", "P4+7"},
+    {"lines that end for certain", "a\\\nb\\\r\nc `\\`\\", "a\nb\nc \\\\", "c6+1"},
     {"fenced code", "a\n```c\nint *p;\n\n  x\n```\nb", "a\nint *p;\n\n  x\nb", "P2+12=c"},
     {"without a language, fences inside", "~~~\n```\n~~~", "```", "P0+3"},
     {"empty code", "a\n```\n```", "a", ""},
@@ -128,6 +152,20 @@ START_TEST(front_matter_names_chat_and_key)
 }
 END_TEST
 
+/* Values end where YAML's do. */
+START_TEST(front_matter_may_have_comments)
+{
+    ck_assert_int_eq(read_note("---\nchat: '@news'  # there\nkey: a#b c # \"so\"\n---\ntext"), 0);
+    ck_assert(gap_bytes_equal(note.chat, gap_bytes("@news", 5)));
+    ck_assert(gap_bytes_equal(note.key, gap_bytes("a#b c", 5)));
+    gap_note_fini(&note);
+    ck_assert_int_eq(read_note("---\nkey: \"k: 'a' # b\" \nchat: 'a' b\n---\ntext"), 0);
+    ck_assert(gap_bytes_equal(note.key, gap_bytes("k: 'a' # b", 10)));
+    ck_assert(gap_bytes_equal(note.chat, gap_bytes("'a' b", 5)));
+    gap_note_fini(&note);
+}
+END_TEST
+
 static const struct {
     const char *source;
     const char *error;
@@ -136,6 +174,7 @@ static const struct {
     {"---\nchat news\n---\n", "line 2: front matter is made of lines"},
     {"---\nkey: a\nchat:\n---\n", "line 3: chat is empty"},
     {"---\nkey: ''\n---\n", "line 2: key is empty"},
+    {"---\nkey: # later\n---\n", "line 2: key is empty"},
     {"---\nkey: a\nkey: b\n---\n", "line 3: key stands there twice"},
     {"a\n\n```c\nint x;\n", "line 3: this code is never ended"},
     {"a\nb\xff\n", "line 2: this is no UTF-8"},
@@ -234,6 +273,40 @@ START_TEST(entities_are_cut_with_their_part)
 }
 END_TEST
 
+/* A server passes over what is more than a hundred. */
+START_TEST(parts_have_a_hundred_entities)
+{
+    static char source[8192];
+    gap_part_t part = {0};
+    gap_note_entity_t e;
+    uint32_t seen = 0;
+    uint32_t parts = 0;
+    size_t len = 0;
+
+    len += (size_t)snprintf(source, sizeof source, "**");
+    for (int i = 0; i < 250; i++)
+        len += (size_t)snprintf(source + len, sizeof source - len, "*%03d* ", i);
+    len += (size_t)snprintf(source + len, sizeof source - len, "x**");
+    ck_assert_int_eq(read_note(source), 0);
+    ck_assert_uint_eq(note.entity_count, 251);
+    for (; gap_note_part(&note, GAP_PART_UNITS, &part); parts++) {
+        uint32_t it = 0;
+        uint32_t count = 0;
+        for (; gap_part_entity(&note, &part, &it, &e); count++) {
+            if (e.style == GAP_STYLE_BOLD) continue;
+            /* None is cut, or in two parts. */
+            ck_assert_uint_eq(e.length, 3);
+            seen++;
+        }
+        ck_assert_uint_le(count, GAP_PART_ENTITIES);
+        ck_assert_uint_ge(count, parts < 2 ? GAP_PART_ENTITIES : 1);
+    }
+    ck_assert_uint_eq(seen, 250);
+    ck_assert_uint_eq(parts, 3);
+    gap_note_fini(&note);
+}
+END_TEST
+
 /* --- hostile input ------------------------------------------------------------------------- */
 
 /* Is this many UTF-16 units into the text a place between two characters? */
@@ -272,12 +345,15 @@ static void check_note(uint32_t limit)
     }
     while (gap_note_part(&note, limit, &part)) {
         uint32_t it = 0;
+        uint32_t count = 0;
         ck_assert_uint_ge(part.units, 1);
         ck_assert_uint_le(part.units, limit);
         ck_assert_uint_ge(part.from, behind);
         ck_assert(is_boundary(part.text, part.units));
         behind = part.from + part.units;
-        while (gap_part_entity(&note, &part, &it, &e)) check_entity(&e, part.text, part.units);
+        for (; gap_part_entity(&note, &part, &it, &e); count++)
+            check_entity(&e, part.text, part.units);
+        ck_assert_uint_le(count, GAP_PART_ENTITIES);
     }
     ck_assert_uint_le(behind, note.units);
 }
@@ -286,10 +362,10 @@ static void check_note(uint32_t limit)
 START_TEST(any_mixture_is_read)
 {
     static const char *const bits[] = {
-        "*",    "**",        "_",        "__",  "~~",   "||",           "`",    "```",
-        "[",    "]",         "](",       ")",   "(",    "\\",           "\n",   "\n\n",
-        " ",    "a",         "bc",       SMILE, "# ",   "- ",           "\r\n", "---",
-        "x.md", "http://x/", "\xcc\x81", "\t",  "\x01", "\xe3\x80\x82", "key:", "chat:"};
+        "*",   "**",       "_",  "__",   "~~",           "||",   "`",    "```",       "[",
+        "]",   "](",       ")",  "(",    "\\",           "\n",   "\n\n", " ",         "a",
+        "<bc", SMILE,      "# ", "- ",   "\r\n",         "---",  "x.md", "http://x/", ">",
+        "\"",  "\xcc\x81", "\t", "\x01", "\xe3\x80\x82", "key:", "chat:"};
     gap_prng_t rng = {1000 + (uint64_t)_i};
     char source[512];
 
@@ -416,10 +492,12 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, notes_are_read, 0, GAP_ARRAY_LEN(cases));
     tcase_add_loop_test(tc, titles_are_found_and_shown, 0, GAP_ARRAY_LEN(titles));
     tcase_add_test(tc, front_matter_names_chat_and_key);
+    tcase_add_test(tc, front_matter_may_have_comments);
     tcase_add_loop_test(tc, what_is_broken_is_told, 0, GAP_ARRAY_LEN(broken));
     tcase_add_test(tc, there_is_a_limit);
     tcase_add_loop_test(tc, long_notes_are_cut, 0, GAP_ARRAY_LEN(cuts));
     tcase_add_test(tc, entities_are_cut_with_their_part);
+    tcase_add_test(tc, parts_have_a_hundred_entities);
     tcase_add_loop_test(tc, any_mixture_is_read, 0, 10);
     tcase_add_loop_test(tc, any_bytes_are_read, 0, 3);
     tcase_add_loop_test(tc, long_hostile_notes_end, 0, 9);
