@@ -16,30 +16,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from campaign import SANITISED, Tally
 
 BUILD = os.path.abspath(sys.argv[1])
 USERBOT = os.path.join(BUILD, "gapless-userbot")
 DC = os.path.join(BUILD, "gapless-dc")
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 PATIENCE_S = 60 if SANITISED else 30
 REPORT = re.compile(r"^gapless-userbot: drained (\d+), journalled (\d+), unknown (\d+)$", re.M)
 
-passed = 0
-failed = 0
-counting = threading.Lock()
-
-
-def check(ok, what):
-    global passed, failed
-    with counting:
-        if ok:
-            passed += 1
-        else:
-            failed += 1
-            print("ending: " + what, flush=True)
-    return ok
+tally = Tally("ending")
+check = tally.check
 
 
 class World:
@@ -283,8 +271,7 @@ def main():
              test_the_second_signal, test_the_third_signal, test_without_a_state)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:  # they wait more than they compute
         list(pool.map(run_test, tests))
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
+
+from campaign import SANITISED, Tally
 
 BUILD = os.path.abspath(sys.argv[1])
 HAS_SQLITE = "no-sqlite" not in sys.argv[2:]
 USERBOT = os.path.join(BUILD, "gapless-userbot")
 DC = os.path.join(BUILD, "gapless-dc")
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 PATIENCE_S = 30 if SANITISED else 15
 PHONE, CODE, PASSWORD = "+9996621234", "22222", "two steps & more"
 API = {"GAPLESS_API_ID": "1", "GAPLESS_API_HASH": "hash-of-api"}
@@ -34,20 +34,8 @@ SECRETS = (CODE, PASSWORD, "token-of-bot", "hash-of-api", "9996621234")
 
 SIDE_BY_SIDE = 4  # tests: they wait more than they compute
 
-passed = 0
-failed = 0
-counting = threading.Lock()
-
-
-def check(ok, what):
-    global passed, failed
-    with counting:
-        if ok:
-            passed += 1
-        else:
-            failed += 1
-            print("login: " + what, flush=True)
-    return ok
+tally = Tally("login")
+check = tally.check
 
 
 def environment(variables):
@@ -711,8 +699,7 @@ def main():
     tests.sort(key=lambda test: test is not LONGEST)
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         list(pool.map(run_test, tests))
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ import tempfile
 import threading
 import time
 
+from campaign import SANITISED, Tally
+
 BUILD = os.path.abspath(sys.argv[1])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HAS_SQLITE = "no-sqlite" not in sys.argv[2:]
 WANTED = [a for a in sys.argv[2:] if a != "no-sqlite"]
 USERBOT = os.path.join(BUILD, "gapless-userbot")
 DC = os.path.join(BUILD, "gapless-dc")
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 PATIENCE_S = 120 if SANITISED else 60
 FAST = ["--account-rate", "1000/1:1000", "--group-rate", "1000/1:1000", "--chat-rate",
         "1000/1:1000", "--debounce", "50"]
@@ -35,20 +36,11 @@ GRIN = "\U0001F600"
 
 SIDE_BY_SIDE = 4  # cases: they wait more than they compute
 
-passed = 0
-failed = 0
-counting = threading.Lock()
+tally = Tally("publish")
 
 
 def check(ok, what):
-    global passed, failed
-    with counting:
-        if ok:
-            passed += 1
-        else:
-            failed += 1
-            print(f"publish: {threading.current_thread().name}: {what}", flush=True)
-    return ok
+    return tally.check(ok, f"{threading.current_thread().name}: {what}")
 
 
 def equal(got, wanted, what):
@@ -960,8 +952,7 @@ def main():
         cases.sort(key=lambda n: n not in LONGEST)
         with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(run_case, cases))
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed > 0 else 0
+    return tally.finish()
 
 
 sys.exit(main())

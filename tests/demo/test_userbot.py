@@ -12,25 +12,17 @@ import sys
 import tempfile
 import time
 
+from campaign import SANITISED, Tally
+
 BUILD = os.path.abspath(sys.argv[1])
 USERBOT = os.path.join(BUILD, "gapless-userbot")
 DC = os.path.join(BUILD, "gapless-dc")
 CREDENTIALS = ["--api-id", "1", "--api-hash", "x", "--bot-token", "7000001:test"]
-SANITISED = os.environ.get("GAP_SANITISED") == "1"
 VERDICT = re.compile(r"^delivered (\d+)/(\d+), lost (\d+), doubled (\d+), out of order (\d+), "
                      r"superseded (\d+), differences (\d+), p50 [\d.]+ ms, p99 [\d.]+ ms$")
 
-passed = 0
-failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print("userbot: " + what)
+tally = Tally("userbot")
+check = tally.check
 
 
 def userbot(args, timeout=60):
@@ -245,8 +237,7 @@ def main():
                  test_wrong_keys_and_addresses):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":
