@@ -558,6 +558,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     int32_t position = f->track->core.position;
     int32_t to = position > from ? position : INT32_MAX;
     int32_t before = from;
+    int32_t anew = 0; /* by the new count */
     struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
     struct gap_node *n;
 
@@ -568,14 +569,16 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
            (n->update.pts <= to || f->former)) {
         (void)take_held(f);
         int32_t start = n->update.pts - n->update.pts_count;
-        bool of_new_count = to == INT32_MAX && n->update.pts <= before && start < from;
-        if (!n->former && (n->update.pts > to || (of_new_count && n->kind != NODE_CONTAINER))) {
+        bool of_new_count = !n->former && n->kind != NODE_CONTAINER && to == INT32_MAX &&
+                            n->update.pts <= before && start < from;
+        int32_t *through = of_new_count ? &anew : &from;
+        if (!n->former && (n->update.pts > to || (of_new_count && n->update.pts > position))) {
             STAILQ_INSERT_TAIL(&later, n, next);
-        } else if ((start >= from && !gap_meanwhile_anticipated(f, n)) ||
+        } else if ((start >= *through && !gap_meanwhile_anticipated(f, n)) ||
                    n->kind == NODE_CONTAINER) {
             /* What a container holds comes from nowhere else, and each is held once. */
-            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
-            if (n->update.pts > from) from = n->update.pts;
+            gap_tap_node(n, GAP_DECISION_FLUSHED, *through);
+            if (n->update.pts > *through) *through = n->update.pts;
             deliver(n);
         } else {
             gap_tap_node(n, GAP_DECISION_COVERED, from);
