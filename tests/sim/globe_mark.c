@@ -96,13 +96,25 @@ void judge_fed(struct globe *g, const struct thing *t)
     }
 }
 
+/* A position newer than the server's can't be gone on from: that is to be told. */
+static void inherit(struct globe *g, int box, int32_t pts, int32_t servers)
+{
+    begin_at(&g->j.boxes[box], pts, false);
+    if (pts > servers) g->j.boxes[box].cause = true;
+}
+
 void judge_inherits(struct globe *g)
 {
-    begin_at(&g->j.boxes[BOX_COMMON], g->kept.state.pts, false);
-    begin_at(&g->j.boxes[BOX_QTS], g->kept.state.qts, false);
+    int32_t pts = 0;
+    int32_t qts = 0;
+
+    if (dc_model_state(g->model, g->o.account, &pts, &qts) < 0) return;
+    inherit(g, BOX_COMMON, g->kept.state.pts, pts);
+    inherit(g, BOX_QTS, g->kept.state.qts, qts);
     for (size_t i = 0; i < g->kept.count; i++) {
-        int box = judge_channel_box(g, g->kept.channels[i].id);
-        if (box >= 0) begin_at(&g->j.boxes[box], g->kept.channels[i].pts, false);
+        const gap_engine_channel_t *c = &g->kept.channels[i];
+        int box = judge_channel_box(g, c->id);
+        if (box >= 0) inherit(g, box, c->pts, dc_model_channel_pts(g->model, c->id));
     }
     g->j.lineage = g->process + 1;
     g->j.ever_started = true;
