@@ -109,6 +109,18 @@ static int number(struct reader *r, uint32_t *out)
     return wrong(r, "a number belongs here, not '%s'", r->word);
 }
 
+/* Some are below zero, like -503. */
+static int error_code(struct reader *r, int32_t *out)
+{
+    const char *text = word(r);
+    uint32_t n;
+
+    if (!to_number(text + (*text == '-' ? 1 : 0), &n))
+        return wrong(r, "a number belongs here, not '%s'", text);
+    *out = *text == '-' ? -(int32_t)n : (int32_t)n;
+    return 0;
+}
+
 /* What is left of the line. */
 static int rest(struct reader *r, char *out)
 {
@@ -368,8 +380,7 @@ static int act(struct reader *r)
     if (strcmp(text, "migrate") == 0) return migrate(r);
     if (strcmp(text, "error") == 0) {
         s->act = GAP_DC_ACT_ERROR;
-        int result = number(r, &n);
-        s->code = result == 0 ? (int32_t)n : 0;
+        int result = error_code(r, &s->code);
         if (result == 0) result = rest(r, s->text);
         if (result == 0 && s->text[0] == '\0') return wrong(r, "an error needs its text");
         return result;
@@ -725,7 +736,9 @@ int gap_dc_script_read(const gap_alloc_t *alloc, gap_bytes_t text, gap_dc_script
         r.step.times = 1;
         r.at = at;
         r.end = stop;
-        int result = line(&r);
+        int result = memchr(at, '\0', (size_t)(stop - at)) == NULL
+                         ? line(&r)
+                         : wrong(&r, "this is no text: there is a zero byte in it");
         if (result != 0) return result;
         at = stop < end ? stop + 1 : end;
     }

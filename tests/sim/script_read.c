@@ -562,7 +562,9 @@ static int lines(struct reader *r, gap_bytes_t text)
         r->line++;
         r->at = at;
         r->end = stop;
-        result = line(r);
+        result = memchr(at, '\0', (size_t)(stop - at)) == NULL
+                     ? line(r)
+                     : sim_wrong(r, "this is no text: there is a zero byte in it");
         if (result == 0) result = copy_text(r, "\n");
         at = stop < end ? stop + 1 : end;
     }

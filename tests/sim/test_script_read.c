@@ -299,6 +299,28 @@ START_TEST(puts_the_steps_in_order)
 }
 END_TEST
 
+/* Bytes that no text has: what stands behind one would go unread. */
+START_TEST(zero_bytes_are_refused)
+{
+    static const char *const texts[] = {"wait 1\nwait 1%wait 2\n", "wait 1\n%%%\n",
+                                        "wait 1\nmessage user:1 a%b\n", "wait 1\n# a%b\n"};
+
+    for (size_t i = 0; i < GAP_ARRAY_LEN(texts); i++) {
+        char text[64];
+        size_t len = strlen(texts[i]);
+        for (size_t k = 0; k < len; k++) text[k] = texts[i][k];
+        for (size_t k = 0; k < len; k++)
+            if (text[k] == '%') text[k] = '\0';
+        ck_assert_int_eq(sim_script_read(gap_alloc_default(), gap_bytes(text, len), &s, &at_line,
+                                         error, sizeof error),
+                         GAP_E_ARGUMENT);
+        ck_assert_uint_eq(at_line, 2);
+        ck_assert_str_eq(error, "this is no text: there is a zero byte in it");
+        sim_script_fini(&s);
+    }
+}
+END_TEST
+
 /* Times with units, where the other reader takes milliseconds; texts stay as they are. */
 START_TEST(times_have_units)
 {
@@ -414,6 +436,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(reading, cut_and_garbled_texts, 0, (int)GAP_ARRAY_LEN(cases));
     tcase_add_loop_test(reading, memory_may_run_out, 0, (int)GAP_ARRAY_LEN(cases));
     tcase_add_test(reading, puts_the_steps_in_order);
+    tcase_add_test(reading, zero_bytes_are_refused);
     tcase_add_test(reading, times_have_units);
     tcase_add_test(reading, too_much_is_refused);
     tcase_add_test(reading, help_can_be_read);

@@ -47,6 +47,9 @@ static const struct {
     {"no such method", "await getNothing", "no method 'getNothing'"},
     {"a constructor is no method", "await message", "no method 'message'"},
     {"no way to answer", "answer getDifference well", "'well' is no way to answer"},
+    {"an error below zero", "answer getDifference error -503 Timeout", NULL},
+    {"an error that is none", "answer getDifference error 5x BAD",
+     "a number belongs here, not '5x'"},
     {"an error without its text", "answer getDifference error 500", "needs its text"},
     {"a channel belongs here", "leave user:1", "is no channel"},
     {"a name that is not held", "release A", "nothing is held as 'A'"},
@@ -103,6 +106,21 @@ START_TEST(reads_or_says_why_not)
         ck_assert_msg(strstr(error, cases[_i].error) != NULL, "%s: %s", cases[_i].why, error);
     }
     gap_dc_script_fini(&s);
+    gap_dc_script_fini(&s);
+}
+END_TEST
+
+/* Bytes that no text has: what stands behind one would go unread. */
+START_TEST(zero_bytes_are_refused)
+{
+    static const char text[] = "wait 1\nwait 1\0wait 2\n";
+    gap_dc_script_t s;
+    char error[256] = "";
+
+    ck_assert_int_eq(gap_dc_script_read(gap_alloc_default(), gap_bytes(text, sizeof text - 1), &s,
+                                        error, sizeof error),
+                     GAP_E_ARGUMENT);
+    ck_assert_str_eq(error, "line 2: this is no text: there is a zero byte in it");
     gap_dc_script_fini(&s);
 }
 END_TEST
@@ -245,6 +263,7 @@ static Suite *make_suite(void)
     TCase *tc = tcase_create("read");
 
     tcase_add_loop_test(tc, reads_or_says_why_not, 0, GAP_ARRAY_LEN(cases));
+    tcase_add_test(tc, zero_bytes_are_refused);
     tcase_add_test(tc, fills_in_the_steps);
     tcase_add_test(tc, fills_in_sign_ins);
     tcase_add_test(tc, swap_is_a_hold_and_a_release);
