@@ -336,17 +336,23 @@ static int remove_post(sqlite3 *db, struct publish_work *w, const char *key)
     return step_with(db, forget_note, texts, 1, w);
 }
 
-/* A part of a note that became shorter goes; a note that is gone stays, if nothing else is said;
- * one that can't be read now is left alone. What a former run has begun with them goes on. */
+/* A part of a note that became shorter goes; a note that is gone stays, if nothing else is said, or
+ * if it may be in a folder that can't be read; one that can't be read itself is left alone. What a
+ * former run has begun with them goes on. */
 static int see_to(sqlite3 *db, struct publish_work *w, const struct gone *g)
 {
     const struct note *note = find_note(w->notes, g->note);
 
     bool is_broken = note != NULL && note->broken;
-    if (!is_broken && (note != NULL || w->delete_gone)) return remove_post(db, w, g->key);
+    bool deletes = w->delete_gone && !w->notes->is_partial;
+    if (!is_broken && (note != NULL || deletes)) return remove_post(db, w, g->key);
     if (!is_broken) {
         w->left++;
-        say(w, "%s/%s: is gone, its message stays; --delete deletes it", w->notes->folder, g->path);
+        say(w,
+            w->notes->is_partial
+                ? "%s/%s: is not found, its message stays: not every folder was looked into"
+                : "%s/%s: is gone, its message stays; --delete deletes it",
+            w->notes->folder, g->path);
     }
     int r = gap_post_get(db, bytes_of(g->key), wait_for_post, w);
     return r == GAP_E_NOT_FOUND ? 0 : r;

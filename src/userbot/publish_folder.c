@@ -75,19 +75,26 @@ static int add_note(struct notes *n, const char *path)
 
 static int walk_folder(struct walk *w, int fd);
 
+/* What lies here is not known: it counts as broken, and nothing that is missing as gone. */
+static void tell_unread(struct walk *w, const char *name)
+{
+    say(w->config, "%s/%s%s: can't be read: %s", w->notes->folder, w->path, name, strerror(errno));
+    w->notes->broken++;
+    w->notes->is_partial = true;
+}
+
 static int walk_into(struct walk *w, int parent, const char *name)
 {
     size_t len = w->len;
 
     if (w->depth == NOTES_DEPTH_MAX) {
         say(w->config, "%s/%s%s: lies too deep, and is passed by", w->notes->folder, w->path, name);
+        w->notes->is_partial = true;
         return 0;
     }
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        say(w->config, "%s/%s%s: can't be read: %s", w->notes->folder, w->path, name,
-            strerror(errno));
-        w->notes->broken++;
+        tell_unread(w, name);
         return 0;
     }
     w->len += (size_t)snprintf(w->path + w->len, sizeof w->path - w->len, "%s/", name);
@@ -108,9 +115,13 @@ static int walk_entry(struct walk *w, int folder, const char *name)
     if (w->len + strlen(name) + 2 > sizeof w->path) {
         say(w->config, "%s/%s%s: this path is too long, and is passed by", w->notes->folder,
             w->path, name);
+        w->notes->is_partial = true;
         return 0;
     }
-    if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) < 0) return 0; /* it went meanwhile */
+    if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT) tell_unread(w, name); /* else it went meanwhile */
+        return 0;
+    }
     if (S_ISDIR(there.st_mode)) return walk_into(w, folder, name);
     if (!is_note_name(name)) return 0;
     (void)snprintf(path, sizeof path, "%s%s", w->path, name);
@@ -129,7 +140,13 @@ static int walk_folder(struct walk *w, int fd)
         (void)close(fd);
         return r;
     }
-    while (r == 0 && (entry = readdir(dir)) != NULL) r = walk_entry(w, dirfd(dir), entry->d_name);
+    while (r == 0) {
+        errno = 0;
+        entry = readdir(dir);
+        if (entry == NULL && errno != 0) r = -errno;
+        if (entry == NULL) break;
+        r = walk_entry(w, dirfd(dir), entry->d_name);
+    }
     (void)closedir(dir);
     return r;
 }

@@ -46,6 +46,7 @@ struct notes {
     size_t count;
     size_t cap;
     size_t broken;
+    bool is_partial; /* not every folder was looked into: what is missing may be there */
     struct note_post *posts; /* of notes that are not broken; in the order in which they go out */
     size_t post_count;
     size_t post_cap;

@@ -526,6 +526,34 @@ def case_gone():
         check("another chat" in done.err and w.fresh() == [], f"another chat: {done}")
 
 
+def case_folder_not_read():
+    """Notes of a folder that can't be looked into are not gone: --delete leaves their messages."""
+    with World() as w:
+        w.write("a.md", "one")
+        w.write("sub/b.md", "two")
+        ran(w.publish(), 0, (2, 0, 0, 0, 0), "two")
+        w.fresh()
+        deep = os.path.join(w.notes, *["d"] * 32)
+        os.makedirs(deep)
+        os.rename(os.path.join(w.notes, "sub"), os.path.join(deep, "sub"))
+        done = w.publish("--delete")
+        ran(done, 0, (0, 0, 1, 0, 0), "too deep")
+        check("/sub: lies too deep" in done.err and "sub/b.md: is not found" in done.err,
+              f"too deep: {done}")
+        equal(w.fresh(), [], "too deep")
+        os.rename(os.path.join(deep, "sub"), os.path.join(w.notes, "sub"))
+        ran(w.publish("--delete"), 0, (0, 0, 2, 0, 0), "not so deep")
+        if os.geteuid() == 0:
+            return  # may read all
+        os.chmod(os.path.join(w.notes, "sub"), 0)
+        try:
+            done = w.publish("--delete")
+        finally:
+            os.chmod(os.path.join(w.notes, "sub"), 0o700)
+        ran(done, 1, (0, 0, 1, 0, 1), "no right")
+        equal(w.fresh(), [], "no right")
+
+
 def case_goes_on():
     """What a run has left over, the next one does, though its own notes are in step."""
     slow = ("--group-rate", "1/3600:1", "--timeout", "2")
