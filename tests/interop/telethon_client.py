@@ -19,15 +19,15 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 from telethon import TelegramClient, events
-from telethon.crypto import rsa
 from telethon.network import connection
 from telethon.sessions import SQLiteSession
+
+from data_centre import PATIENCE_S, DataCentre
 
 TRANSPORTS = {
     "full": connection.ConnectionTcpFull,
@@ -42,7 +42,6 @@ FAULTS = ["--loss", "0.05", "--reorder", "0.2", "--reorder-ms", "150", "--duplic
 PAUSE_S = 0.4
 DRAIN_S = 0.8  # its ciphers are slow: what has arrived may take a while
 QUIET_S = 1.0  # after the last update, for doubles; above Telethon's gap wait of 0.5 s
-PATIENCE_S = 20
 
 
 class Relay:
@@ -92,37 +91,18 @@ class Relay:
         self.server.close()
 
 
-class Server:
-    """gapless-dc as a child process."""
+class Server(DataCentre):
+    """With faults."""
 
     def __init__(self, program, directory, seed, args):
-        self.ledger = os.path.join(directory, "ledger")
-        self.pubkey = os.path.join(directory, "key.pem")
-        self.command = [program, "--ledger", self.ledger, "--pubkey-out", self.pubkey,
-                        "--dc", str(DC_ID), "--seed", str(seed), "--events", str(args.events),
-                        "--channels", str(args.channels), "--users", "5",
-                        "--rate", str(args.rate), "--kinds", KINDS] + FAULTS
-        self.process = self.port = None
-
-    async def start(self):
-        self.process = await asyncio.create_subprocess_exec(*self.command,
-                                                            stdout=subprocess.PIPE)
-        self.port = json.loads(await self.process.stdout.readline())["port"]
+        super().__init__(program, directory, DC_ID, [
+            "--seed", str(seed), "--events", str(args.events), "--channels", str(args.channels),
+            "--users", "5", "--rate", str(args.rate), "--kinds", KINDS, *FAULTS])
 
     async def done(self):
         line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_S + 60)
         if json.loads(line)["event"] != "done":
             raise RuntimeError(f"expected that the traffic is done: {line}")
-
-    async def stop(self):
-        self.process.terminate()
-        status = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
-        if status != 0:
-            raise RuntimeError(f"gapless-dc ended with {status}")
-
-    def lines(self):
-        with open(self.ledger, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
 
 
 class Received:
@@ -262,8 +242,6 @@ async def bot(server, directory, transport, args, got):
     """Sign in, be cut off, go offline, come back, and wait until nothing more comes."""
     relay = Relay(server.port)
     await relay.open()
-    with open(server.pubkey, encoding="ascii") as file:
-        rsa.add_key(file.read(), old=False)
     # Telethon's session in memory forgets which ids are channels.
     path = os.path.join(directory, "bot")
     session = SQLiteSession(path)
@@ -305,12 +283,8 @@ async def case(args, transport, seed):
     """One data centre, one bot. @return what is wrong."""
     got = Received()
     with tempfile.TemporaryDirectory() as directory:
-        server = Server(args.program, directory, seed, args)
-        await server.start()
-        try:
+        async with Server(args.program, directory, seed, args) as server:
             await bot(server, directory, transport, args, got)
-        finally:
-            await server.stop()
         return verdict(server.lines(), got), sum(len(m) for m in got.new.values())
 
 

@@ -10,19 +10,18 @@ line a case, then "N passed, N failed".
 """
 import argparse
 import asyncio
-import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 from telethon import TelegramClient, events
-from telethon.crypto import rsa
 from telethon.network.connection import ConnectionTcpIntermediate
 from telethon.sessions import MemorySession
 from telethon.tl.types import InputDocumentFileLocation
+
+from data_centre import PATIENCE_S, DataCentre
 
 BOT_ID = 700002
 PHONE_OF_4 = "9996641234"
@@ -30,52 +29,28 @@ CODE_OF_4 = "44444"
 DOCUMENT = 77
 FILE_BYTES = 65536
 EVENTS = 40
-PATIENCE_S = 20
 
 
-class Server:
-    """One gapless-dc as a child process."""
+class Server(DataCentre):
+    """One of the two."""
 
-    def __init__(self, program, directory, dc, args):
-        self.dc = dc
-        self.ledger = os.path.join(directory, f"ledger{dc}")
-        self.pubkey = os.path.join(directory, f"key{dc}.pem")
-        self.command = [program, "--dc", str(dc), "--peer-dc-file",
-                        os.path.join(directory, "data-centres"), "--ledger", self.ledger,
-                        "--pubkey-out", self.pubkey, "--channels", "0", "--users", "5",
-                        "--events", str(EVENTS), "--kinds", "new_message"] + args
-        self.process = self.port = None
-
-    async def __aenter__(self):
-        self.process = await asyncio.create_subprocess_exec(*self.command,
-                                                            stdout=subprocess.PIPE)
-        self.port = json.loads(await self.process.stdout.readline())["port"]
-        with open(self.pubkey, encoding="ascii") as file:
-            rsa.add_key(file.read(), old=False)
-        return self
-
-    async def __aexit__(self, *_):
-        self.process.terminate()
-        status = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
-        if status != 0:
-            raise RuntimeError(f"gapless-dc --dc {self.dc} ended with {status}")
-
-    def lines(self):
-        with open(self.ledger, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
+    def __init__(self, program, directory, number, args):
+        super().__init__(program, directory, number, [
+            "--peer-dc-file", os.path.join(directory, "data-centres"), "--channels", "0", "--users",
+            "5", "--events", str(EVENTS), "--kinds", "new_message", *args])
 
     def calls(self, method):
         """The errors of all calls of a method; None: it was answered."""
-        calls = [l for l in self.lines() if l["kind"] == "call" and l["method"] == method]
-        if any(l["dc"] != self.dc for l in calls):
-            raise RuntimeError(f"the ledger of {self.dc} tells of calls elsewhere: {calls}")
+        calls = self.lines(kind="call", method=method)
+        if any(l["dc"] != self.number for l in calls):
+            raise RuntimeError(f"the ledger of {self.number} tells of calls elsewhere: {calls}")
         return [l.get("error") for l in calls]
 
 
 def client_of(server):
     TelegramClient._config = None  # is kept for all clients of a process
     session = MemorySession()
-    session.set_dc(server.dc, "127.0.0.1", server.port)
+    session.set_dc(server.number, "127.0.0.1", server.port)
     return TelegramClient(session, 1, "hash", connection=ConnectionTcpIntermediate, catch_up=True,
                           sequential_updates=True)
 
@@ -104,9 +79,9 @@ async def follows(two, four, method, error, **how):
     while len(got) < EVENTS and time.monotonic() < patience:
         await asyncio.sleep(0.05)
     await client.disconnect()
-    sent = [l["text"] for l in four.lines() if l["kind"] == "new_message"]
+    sent = [l["text"] for l in four.lines(kind="new_message")]
     check(sorted(got) == sorted(sent), f"{len(sent)} messages sent, {len(got)} received")
-    check(not [l for l in two.lines() if l["kind"] == "new_message"], "traffic where nobody is")
+    check(not two.lines(kind="new_message"), "traffic where nobody is")
     return me
 
 

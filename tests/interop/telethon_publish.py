@@ -8,21 +8,18 @@ What the ledger says is compared with what Telethon was answered. One line a cas
 "N passed, N failed".
 """
 import asyncio
-import json
 import logging
-import os
-import subprocess
 import sys
 import tempfile
 
 from telethon import TelegramClient, errors, functions
-from telethon.crypto import rsa
 from telethon.sessions import MemorySession
+
+from data_centre import PATIENCE_S, DataCentre
 
 DC_ID = 2
 BOT_ID = 700002
 SLOW_S = 2
-PATIENCE_S = 20
 OPTIONS = ["--events", "0", "--channels", "4", "--users", "3",
            "--slow-mode", f"{SLOW_S}:1",
            "--role", "admin:2",
@@ -30,25 +27,18 @@ OPTIONS = ["--events", "0", "--channels", "4", "--users", "3",
            "--edit-window", "3600"]
 
 
-class World:
-    """gapless-dc as a child process, and a bot that is signed in."""
+class World(DataCentre):
+    """With a bot that is signed in."""
 
     def __init__(self, program, directory):
-        self.ledger = os.path.join(directory, "ledger")
-        self.pubkey = os.path.join(directory, "key.pem")
-        self.command = [program, "--ledger", self.ledger, "--pubkey-out", self.pubkey,
-                        "--dc", str(DC_ID)] + OPTIONS
-        self.process = self.client = None
+        super().__init__(program, directory, DC_ID, OPTIONS)
+        self.client = None
         self.channels = {}
 
     async def __aenter__(self):
-        self.process = await asyncio.create_subprocess_exec(*self.command,
-                                                            stdout=subprocess.PIPE)
-        port = json.loads(await self.process.stdout.readline())["port"]
-        with open(self.pubkey, encoding="ascii") as file:
-            rsa.add_key(file.read(), old=False)
+        await super().__aenter__()
         session = MemorySession()
-        session.set_dc(DC_ID, "127.0.0.1", port)
+        session.set_dc(DC_ID, "127.0.0.1", self.port)
         self.client = TelegramClient(session, 1, "hash", flood_sleep_threshold=0,
                                      retry_delay=0.1)
         await self.client.start(bot_token=f"{BOT_ID}:secret")
@@ -57,17 +47,9 @@ class World:
             self.channels[number] = await self.client.get_input_entity(name)
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *how):
         await self.client.disconnect()
-        self.process.terminate()
-        status = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
-        if status != 0:
-            raise RuntimeError(f"gapless-dc ended with {status}")
-
-    def lines(self, **wanted):
-        with open(self.ledger, encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file if line.endswith("\n")]
-        return [l for l in lines if all(l.get(k) == v for k, v in wanted.items())]
+        await super().__aexit__(*how)
 
 
 def check(condition, what):

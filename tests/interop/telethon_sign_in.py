@@ -11,58 +11,33 @@ import argparse
 import asyncio
 import contextlib
 import io
-import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 from telethon import TelegramClient, errors, events, functions
-from telethon.crypto import rsa
 from telethon.network.connection import ConnectionTcpIntermediate
 from telethon.sessions import MemorySession, SQLiteSession
+
+from data_centre import PATIENCE_S, DataCentre
 
 DC_ID = 2
 PHONE = "+9996621234"
 NEW_PHONE = "9996629876"
 CODE = "22222"
 PASSWORD = "пароль 123"
-PATIENCE_S = 20
 EVENTS = 60
 AT_ONCE = 4
 
 
-class Server:
-    """gapless-dc as a child process."""
+class Server(DataCentre):
+    """With a client of it."""
 
     def __init__(self, program, directory, args):
-        self.ledger = os.path.join(directory, "ledger")
-        self.pubkey = os.path.join(directory, "key.pem")
-        self.command = [program, "--ledger", self.ledger, "--pubkey-out", self.pubkey, "--dc",
-                        str(DC_ID), "--channels", "3", "--users", "5", "--rate", "200", "--kinds",
-                        "new_message"] + args
-        self.process = self.port = None
-
-    async def __aenter__(self):
-        self.process = await asyncio.create_subprocess_exec(*self.command,
-                                                            stdout=subprocess.PIPE)
-        self.port = json.loads(await self.process.stdout.readline())["port"]
-        with open(self.pubkey, encoding="ascii") as file:
-            rsa.add_key(file.read(), old=False)
-        return self
-
-    async def __aexit__(self, *_):
-        self.process.terminate()
-        status = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
-        if status != 0:
-            raise RuntimeError(f"gapless-dc ended with {status}")
-
-    def events(self):
-        with open(self.ledger, encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file if line.endswith("\n")]
-        return [line for line in lines if line["kind"] == "new_message"]
+        super().__init__(program, directory, DC_ID, [
+            "--channels", "3", "--users", "5", "--rate", "200", "--kinds", "new_message", *args])
 
     def client(self, session=None):
         session = session if session is not None else MemorySession()
@@ -219,7 +194,7 @@ async def updates_flow(server):
         while sum(len(m) for m in got.values()) < EVENTS and time.monotonic() < patience:
             await asyncio.sleep(0.05)
         await client.disconnect()
-    sent = [e for e in server.events() if e["account"] in (None, me.id)]
+    sent = [e for e in server.lines(kind="new_message") if e["account"] in (None, me.id)]
     texts = sorted(text for messages in got.values() for _, text in messages)
     check(texts == sorted(e["text"] for e in sent),
           f"{len(sent)} messages sent, {len(texts)} received")
