@@ -40,12 +40,12 @@ static const char *const texts[CLAIM_COUNT] = {
     [CLAIM_ROW] = "SELECT" GAP_OUTBOX_ROW_COLUMNS GAP_OUTBOX_ROW_PAYLOAD
                   ", c.parked FROM main.gapless_outbox AS o INDEXED BY "
                   "gapless_outbox_waits" GAP_OUTBOX_JOIN_CHAT GAP_OUTBOX_JOIN_POST
-                  "WHERE o.chat = ?1 AND" GAP_OUTBOX_WAITS "ORDER BY o.row LIMIT 1",
+                  "WHERE o.chat = ?1 AND o.row > 0 AND" GAP_OUTBOX_WAITS "ORDER BY o.row LIMIT 1",
     [CLAIM_BROKEN] =
         "SELECT" GAP_OUTBOX_ROW_COLUMNS GAP_OUTBOX_ROW_PAYLOAD
         ", NULL FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_waits" GAP_OUTBOX_JOIN_POST
         "WHERE (typeof(o.chat) <> 'integer' OR o.chat ="
-        " ?1 OR o.chat = -9223372036854775807 - 1) AND" GAP_OUTBOX_WAITS "LIMIT 1",
+        " ?1 OR o.chat = -9223372036854775807 - 1 OR o.row < 1) AND" GAP_OUTBOX_WAITS "LIMIT 1",
     [CLAIM_TAKE] = "UPDATE main.gapless_outbox SET state = 3, epoch = ?2, attempts = ?3,"
                    " target = ?4, flags = ?5, payload = coalesce(?6, payload),"
                    " hash = coalesce(?7, hash) WHERE row = ?1",
@@ -159,7 +159,7 @@ static int read_by(struct claiming *k, enum claim_sql which, const struct gap_cl
         }
     }
     (void)sqlite3_reset(stmt); /* it was a row, or repeats what step said */
-    if (rc == SQLITE_OK && *found && is_broken)
+    if (rc == SQLITE_OK && *found && is_broken && row->row > 0)
         put_aside(k, GAP_OUTBOX_PARKED, GAP_E_DAMAGED,
                   "its column chat holds no number: correct that, then retry it");
     if (rc == SQLITE_OK && *found && k->as.state == 0) (void)read_item(k, row);

@@ -200,7 +200,7 @@ static int next_chat(sqlite3_stmt *stmt, sqlite3_stmt *number, struct gap_head *
 #define NEXT_CHAT                                                                                  \
     "SELECT" GAP_OUTBOX_HEAD_COLUMNS                                                               \
     "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_waits" GAP_OUTBOX_JOIN_CHAT           \
-    "WHERE o.chat > ?1 AND" GAP_OUTBOX_WAITS "ORDER BY o.chat, o.row LIMIT 1"
+    "WHERE o.chat > ?1 AND o.row > 0 AND" GAP_OUTBOX_WAITS "ORDER BY o.chat, o.row LIMIT 1"
 
 /* A chat that comes to nothing else than a row to which people have given a state that waits. */
 #define REVIVED                                                                                    \
@@ -228,14 +228,20 @@ static int tell_revived(sqlite3 *db, uint32_t limit, gap_head_cb each, void *arg
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Is there a row whose chat stands where no number of a chat does? */
-static int find_broken(sqlite3 *db, int64_t *row)
+/* Is there a row whose chat stands where no number of a chat does, or whose own number is none? */
+static int find_broken(sqlite3 *db, int64_t *found)
 {
+    int rc = gap_outbox_number(db,
+                               "SELECT 1 FROM main.gapless_outbox INDEXED BY gapless_outbox_waits"
+                               " WHERE (chat >= 9223372036854775807 OR"
+                               " chat <= -9223372036854775807 - 1) AND" GAP_OUTBOX_WAITS "LIMIT 1",
+                               NULL, 0, found);
+
+    if (rc != SQLITE_OK || *found != 0) return rc;
     return gap_outbox_number(db,
-                             "SELECT row FROM main.gapless_outbox INDEXED BY gapless_outbox_waits"
-                             " WHERE (chat >= 9223372036854775807 OR"
-                             " chat <= -9223372036854775807 - 1) AND" GAP_OUTBOX_WAITS "LIMIT 1",
-                             NULL, 0, row);
+                             "SELECT 1 FROM main.gapless_outbox NOT INDEXED"
+                             " WHERE row < 1 AND" GAP_OUTBOX_WAITS "LIMIT 1",
+                             NULL, 0, found);
 }
 
 int gap_outdb_chats(sqlite3 *db, int64_t after_chat, uint32_t limit, gap_head_cb each, void *arg)

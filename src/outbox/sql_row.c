@@ -88,7 +88,7 @@ static int read_numbers(sqlite3_stmt *stmt, struct gap_row *out, const char **ba
         if (!good) n[i] = 0;
         if (!good && columns[i].name != NULL && *bad == NULL) *bad = columns[i].name;
     }
-    out->row = n[0];
+    out->row = sqlite3_column_int64(stmt, 0); /* a number in any case: by it the row is put aside */
     out->kind = (uint32_t)n[2];
     out->urgency = n[3] != 0 ? (gap_outbox_class_t)n[3] : GAP_OUTBOX_BULK;
     out->state = (gap_outbox_state_t)n[4];

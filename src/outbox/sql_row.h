@@ -20,11 +20,11 @@
 void gap_head_read(sqlite3_stmt *stmt, struct gap_head *out);
 /** One head by a statement with one parameter. out->row is 0 if there is none. @return a code. */
 GAP_NODISCARD int gap_head_by(sqlite3_stmt *stmt, int64_t number, struct gap_head *out);
-/** The oldest row of chat ?1. */
+/** The oldest row of chat ?1. Rows whose number is none count as such whose chat is none. */
 #define GAP_OUTBOX_HEAD_SQL                                                                        \
     "SELECT" GAP_OUTBOX_HEAD_COLUMNS                                                               \
     "FROM main.gapless_outbox AS o INDEXED BY gapless_outbox_waits" GAP_OUTBOX_JOIN_CHAT           \
-    "WHERE o.chat = ?1 AND" GAP_OUTBOX_WAITS "ORDER BY o.row LIMIT 1"
+    "WHERE o.chat = ?1 AND o.row > 0 AND" GAP_OUTBOX_WAITS "ORDER BY o.row LIMIT 1"
 
 /** Of main.gapless_outbox AS o and GAP_OUTBOX_JOIN_POST; the payload may follow as
  * GAP_ROW_PAYLOAD. */

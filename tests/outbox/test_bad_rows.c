@@ -182,6 +182,47 @@ START_TEST(row_whose_chat_is_none_is_parked)
 }
 END_TEST
 
+START_TEST(row_whose_number_is_none_stops_nothing)
+{
+    static const char *const numbers[] = {"0", "-1", "-9223372036854775808"};
+    struct heads seen = {.count = 0};
+    char sql[160];
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        (void)put_text(BERT, "bad");
+        snprintf(sql, sizeof sql,
+                 "UPDATE gapless_outbox SET row = %s WHERE row = (SELECT max(row) FROM"
+                 " gapless_outbox)",
+                 numbers[i]);
+        tables_exec(db, sql);
+    }
+    (void)put_text(ANNA, "one");
+    int64_t good = put_text(BERT, "two");
+    int64_t last = put_text(NEWS, "three");
+    ck_assert_int_eq(gap_outdb_chats(db, INT64_MIN, 10, see_head, &seen), 0);
+    ck_assert_int_eq(seen.count, 4); /* each chat, and what is broken */
+    ck_assert_int_eq(seen.broken, 1);
+    ck_assert_int_eq(seen.last.chat, GAP_OUTBOX_CHAT_BROKEN);
+    ck_assert_int_eq(claim_chat(1002), GAP_CLAIM_TAKEN);
+    ck_assert_int_eq(claim.row.row, good);
+    ck_assert_int_eq(claim_chat(NEWS_AS), GAP_CLAIM_TAKEN);
+    ck_assert_int_eq(claim.row.row, last);
+    ck_assert_int_eq(claim_chat(GAP_OUTBOX_CHAT_BROKEN), GAP_CLAIM_EMPTY);
+    ck_assert_uint_eq(claims.aside_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_lt(claims.aside[i].row, 1);
+        ck_assert_int_eq(claims.aside[i].chat, 1002);
+        ck_assert_int_eq(claims.aside[i].error, GAP_E_DAMAGED);
+    }
+    ck_assert_int_eq(tables_number(db, "SELECT count(*) FROM gapless_outbox WHERE row < 1 AND"
+                                       " state = 6 AND done <> 0 AND reason GLOB '*column row*'"),
+                     3);
+    memset(&seen, 0, sizeof seen);
+    ck_assert_int_eq(gap_outdb_chats(db, INT64_MIN, 10, see_head, &seen), 0);
+    ck_assert_int_eq(seen.broken, 0);
+}
+END_TEST
+
 START_TEST(many_bad_rows_are_put_aside_bit_by_bit)
 {
     for (int i = 0; i < 2 * GAP_OUTBOX_ASIDE_MAX + 5; i++) (void)put_text(ANNA, "x");
@@ -458,6 +499,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, edited_row_is_parked_with_a_reason, 0,
                         (int)(sizeof edits / sizeof edits[0]));
     tcase_add_test(tc, row_whose_chat_is_none_is_parked);
+    tcase_add_test(tc, row_whose_number_is_none_stops_nothing);
     tcase_add_test(tc, many_bad_rows_are_put_aside_bit_by_bit);
     tcase_add_test(tc, other_tables_may_hold_nonsense);
     tcase_add_test(tc, columns_that_are_gone_are_an_error);
