@@ -200,8 +200,8 @@ GAP_API GAP_NODISCARD int gap_outbox_cancel(struct sqlite3 *db, int64_t row);
  * @return 0; GAP_E_NOT_FOUND; GAP_E_STATE; as gap_outbox_enqueue. */
 GAP_API GAP_NODISCARD int gap_outbox_retry(struct sqlite3 *db, int64_t row, int64_t *moved);
 /** People have seen to it: a chat that was parked is sent to again, its parked rows wait again in
- * their place. GAP_PEER_NONE: the account, after PEER_FLOOD. In the open transaction. @return 0;
- * GAP_E_NOT_FOUND nothing was parked; as gap_outbox_enqueue. */
+ * their place. GAP_PEER_NONE: the account, after PEER_FLOOD, and the rows parked by that. In the
+ * open transaction. @return 0; GAP_E_NOT_FOUND nothing was parked; as gap_outbox_enqueue. */
 GAP_API GAP_NODISCARD int gap_outbox_release(struct sqlite3 *db, gap_peer_t chat);
 
 /** When a row will go out. */

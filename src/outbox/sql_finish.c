@@ -113,13 +113,14 @@ static int64_t message_of(const struct gap_finish *f, const struct before *b)
 static int store(struct finishing *k, const struct gap_finish *f, const struct before *b)
 {
     sqlite3_stmt *stmt;
-    int64_t flags = b->flags & ~(int64_t)GAP_OUTBOX_FLAG_CHAT;
+    int64_t flags = b->flags & ~(int64_t)(GAP_OUTBOX_FLAG_CHAT | GAP_OUTBOX_FLAG_ACCOUNT);
     int64_t attempts = b->attempts > 0 && f->uncounted ? b->attempts - 1 : b->attempts;
 
     if (f->executed || f->became == GAP_OUTBOX_UNKNOWN) flags |= GAP_OUTBOX_FLAG_BEGUN;
     if (f->doubled && flags / GAP_OUTBOX_FLAGS_DOUBLE < GAP_OUTBOX_DOUBLES_MAX)
         flags += GAP_OUTBOX_FLAGS_DOUBLE;
     if (f->park_chat && f->became == GAP_OUTBOX_PARKED) flags |= GAP_OUTBOX_FLAG_CHAT;
+    if (f->stop_bulk && f->became == GAP_OUTBOX_PARKED) flags |= GAP_OUTBOX_FLAG_ACCOUNT;
     const int64_t numbers[] = {
         f->row,           f->became,        flags,    attempts,
         message_of(f, b), f->not_before_us, f->error, is_done(f->became) ? k->f->now_us : 0};

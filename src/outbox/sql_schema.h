@@ -30,8 +30,9 @@
 void gap_outbox_prepare_for(sqlite3 *db, size_t rows);
 
 /** Column `flags`. */
-#define GAP_OUTBOX_FLAG_BEGUN 1 /* a call of it may have been executed */
-#define GAP_OUTBOX_FLAG_CHAT  2 /* PARKED with its chat: waits again when that is released */
+#define GAP_OUTBOX_FLAG_BEGUN   1 /* a call of it may have been executed */
+#define GAP_OUTBOX_FLAG_CHAT    2 /* PARKED with its chat: waits again when that is released */
+#define GAP_OUTBOX_FLAG_ACCOUNT 4 /* likewise with the account */
 /** Above them: answers RANDOM_ID_DUPLICATE that it got. */
 #define GAP_OUTBOX_FLAGS_DOUBLE 256
 #define GAP_OUTBOX_DOUBLES_MAX  1000000

@@ -271,12 +271,13 @@ int gap_outbox_release(sqlite3 *db, gap_peer_t chat)
                            " reason = NULL WHERE chat = ?1 AND parked IS NOT NULL",
                            &mark, 1);
     if (rc == SQLITE_OK && sqlite3_changes(db) == 0) rc = GAP_E_NOT_FOUND;
-    if (rc == SQLITE_OK && mark != 0) /* what may have been sent is resolved first */
+    if (rc == SQLITE_OK) /* what may have been sent is resolved first */
         rc = gap_outbox_do(db,
                            "UPDATE main.gapless_outbox INDEXED BY gapless_outbox_moved SET"
                            " state = CASE WHEN flags & 1 THEN 4 ELSE 1 END, flags = flags & 1,"
                            " error = 0, reason = NULL, done = 0, not_before = 0"
-                           " WHERE" GAP_OUTBOX_MOVED "AND state = 6 AND chat = ?1 AND flags & 2",
+                           " WHERE" GAP_OUTBOX_MOVED "AND state = 6 AND"
+                           " CASE ?1 WHEN 0 THEN flags & 4 ELSE chat = ?1 AND flags & 2 END",
                            &mark, 1);
     return gap_outbox_result(rc);
 }

@@ -472,6 +472,32 @@ START_TEST(peer_flood_stops_what_is_published_until_people_release_it)
 }
 END_TEST
 
+/* What it met itself waits for that release, too: its reason names no other one. */
+START_TEST(reply_that_met_a_peer_flood_goes_on_with_the_account)
+{
+    gap_outbox_item_t reply = {.kind = GAP_OUTBOX_SEND,
+                               .urgency = GAP_OUTBOX_REPLY,
+                               .chat = outbox_world_chat(0),
+                               .content = {.text = gap_str("reply")}};
+
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 400, "PEER_FLOOD");
+    int64_t row = outbox_world_put(&o, &reply);
+    reach(row, GAP_OUTBOX_PARKED, SECOND);
+    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 400, "MESSAGE_TOO_LONG");
+    reply.chat = outbox_world_chat(1);
+    int64_t bad = outbox_world_put(&o, &reply);
+    reach(bad, GAP_OUTBOX_PARKED, SECOND);
+    outbox_world_refuse(&o, 0, 0, NULL);
+    run(HOUR);
+    ck_assert_int_eq(outbox_world_state(&o, row), GAP_OUTBOX_PARKED);
+    outbox_world_sql(&o, "BEGIN IMMEDIATE");
+    ck_assert_int_eq(gap_outbox_release(o.db, (gap_peer_t){0, GAP_PEER_NONE}), 0);
+    outbox_world_sql(&o, "COMMIT");
+    reach(row, GAP_OUTBOX_SENT, 5 * SECOND);
+    ck_assert_int_eq(outbox_world_state(&o, bad), GAP_OUTBOX_PARKED);
+}
+END_TEST
+
 /* Also while it can't be stored: not one row of others' more. */
 START_TEST(bulk_stops_before_the_stop_is_on_disk)
 {
@@ -659,6 +685,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, a_flood_wait_is_a_snooze_and_costs_no_attempt);
     tcase_add_test(tc, a_second_chat_teaches_that_it_is_the_method);
     tcase_add_test(tc, peer_flood_stops_what_is_published_until_people_release_it);
+    tcase_add_test(tc, reply_that_met_a_peer_flood_goes_on_with_the_account);
     tcase_add_test(tc, bulk_stops_before_the_stop_is_on_disk);
     tcase_add_test(tc, a_chat_that_takes_nothing_is_parked_and_released);
     tcase_add_test(tc, what_comes_with_a_release_stays_behind_what_was_released);
