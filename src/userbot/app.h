@@ -96,6 +96,8 @@ struct app {
     struct verdict_report report;
 };
 
+/** Put a line of progress in place of the last one, as far as the terminal is wide. ASCII. */
+void app_progress(struct app *app, const char *format, ...) GAP_PRINTF(2, 3);
 /** Say one line on stderr, with the program's name, on a line of its own. A question that is open
  * is to be repeated (terminal_repeat) if the program goes on. */
 void app_complain(struct app *app, const char *format, ...) GAP_PRINTF(2, 3);

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,24 @@ static void end_progress(struct app *app)
 {
     if (app->progress_shown) (void)fputs("\r\033[K", stderr);
     app->progress_shown = false;
+}
+
+void app_progress(struct app *app, const char *format, ...)
+{
+    struct winsize size = {0};
+    char line[256];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    /* A line that goes on in the next one could not be taken back. */
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 &&
+        size.ws_col < sizeof line)
+        line[size.ws_col - 1] = '\0';
+    (void)fprintf(stderr, "\r\033[K%s", line);
+    (void)fflush(stderr);
+    app->progress_shown = true;
 }
 
 void app_complain(struct app *app, const char *format, ...)
@@ -306,13 +325,11 @@ static void show_progress(struct app *app)
         return;
     }
     gap_client_stats(app->client, &s);
-    (void)fprintf(stderr,
-                  "\r\033[K%" PRIu64 " updates, %" PRIu64 " duplicates, %" PRIu64 " gaps (%" PRIu64
-                  " healed, %" PRIu64 " fetched), %.1f s",
-                  app->delivered, s.duplicates, s.gaps, s.healed, s.fetched,
-                  (double)app_elapsed_ms(app) / 1000.0);
-    (void)fflush(stderr);
-    app->progress_shown = true;
+    app_progress(app,
+                 "%" PRIu64 " updates, %" PRIu64 " duplicates, %" PRIu64 " gaps (%" PRIu64
+                 " healed, %" PRIu64 " fetched), %.1f s",
+                 app->delivered, s.duplicates, s.gaps, s.healed, s.fetched,
+                 (double)app_elapsed_ms(app) / 1000.0);
 }
 
 static void on_tick(uv_timer_t *timer)

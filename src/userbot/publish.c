@@ -400,13 +400,12 @@ void publish_progress(struct app *app)
     struct publish_wait wait;
 
     if (p->stage != STAGE_WORKING) return;
-    (void)fprintf(stderr, "\r\033[K%zu of %zu sent, %zu in step, %.0f s", p->sent,
-                  p->notes.post_count, p->in_step, (double)app_elapsed_ms(app) / 1000.0);
+    char when[96] = "";
     if (publish_db_wait(p->db, &p->work, &wait) == 0 && wait.next_us >= 1000000)
-        (void)fprintf(stderr, "; next in %" PRId64 " s, all in %" PRId64 " s or more",
-                      wait.next_us / 1000000, wait.all_us / 1000000);
-    (void)fflush(stderr);
-    app->progress_shown = true;
+        (void)snprintf(when, sizeof when, "; next in %" PRId64 " s, all in %" PRId64 " s or more",
+                       wait.next_us / 1000000, wait.all_us / 1000000);
+    app_progress(app, "%zu of %zu sent, %zu in step, %.0f s%s", p->sent, p->notes.post_count,
+                 p->in_step, (double)app_elapsed_ms(app) / 1000.0, when);
 }
 
 static void print_json(const struct publish *p, const struct count *c, int status)

@@ -7,16 +7,21 @@ Usage: test_publish.py BUILD_DIR [no-sqlite] [CASE...]. Ends with "N passed, N f
 """
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import random
 import re
+import select
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -889,6 +894,38 @@ def case_flood_wait():
         after = [e["t_us"] for e in w.lines() if e.get("error", "").startswith("FLOOD_WAIT")]
         check(len(refused) == 1 and all(t - refused[0] > 3900000 for t in after[1:]),
               f"asked within FLOOD_WAIT: {after}")
+
+
+def on_terminal(args, columns, seconds):
+    """What a run writes to a terminal of so many columns before it is interrupted."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    run = subprocess.Popen([USERBOT] + args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=theirs, env=environment(BOT))
+    os.close(theirs)
+    text = b""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and text.count(b"next in") < 2:
+        if select.select([ours], [], [], 0.1)[0]:
+            text += os.read(ours, 4096)
+    run.send_signal(signal.SIGINT)
+    run.wait(PATIENCE_S)
+    os.close(ours)
+    return text.decode()
+
+
+def case_progress():
+    """A line of progress stays one line, in a narrow terminal, too."""
+    with World() as w:
+        for i in range(5):
+            w.write(f"n{i}.md", f"note {i}")
+        args = [a for a in w.args("--group-rate", "1/60:2") if a != "--json"]
+        for columns in (200, 50):
+            text = on_terminal(args, columns, PATIENCE_S)
+            lines = [line.replace("\033[K", "") for line in re.split("[\r\n]", text)
+                     if "in step" in line]
+            check(any("next in" in line for line in lines), f"no progress: {text!r}")
+            check(max(map(len, lines)) < columns, f"too wide: {lines}")
 
 
 def case_out():
