@@ -329,6 +329,15 @@ static int take_bracket(struct reader *r, const uint8_t *p, const uint8_t *end, 
     return add_mark(r, &m);
 }
 
+/* Blanks on both sides of it are not part of code: they keep ticks apart. */
+static uint32_t code_padding(const uint8_t *from, const uint8_t *to)
+{
+    if (to - from < 3 || *from != ' ' || to[-1] != ' ') return 0;
+    for (const uint8_t *p = from; p < to; p++)
+        if (*p != ' ') return 1;
+    return 0;
+}
+
 /* Code between two runs of as many backticks: two marks with nothing to look at between them. */
 static int take_code(struct reader *r, const uint8_t *p, const uint8_t *end, size_t *taken)
 {
@@ -344,9 +353,11 @@ static int take_code(struct reader *r, const uint8_t *p, const uint8_t *end, siz
             q += len > 0 ? len : 1;
             continue;
         }
-        struct mark m = {.at = p, .len = (uint32_t)run, .style = GAP_STYLE_CODE, .is_paired = true};
+        uint32_t padding = code_padding(p + run, q);
+        struct mark m = {
+            .at = p, .len = (uint32_t)run + padding, .style = GAP_STYLE_CODE, .is_paired = true};
         int result = add_mark(r, &m);
-        m.at = q;
+        m.at = q - padding;
         m.is_end = true;
         m.partner = r->count - 1;
         if (result == 0) result = add_mark(r, &m);

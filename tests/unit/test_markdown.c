@@ -76,6 +76,8 @@ static const struct {
     {"a protected mark before one", "\\***a**", "*a", "b1+1"},
     {"code keeps all", "`**a** \\*`", "**a** \\*", "c0+8"},
     {"longer ticks", "``a`b``", "a`b", "c0+3"},
+    {"blanks around ticks in code", "`` `a` `` ` b` ` ` `  c  `", "`a`  b    c ",
+     "c0+3 c4+2 c7+1 c9+2"},
     {"a tick alone", "a ` b", "a ` b", ""},
     {"a link", "see [it](https://x.org/a_b_(c)) now", "see it now", "l4+2=https://x.org/a_b_(c)"},
     {"a link in bold, bold in a link", "**[a *b*](http://x/)**", "a b", "b0+3 l0+3=http://x/ i2+1"},
