@@ -76,7 +76,7 @@ static const struct {
     {"a protected mark before one", "\\***a**", "*a", "b1+1"},
     {"code keeps all", "`**a** \\*`", "**a** \\*", "c0+8"},
     {"longer ticks", "``a`b``", "a`b", "c0+3"},
-    {"blanks around ticks in code", "`` `a` `` ` b` ` ` `  c  `", "`a`  b    c ",
+    {"blanks around ticks in code", "`` `a` `` ` b` ` ` `  c  `", "`a`  b    c",
      "c0+3 c4+2 c7+1 c9+2"},
     {"a tick alone", "a ` b", "a ` b", ""},
     {"a link", "see [it](https://x.org/a_b_(c)) now", "see it now", "l4+2=https://x.org/a_b_(c)"},
