@@ -250,7 +250,7 @@ GAP_API void gap_client_on_message(gap_client_t *client, gap_message_cb callback
 /**
  * Connect, sign in (unless the session file says that it is), and receive. Progress comes as
  * events.
- * @return 0; GAP_E_STATE started before; GAP_E_CLOSED; GAP_E_NOMEM.
+ * @return 0; GAP_E_STATE started or stopped before; GAP_E_CLOSED; GAP_E_FORKED; GAP_E_NOMEM.
  */
 GAP_API GAP_NODISCARD int gap_client_start(gap_client_t *client);
 /**
@@ -331,8 +331,9 @@ GAP_API void gap_client_abandon(gap_client_t *client);
  *
  * @param query     GAP_TL_OF(a method's id, its struct), or serialised bytes; copied.
  * @param callback  May be NULL.
- * @return 0; GAP_E_CLOSED; GAP_E_STATE not started; GAP_E_LIMIT too many requests are waiting, or
- *         the query is too large; GAP_E_NOMEM; GAP_E_TL_ID, GAP_E_ARGUMENT as gap_tl_size().
+ * @return 0; GAP_E_CLOSED, also after GAP_CLIENT_FATAL; GAP_E_FORKED; GAP_E_STATE not started;
+ *         GAP_E_LIMIT too many requests are waiting, or the query is too large; GAP_E_NOMEM;
+ *         GAP_E_TL_ID, GAP_E_ARGUMENT as gap_tl_size().
  */
 GAP_API GAP_NODISCARD int gap_client_call(gap_client_t *client, gap_tl_object_t query,
                                           gap_call_cb callback, void *data);
@@ -377,13 +378,13 @@ GAP_API GAP_NODISCARD int gap_update_random_id(const gap_update_t *update, uint3
  * run has failed: it is tried again with the same random_id.
  *
  * @param update    One with a message; borrowed. A run that has timed out is refused.
- * @param text      UTF-8, 1 to 4096 characters; copied.
+ * @param text      UTF-8, 1 to 4096 UTF-16 code units; copied.
  * @param callback  As of gap_client_call. Sent for the second time it may be told updates with
  *                  updateMessageID and the first message, instead of updateShortSentMessage. NULL:
  *                  a refusal of the server is told by GAP_CLIENT_ERROR.
- * @return 0; GAP_E_ARGUMENT the update has no message or the text is empty; GAP_E_STATE the run has
- *         timed out; GAP_E_NOT_FOUND the chat's access hash did not come with the update and is not
- *         known: gap_client_find_peer may get it; otherwise as gap_client_call.
+ * @return 0; GAP_E_ARGUMENT the update has no message, or the text is empty or too long;
+ *         GAP_E_STATE the run has timed out; GAP_E_NOT_FOUND the chat's access hash did not come
+ * with the update and is not known: gap_client_find_peer may get it; otherwise as gap_client_call.
  */
 GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
                                     void *data);
@@ -397,7 +398,7 @@ GAP_API GAP_NODISCARD int gap_reply_with(gap_update_t *update, uint32_t key, con
  * all.
  *
  * @param update    updateBotCallbackQuery or updateInlineBotCallbackQuery; borrowed.
- * @param text      To be shown, up to 200 characters; NULL or "": nothing. Copied.
+ * @param text      To be shown, up to 200 UTF-16 code units; NULL or "": nothing. Copied.
  * @param alert     Shown until it is put away; otherwise for a moment.
  * @param callback  As of gap_reply.
  * @return 0; GAP_E_ARGUMENT another update, or the text is too long; GAP_E_STATE the run has timed
@@ -409,8 +410,9 @@ GAP_API GAP_NODISCARD int gap_answer_callback(gap_update_t *update, const char *
 /*
  * Signing in as a person: each GAP_CLIENT_SIGN_IN is answered by one of these, from inside the
  * event or later. Texts are copied and wiped after use. All return 0; GAP_E_STATE that is not what
- * is asked for now; GAP_E_ARGUMENT empty; GAP_E_NOMEM; GAP_E_CLOSED. What comes of it is told by
- * the next event: SIGN_IN again, SIGNED_IN, or FATAL. (core.telegram.org/api/auth, api/srp)
+ * is asked for now; GAP_E_ARGUMENT empty, or over 1024 bytes; GAP_E_NOMEM; GAP_E_CLOSED;
+ * GAP_E_FORKED. What comes of it is told by the next event: SIGN_IN again, SIGNED_IN, or FATAL.
+ * (core.telegram.org/api/auth, api/srp)
  */
 
 /** @param phone  In international form; blanks, dashes and a plus are passed over. */

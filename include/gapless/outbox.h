@@ -125,8 +125,9 @@ typedef struct gap_outbox_item {
     int64_t random_id;     /* SEND, MEDIA: 0: drawn. FORWARD of several: always drawn */
     int64_t not_before_us; /* 0: at once */
     int64_t deadline_us;   /* not begun after it: dead; 0: none */
-    gap_bytes_t key;       /* a name of yours, up to 255 bytes: a second row with it is not written,
-                              as long as the first one is kept; empty: none */
+    gap_bytes_t key;       /* a name of yours, up to 255 bytes of UTF-8, none of them 0: a second
+                              row with it is not written, as long as the first one is kept; empty:
+                              none */
 } gap_outbox_item_t;
 
 /** gap_outbox_enqueue(): a row with this key is there already; nothing was written. */
@@ -147,17 +148,20 @@ typedef struct gap_outbox_item {
  * @param item  Copied.
  * @param row   Its number, ascending in the order of the commits; may be NULL.
  * @return 0; GAP_OUTBOX_KNOWN with *row set; GAP_E_STATE no transaction is open; GAP_E_ARGUMENT the
- *         item is incomplete, contradicts itself, or its text is no UTF-8; GAP_E_LIMIT a text or
- * list is too long; GAP_E_NOT_FOUND message_row or reply_to_row is not there, or the library was
- *         built without SQLite; GAP_E_BUSY another connection writes: roll back and begin again;
- *         GAP_E_NEWER a newer version of the library made the tables; GAP_E_FOREIGN somebody else
- *         did; GAP_E_NOMEM; GAP_E_STORAGE; GAP_E_DAMAGED; as gap_tl_size() for media, markup and
- *         query. After a failure the transaction is as before the call, if SQLite says so.
+ *         item is incomplete, contradicts itself, names a row of another chat or one that makes no
+ *         message, or its text is no UTF-8; GAP_E_LIMIT a text or list is too long; GAP_E_NOT_FOUND
+ *         message_row or reply_to_row is not there, was cancelled or has made no message, or the
+ *         library was built without SQLite; GAP_E_BUSY another connection writes: roll back and
+ * begin again; GAP_E_NEWER a newer version of the library made the tables; GAP_E_FOREIGN somebody
+ * else did; GAP_E_NOMEM; GAP_E_STORAGE; GAP_E_DAMAGED; GAP_E_LIBCRYPTO no random_id could be drawn;
+ * as gap_tl_size() for media, markup and query. After a failure the transaction is as before the
+ * call, if SQLite says so.
  */
 GAP_API GAP_NODISCARD int gap_outbox_enqueue(struct sqlite3 *db, const gap_outbox_item_t *item,
                                              int64_t *row);
 /** The same for many, in less time: statements are prepared once. All or none are written.
- * @param rows  @p count numbers; may be NULL. KNOWN ones count as written. */
+ * @param rows  @p count numbers; may be NULL. KNOWN ones count as written.
+ * @return 0; as gap_outbox_enqueue, but for GAP_OUTBOX_KNOWN. */
 GAP_API GAP_NODISCARD int gap_outbox_enqueue_all(struct sqlite3 *db, const gap_outbox_item_t *items,
                                                  size_t count, int64_t *rows);
 
@@ -171,7 +175,7 @@ typedef struct gap_outbox_row {
     int64_t random_id;     /* 0: its kind has none */
     int32_t message_id;    /* SENT: of the message that was made or changed (the first); 0: none */
     uint32_t attempts;     /* calls begun that counted */
-    int64_t not_before_us; /* SNOOZED, or 0 */
+    int64_t not_before_us; /* READY (as enqueued), SNOOZED; or 0 */
     int64_t deadline_us;   /* or 0 */
     int64_t done_us;       /* SENT, PARKED, DEAD, CANCELLED: since when */
     int32_t error;         /* a result code of this library's, or of an rpc_error, or 0 */
@@ -191,17 +195,21 @@ GAP_API GAP_NODISCARD int gap_outbox_get(struct sqlite3 *db, int64_t row, gap_ou
  * GAP_E_STORAGE; GAP_E_DAMAGED; GAP_E_NOT_FOUND built without SQLite. No tables: no rows. */
 GAP_API GAP_NODISCARD int gap_outbox_list(struct sqlite3 *db, uint32_t states, int64_t after,
                                           size_t limit, gap_outbox_row_cb each, void *arg);
-/** Take a row back. In the open transaction. @return 0; GAP_E_NOT_FOUND; GAP_E_STATE it is sent, or
- * may have been (leased, unknown), or no transaction is open; as gap_outbox_enqueue. */
+/** Take a row back. In the open transaction. @return 0, also if it was before; GAP_E_NOT_FOUND;
+ * GAP_E_STATE it is sent, or may have been (leased, unknown), or no transaction is open; as
+ * gap_outbox_enqueue. */
 GAP_API GAP_NODISCARD int gap_outbox_cancel(struct sqlite3 *db, int64_t row);
 /** Send a parked, dead or cancelled row after all: at the end of its chat's queue, under a new
- * number, with its random_id and a fresh count of attempts; a snoozed one's wait that no limit of
- * the server's asks for ends. In the open transaction. @param moved The new number; may be NULL.
- * @return 0; GAP_E_NOT_FOUND; GAP_E_STATE; as gap_outbox_enqueue. */
+ * number, with its random_id and key, a fresh count of attempts, and no deadline or not_before_us
+ * any more. One that is ready or snoozed keeps its place and number; its wait ends, unless a limit
+ * of the server's asks for it. In the open transaction. @param moved Its number now; may be NULL.
+ * @return 0; GAP_E_NOT_FOUND; GAP_E_STATE it is sent, leased or unknown, the server asks for its
+ * wait, or no transaction is open; as gap_outbox_enqueue. */
 GAP_API GAP_NODISCARD int gap_outbox_retry(struct sqlite3 *db, int64_t row, int64_t *moved);
-/** People have seen to it: a chat that was parked is sent to again, its parked rows wait again in
- * their place. GAP_PEER_NONE: the account, after PEER_FLOOD, and the rows parked by that. In the
- * open transaction. @return 0; GAP_E_NOT_FOUND nothing was parked; as gap_outbox_enqueue. */
+/** People have seen to it: a chat that was parked is sent to again, the rows that were parked with
+ * it wait again in their place. GAP_PEER_NONE: the account, after PEER_FLOOD, and the rows parked
+ * by that. In the open transaction. @return 0; GAP_E_NOT_FOUND nothing was parked; as
+ * gap_outbox_enqueue. */
 GAP_API GAP_NODISCARD int gap_outbox_release(struct sqlite3 *db, gap_peer_t chat);
 
 /** When a row will go out. */
@@ -257,7 +265,7 @@ typedef struct gap_post {
  * sending and editing. Posts that link to it or show its title or text follow by themselves.
  * @param row  What will do it; 0 if nothing needs to be done; may be NULL.
  * @return 0; GAP_POST_UNCHANGED; GAP_E_ARGUMENT also: another chat than before; what render
- * returned; as gap_outbox_enqueue.
+ * returned, or GAP_E_STATE if that was 0 without gap_post_put; as gap_outbox_enqueue.
  */
 GAP_API GAP_NODISCARD int gap_post_upsert(struct sqlite3 *db, const gap_post_t *post, int64_t *row);
 /** A post is to be no more: what was not sent is cancelled, what was is deleted, then it is
@@ -285,7 +293,9 @@ GAP_API GAP_NODISCARD int gap_post_list(struct sqlite3 *db, gap_post_status_cb e
 
 /** While rendering: the address of another post's message. It is rendered anew when there is one.
  * @param out Good until the renderer returns. @return 0; GAP_E_NOT_FOUND none yet, or never
- * (private chats have no addresses); as gap_outbox_list. */
+ * (private chats have no addresses); GAP_E_ARGUMENT no key; GAP_E_LIMIT it shows more than 1024
+ * others; as gap_outbox_list. Failures but these first two end the rendering,
+ * whatever it returns. */
 GAP_API GAP_NODISCARD int gap_post_link(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out);
 /** Another post's title, and anew when it changes. @return as gap_post_link. */
 GAP_API GAP_NODISCARD int gap_post_title(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out);
@@ -299,9 +309,9 @@ GAP_API GAP_NODISCARD int gap_post_put(gap_post_renderer_t *r, const gap_outbox_
 
 /** So much per so long, and how much of it at once. */
 typedef struct gap_outbox_rate {
-    uint32_t calls; /* 0: the default */
-    uint32_t per_ms;
-    uint32_t burst; /* 0: the default */
+    uint32_t calls;  /* 0: the default, per_ms as well */
+    uint32_t per_ms; /* 0: 1000 */
+    uint32_t burst;  /* 0: the default */
 } gap_outbox_rate_t;
 
 /** How a client works off an outbox. Zero-initialise; gap_client_config.outbox. */
@@ -332,14 +342,15 @@ typedef struct gap_outbox_config {
 /** Something was committed: look at once. Without it that takes up to poll_us. No-op without an
  * outbox. Any thread, as long as nobody has begun to close the client. */
 GAP_API void gap_outbox_wake(gap_client_t *client);
-/** The answer to gap_outbox_config.probe. @return 0; GAP_E_NOT_FOUND nobody asked. */
+/** The answer to gap_outbox_config.probe. @return 0; GAP_E_NOT_FOUND nobody asks (any more). Loop
+ * thread. */
 GAP_API GAP_NODISCARD int gap_outbox_probed(gap_client_t *client, int64_t row, bool happened);
 
-/** Figures since the client was opened. */
+/** Figures since the outbox was opened, which is when the account is signed in. */
 typedef struct gap_outbox_stats {
     uint64_t sent;
     uint64_t edited;    /* of these: edits */
-    uint64_t unchanged; /* nothing had to be sent, or MESSAGE_NOT_MODIFIED */
+    uint64_t unchanged; /* of these: nothing had to be sent, or MESSAGE_NOT_MODIFIED */
     uint64_t repeated;  /* calls made again with the same random_id */
     uint64_t snoozed;   /* FLOOD_WAIT, SLOWMODE_WAIT */
     uint64_t parked;
@@ -349,7 +360,7 @@ typedef struct gap_outbox_stats {
     uint32_t chats;     /* known to have something waiting, now */
     bool bulk_stopped;  /* PEER_FLOOD: see gap_outbox_release */
 } gap_outbox_stats_t;
-/** @return 0; GAP_E_STATE the client has no outbox. */
+/** @return 0; GAP_E_STATE the client has no outbox, or it is not open. Loop thread. */
 GAP_API GAP_NODISCARD int gap_outbox_stats(const gap_client_t *client, gap_outbox_stats_t *out);
 
 #ifdef __cplusplus

@@ -295,8 +295,9 @@ GAP_API GAP_NODISCARD int gap_runner_dead_letters(gap_runner_t *runner, uint64_t
  * Hand a dead letter to its handler again, at the end of its lanes, with all attempts before it,
  * flagged as maybe repeated.
  *
- * @return 0 it is under way (if there is no such letter, nothing happens); GAP_E_NOT_FOUND there is
- *         none; GAP_E_NOMEM; GAP_E_LIMIT too many wait; GAP_E_CLOSED.
+ * @return 0 it is under way (from a storage: if there is no such letter, nothing happens);
+ *         GAP_E_NOT_FOUND there is none (without a storage); GAP_E_NOMEM; GAP_E_LIMIT too many
+ *         wait; GAP_E_CLOSED the client closes or is being shut down.
  */
 GAP_API GAP_NODISCARD int gap_runner_redrive(gap_runner_t *runner, uint64_t number);
 /** Forget a dead letter. @return 0 (also if there is none); GAP_E_NOMEM, GAP_E_LIMIT, GAP_E_CLOSED.

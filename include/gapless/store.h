@@ -292,8 +292,9 @@ typedef struct gap_sqlite_config {
  * Beside the file lies PATH-gapless.lock, which keeps a second client out, also one of another
  * process, and holds the process id of the client that has it. Remove it only with the database.
  *
- * Memory: about 100 KiB while open, 200 KiB once it has stored many records at once, from SQLite's
- * own allocator; what is kept of records and names comes from @p alloc.
+ * Memory: about 100 KiB while open, 200 KiB once it has stored many records at once, half a MiB
+ * more once an outbox has sent to many chats at once, from SQLite's own allocator; what is kept of
+ * records and names comes from @p alloc.
  *
  * @param alloc  NULL: gap_alloc_default(). Pinned.
  * @param out    Taken by the client that is opened with it.
