@@ -355,11 +355,11 @@ static int by_post_key(const void *a, const void *b)
 /* The second message of a note has a key as well, which another note may have been given. */
 static int find_double_posts(struct notes *n, const struct notes_config *config)
 {
-    const struct note_post **sorted = malloc((n->post_count + 1) * sizeof *sorted);
+    const struct note_post **sorted = malloc((n->post_count + 1) * sizeof(struct note_post *));
 
     if (sorted == NULL) return GAP_E_NOMEM;
     for (size_t i = 0; i < n->post_count; i++) sorted[i] = &n->posts[i];
-    qsort(sorted, n->post_count, sizeof *sorted, by_post_key);
+    qsort(sorted, n->post_count, sizeof(struct note_post *), by_post_key);
     for (size_t i = 1; i < n->post_count; i++) {
         struct note *one = sorted[i - 1]->note;
         struct note *other = sorted[i]->note;
