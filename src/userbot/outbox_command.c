@@ -357,6 +357,15 @@ static int refused(struct command *c, int64_t row, int r)
     return r;
 }
 
+/* That it was tried again alone does not help: its chat is parked, or the account. */
+static void tell_stuck(struct command *c, int64_t row)
+{
+    gap_outbox_eta_t eta;
+
+    if (gap_outbox_eta(c->db, row, c->now_us, &eta) < 0 || eta.at_us != INT64_MAX) return;
+    printf("row %" PRId64 " needs you: %s\n", row, eta.because);
+}
+
 static int change_row(struct command *c, int64_t row)
 {
     bool retries = c->o->rows.verb == OUTBOX_RETRY;
@@ -374,6 +383,7 @@ static int change_row(struct command *c, int64_t row)
         printf("row %" PRId64 " %s\n", row,
                retries ? "waits no longer than it has to" : "is cancelled");
     }
+    if (retries && !c->o->json) tell_stuck(c, moved);
     return 0;
 }
 

@@ -858,6 +858,20 @@ def case_parked():
         equal((w.texts(1), w.texts(2)), (["one", "two"], ["three"]), "after the release")
 
 
+def case_retry_parked():
+    """Who tries a row of a parked chat again is told that this alone does not help."""
+    script = "answer messages.sendMessage error 400 CHAT_WRITE_FORBIDDEN\nawait getState 100000\n"
+    with World(script=script) as w:
+        w.write("a.md", "one")
+        ran(w.publish(), 3, (0, 0, 0, 1, 0), "parked")
+        done = userbot(["outbox", "--state", w.state, "retry", "1"])
+        check(done.status == 0 and "row 1 waits again, as row 2" in done.out and
+              "row 2 needs you: its chat is parked" in done.out, f"tried again: {done}")
+        done = userbot(["outbox", "--state", w.state, "release", "@channel1"])
+        check(done.status == 0, f"released: {done}")
+        ran(w.publish(), 0, (1, 0, 0, 0, 0), "released")
+
+
 def case_peer_flood():
     """PEER_FLOOD ends a run; what is left goes out when people say so."""
     script = "answer messages.sendMessage error 400 PEER_FLOOD\nawait getState 100000\n"
