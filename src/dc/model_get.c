@@ -316,9 +316,10 @@ int dc_resolve_username(dc_call_t *c)
         return dc_fail_read(c);
     if (!is_username(q.username)) return dc_fail(c, 400, "USERNAME_INVALID");
     n = name_number(q.username, "user", "");
-    if (n >= 0 && n < c->m->options.users) return answer_resolved(c, (uint32_t)n, DC_NONE, false);
+    if (n > 0 && n <= c->m->options.users)
+        return answer_resolved(c, (uint32_t)n - 1, DC_NONE, false);
     n = name_number(q.username, "channel", "");
-    if (n >= 0 && n < c->m->options.channels) return answer_resolved(c, 0, (uint32_t)n, false);
+    if (n > 0 && n <= c->m->options.channels) return answer_resolved(c, 0, (uint32_t)n - 1, false);
     n = name_number(q.username, "bot", "_bot");
     if (n < 0) n = name_number(q.username, "account", "");
     if (n >= 0) account = dc_account_index(c->m, n);
@@ -362,6 +363,6 @@ int dc_resolve_phone(dc_call_t *c)
             return answer_resolved(c, m->options.users + i, DC_NONE, true);
     }
     int64_t n = phone.len == DC_PHONE_DIGITS ? name_number(phone, "888", "") : -1;
-    if (n >= 0 && n < m->options.users) return answer_resolved(c, (uint32_t)n, DC_NONE, true);
+    if (n > 0 && n <= m->options.users) return answer_resolved(c, (uint32_t)n - 1, DC_NONE, true);
     return dc_fail(c, 400, "PHONE_NOT_OCCUPIED");
 }

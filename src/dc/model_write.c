@@ -117,7 +117,7 @@ void dc_put_bytes(dc_writer_t *w, gap_bytes_t b)
     w->buf->len += b.len;
 }
 
-/** A name like "Channel 17". */
+/** A name like "Channel 17": the first is 1, as in scripts and options. */
 static void put_name(dc_writer_t *w, const char *prefix, int64_t number, const char *suffix)
 {
     char name[64];
@@ -216,7 +216,7 @@ static void put_phone(dc_writer_t *w, uint32_t user, const struct dc_account *pe
         put_kept(w, person->phone);
         return;
     }
-    (void)snprintf(phone, sizeof phone, DC_USER_PHONE, (unsigned)user);
+    (void)snprintf(phone, sizeof phone, DC_USER_PHONE, (unsigned)user + 1);
     dc_put_string(w, gap_str(user < w->m->options.users ? phone : ""));
 }
 
@@ -245,7 +245,7 @@ void dc_put_user(dc_writer_t *w, uint32_t user)
     if (w->layer->peers_flags2) dc_put32(w, 0);
     dc_put64(w, (uint64_t)id);
     dc_put64(w, hash);
-    int64_t number = account ? id : user;
+    int64_t number = account ? id : (int64_t)user + 1;
     if (person != NULL)
         put_kept(w, person->first_name);
     else
@@ -268,7 +268,7 @@ static void put_channel(dc_writer_t *w, uint32_t index)
         dc_put32(w, kind); /* the same bits as in channel */
         dc_put64(w, (uint64_t)chat->id);
         dc_put64(w, hash);
-        put_name(w, "Channel ", index, "");
+        put_name(w, "Channel ", (int64_t)index + 1, "");
         return;
     }
     if (is_min(w, chat->id)) {
@@ -280,8 +280,8 @@ static void put_channel(dc_writer_t *w, uint32_t index)
     if (w->layer->peers_flags2) dc_put32(w, 0);
     dc_put64(w, (uint64_t)chat->id);
     dc_put64(w, hash);
-    put_name(w, "Channel ", index, "");
-    put_name(w, "channel", index, "");
+    put_name(w, "Channel ", (int64_t)index + 1, "");
+    put_name(w, "channel", (int64_t)index + 1, "");
     dc_put32(w, GAP_TL_CHAT_PHOTO_EMPTY);
     dc_put32(w, (uint32_t)chat->date);
 }
@@ -298,7 +298,7 @@ void dc_put_chat(dc_writer_t *w, uint32_t index)
     dc_put32(w, GAP_TL_CHAT);
     dc_put32(w, 0);
     dc_put64(w, (uint64_t)chat->id);
-    put_name(w, "Group ", chat->id - DC_CHAT_ID_FIRST, "");
+    put_name(w, "Group ", chat->id - DC_CHAT_ID_FIRST + 1, "");
     dc_put32(w, GAP_TL_CHAT_PHOTO_EMPTY);
     dc_put32(w, w->m->options.users + 1); /* participants: everyone invented, and the account */
     dc_put32(w, (uint32_t)chat->date);

@@ -98,7 +98,7 @@ class Scale:
     def chat_lines(self):
         """As outbox_writer reads them; half of the channels have public addresses."""
         for i in range(self.channels):
-            public = f" https://t.me/channel{i}" if i % 2 else ""
+            public = f" https://t.me/channel{i + 1}" if i % 2 else ""
             kind = "slow" if i + 1 in SLOW else "channel"
             yield f"{kind} {4200000001 + i}{public}"
         for i in range(GROUPS):

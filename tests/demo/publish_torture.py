@@ -42,15 +42,15 @@ LIMIT = 4096  # UTF-16 units of a message
 CALLS = "messages.sendMessage+messages.editMessage+messages.deleteMessages+channels.deleteMessages"
 DC_ARGS = ("--events", "0", "--channels", "6", "--drop-answer", "0.01:" + CALLS, "--lose-session",
            "0.03:" + CALLS, "--answer-ms", "25", "--refuse", CALLS + ":0.01:500:RPC_CALL_FAIL",
-           "--flood-rule", "messages.sendMessage:channel:2:15/5:1")
+           "--flood-rule", "messages.sendMessage:channel:1:15/5:1")
 OPTIONS = ("--json", "--chat", "@channel1", "--debounce", "50", "--account-rate", "200/1:20",
            "--group-rate", "60/1:10", "--chat-rate", "60/1:10")
 BOT = {"GAPLESS_API_ID": "1", "GAPLESS_API_HASH": "any", "GAPLESS_BOT_TOKEN": "1000:abc"}
 # Front matter (none: --chat), chat, what addresses of its messages begin with.
-CHATS = ((None, "channel:4200000002", "https://t.me/channel1"),
-         ("'@channel2'", "channel:4200000003", "https://t.me/channel2"),
+CHATS = ((None, "channel:4200000001", "https://t.me/channel1"),
+         ("'@channel2'", "channel:4200000002", "https://t.me/channel2"),
          ("'-1004200000004'", "channel:4200000004", "https://t.me/c/4200000004"),
-         ("https://t.me/channel4", "channel:4200000005", "https://t.me/channel4"),
+         ("https://t.me/channel5", "channel:4200000005", "https://t.me/channel5"),
          ("'-800000001'", "chat:800000001", ""))
 GRIN = "\U0001F600"
 

@@ -157,7 +157,7 @@ class World:
         """What a channel holds now: texts by id."""
         there = {}
         for e in self.events():
-            if e["chat"] != f"channel:{4200000001 + channel}":
+            if e["chat"] != f"channel:{4200000000 + channel}":
                 continue
             if e["kind"] in ("new_message", "edit_message"):
                 there[e["id"]] = e
@@ -621,13 +621,13 @@ def case_chats():
     """A chat may be a name, a link or an id; addresses have its name if it was given."""
     with World() as w:
         w.write("a.md", "[b](b.md)")
-        w.write("b.md", "---\nchat: '-1004200000003'\n---\nto [a](a.md)")
+        w.write("b.md", "---\nchat: '-1004200000002'\n---\nto [a](a.md)")
         w.write("c.md", "---\nchat: https://t.me/channel3\n---\nto [](c.md)")
         args = w.args()
         args[args.index("@channel1")] = "t.me/Channel1/7"
         ran(userbot(args), 0, (3, 0, 0, 0, 0), "three chats")
         (a,), (b,), (c,) = (w.messages(i).values() for i in (1, 2, 3))
-        equal(a.get("urls"), [f"https://t.me/c/4200000003/{b['id']}"], "a link to an id's chat")
+        equal(a.get("urls"), [f"https://t.me/c/4200000002/{b['id']}"], "a link to an id's chat")
         equal(b.get("urls"), [f"https://t.me/Channel1/{a['id']}"], "a link to a name's chat")
         equal(c.get("urls"), [f"https://t.me/channel3/{c['id']}"], "a link to itself")
         args.remove("--chat")
@@ -758,13 +758,13 @@ def case_two_processes():
         try:
             end = time.monotonic() + PATIENCE_S
             while time.monotonic() < end:
-                done = w.outbox("add", "-1004200000002", "one") if os.path.exists(w.state) else None
+                done = w.outbox("add", "-1004200000001", "one") if os.path.exists(w.state) else None
                 if done is not None and done.status == 0:
                     break
                 time.sleep(0.2)
             check(done is not None and done.status == 0 and done.json()[0]["row"] > 0,
                   f"add: {done}")
-            for i, chat in enumerate(("channel:4200000002", "-1004200000003")):
+            for i, chat in enumerate(("channel:4200000001", "-1004200000002")):
                 done = w.outbox("add", chat, "--", f"-text {i} {GRIN}")
                 check(done.status == 0, f"add: {done}")
             while time.monotonic() < end and len(w.events()) < 3:
@@ -775,8 +775,8 @@ def case_two_processes():
                 time.sleep(0.05)
             rows = w.outbox("list", "--state-of", "sent").json()
             equal([(r["state"], r["kind"], r["chat"]) for r in rows],
-                  [("sent", "send", "channel:4200000002"), ("sent", "send", "channel:4200000002"),
-                   ("sent", "send", "channel:4200000003")], "rows that were sent")
+                  [("sent", "send", "channel:4200000001"), ("sent", "send", "channel:4200000001"),
+                   ("sent", "send", "channel:4200000002")], "rows that were sent")
             check(all(r.get("message_id", 0) > 0 for r in rows), f"ids of messages: {rows}")
         finally:
             run.terminate()
@@ -809,7 +809,7 @@ def case_outbox():
         check(done.status == 0 and done.json()[0]["moved"] > base + 3, f"retry: {done}")
         done = userbot(["outbox", "--state", w.state, "show", str(base + 1)])
         check(done.status == 0 and re.search(r"^state +ready$", done.out, re.M) and
-              "channel:4200000002" in done.out, f"show: {done}")
+              "channel:4200000001" in done.out, f"show: {done}")
         done = userbot(["outbox", "--state", w.state])
         lines = done.out.splitlines()
         check(len(lines) == 3 and lines[0].startswith("row ") and "ready" in lines[1],
@@ -952,8 +952,8 @@ def case_out():
         with open(out, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
         sent = [(e["post"], e["state"], e["chat"]) for e in lines if e["state"] == "sent"]
-        equal(sent, [("a", "sent", "channel:4200000002"), ("b", "sent", "channel:4200000002"),
-                     ("a", "sent", "channel:4200000002")], "lines of --out")
+        equal(sent, [("a", "sent", "channel:4200000001"), ("b", "sent", "channel:4200000001"),
+                     ("a", "sent", "channel:4200000001")], "lines of --out")
 
 
 def readme_session():

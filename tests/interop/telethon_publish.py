@@ -43,8 +43,7 @@ class World(DataCentre):
                                      retry_delay=0.1)
         await self.client.start(bot_token=f"{BOT_ID}:secret")
         for number in range(1, 5):
-            name = f"channel{number - 1}"
-            self.channels[number] = await self.client.get_input_entity(name)
+            self.channels[number] = await self.client.get_input_entity(f"channel{number}")
         return self
 
     async def __aexit__(self, *how):

@@ -235,7 +235,7 @@ START_TEST(test_a_person_looks_around)
     struct host h;
 
     open_client(&h, NULL, "9996620001");
-    find_good(&h, "@channel0", GAP_PEER_CHANNEL, GAP_TL_INPUT_PEER_CHANNEL);
+    find_good(&h, "@channel2", GAP_PEER_CHANNEL, GAP_TL_INPUT_PEER_CHANNEL);
     find_good(&h, "+888 0000 0002", GAP_PEER_USER, GAP_TL_INPUT_PEER_USER);
     find(&h, "987654321");
     ck_assert_msg(h.status == GAP_E_NOT_FOUND, "not among the dialogs");

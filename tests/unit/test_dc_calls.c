@@ -409,13 +409,10 @@ START_TEST(test_looking_at_peers)
         const char *name;
         int64_t user;
         int64_t channel;
-    } names[] = {{"user2", USER + 2, 0},
-                 {"Channel3", 0, CHANNEL + 3},
-                 {"bot5555_bot", BOT, 0},
-                 {"user3", 0, 0},
-                 {"channel99", 0, 0},
-                 {"channel", 0, 0},
-                 {"user99999999999999999999", 0, 0}};
+    } names[] = {{"user2", USER + 1, 0},  {"Channel3", 0, CHANNEL + 2},
+                 {"bot5555_bot", BOT, 0}, {"user0", 0, 0},
+                 {"user4", 0, 0},         {"channel99", 0, 0},
+                 {"channel", 0, 0},       {"user99999999999999999999", 0, 0}};
     gap_tl_user_t user;
 
     ck_assert_int_eq(call(GAP_TL_USERS_GET_USERS, &get_users), 0);

@@ -142,9 +142,13 @@ static const struct {
     const char *error; /* NULL: it is resolved, */
     int64_t id;        /* to this */
 } names[] = {
-    {"an invented user", "user3", NULL, DC_USER_ID_FIRST + 3},
-    {"in another case", "USER3", NULL, DC_USER_ID_FIRST + 3},
-    {"a channel", "channel2", NULL, DC_CHANNEL_ID_FIRST + 2},
+    {"an invented user", "user3", NULL, DC_USER_ID_FIRST + 2},
+    {"in another case", "USER3", NULL, DC_USER_ID_FIRST + 2},
+    {"a channel", "channel2", NULL, DC_CHANNEL_ID_FIRST + 1},
+    {"user:1 of a script", "user1", NULL, DC_USER_ID_FIRST},
+    {"channel:1 of a script and of an option", "channel1", NULL, DC_CHANNEL_ID_FIRST},
+    {"users are counted from 1", "user0", "USERNAME_NOT_OCCUPIED", 0},
+    {"and channels", "channel0", "USERNAME_NOT_OCCUPIED", 0},
     {"a bot", "bot700001_bot", NULL, BOT},
     {"a person", "account860000021234", NULL, PERSON},
     {"there are not so many users", "user99", "USERNAME_NOT_OCCUPIED", 0},
@@ -187,7 +191,7 @@ static const struct {
     {"its own", "9996621234", PERSON},
     {"somebody else who has signed in", "+99966 2 5678", OTHER},
     {"who has not", "9996621111", 0},
-    {"an invented user", "+888 00000004", DC_USER_ID_FIRST + 4},
+    {"an invented user", "+888 00000004", DC_USER_ID_FIRST + 3},
     {"there are not so many", "88800000099", 0},
     {"a digit too few", "8880000004", 0},
     {"no number", "hello", 0},
