@@ -251,6 +251,37 @@ START_TEST(an_update_before_the_answer_resolves_a_row)
 }
 END_TEST
 
+/* The server tells them apart by their chats, an updateMessageID can't. */
+START_TEST(an_update_that_may_be_about_two_rows_resolves_none)
+{
+    int64_t rows[2];
+
+    outbox_world_drop_answers(&o, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        const gap_outbox_item_t item = {.kind = GAP_OUTBOX_SEND,
+                                        .chat = outbox_world_chat(i),
+                                        .content = {.text = gap_str(i == 0 ? "one" : "two")},
+                                        .random_id = 4242};
+        rows[i] = outbox_world_put(&o, &item);
+    }
+    for (unsigned i = 0; i < 2; i++) reach(rows[i], GAP_OUTBOX_LEASED, SECOND);
+    run(SECOND);
+    gap_outbox_named(o.w.client->outbox, 4242, 77);
+    gap_outbox_named(o.w.client->outbox, 4242, 78);
+    run(SECOND);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(outbox_world_state(&o, rows[i]), GAP_OUTBOX_LEASED);
+    outbox_world_drop_answers(&o, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        reach(rows[i], GAP_OUTBOX_SENT, 120 * SECOND);
+        ck_assert_int_ne(outbox_world_column(&o, "message_id", rows[i]), 77);
+        ck_assert_int_ne(outbox_world_column(&o, "message_id", rows[i]), 78);
+    }
+    ck_assert_uint_eq(outbox_world_messages(&o, "one"), 1);
+    ck_assert_uint_eq(outbox_world_messages(&o, "two"), 1);
+}
+END_TEST
+
 START_TEST(a_row_that_was_leased_by_another_life_is_repeated)
 {
     char sql[160];
@@ -676,6 +707,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, an_update_of_a_difference_resolves_a_row, 0, 2);
     tcase_add_test(tc, an_update_of_a_difference_after_a_restart_resolves_a_row);
     tcase_add_test(tc, an_update_before_the_answer_resolves_a_row);
+    tcase_add_test(tc, an_update_that_may_be_about_two_rows_resolves_none);
     tcase_add_test(tc, a_row_that_was_leased_by_another_life_is_repeated);
     tcase_add_test(tc, what_must_not_be_repeated_is_parked);
     tcase_add_test(tc, what_must_not_be_repeated_is_parked_after_a_kill);
