@@ -122,7 +122,9 @@ typedef struct gap_outbox_item {
     gap_tl_object_t query; /* RAW: the call. A random_id of 0 in it is drawn */
     gap_replay_t replay;   /* RAW. GAP_E_ARGUMENT for plain mistakes: RANDOM_ID without a random_id,
                               IDEMPOTENT for what makes, invites or pays each time */
-    int64_t random_id;     /* SEND, MEDIA: 0: drawn. FORWARD of several: always drawn */
+    int64_t random_id;     /* SEND, MEDIA: 0: drawn. One of yours is for one message: a second row
+                              with it is not sent to that chat, but gets the message of the first.
+                              FORWARD of several: always drawn */
     int64_t not_before_us; /* 0: at once */
     int64_t deadline_us;   /* not begun after it: dead; 0: none */
     gap_bytes_t key;       /* a name of yours, up to 255 bytes of UTF-8, none of them 0: a second

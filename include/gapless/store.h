@@ -290,7 +290,9 @@ typedef struct gap_sqlite_config {
  * after 5 s they fail with GAP_E_STORAGE and are tried again.
  *
  * Beside the file lies PATH-gapless.lock, which keeps a second client out, also one of another
- * process, and holds the process id of the client that has it. Remove it only with the database.
+ * process, and holds the process id of the client that has it. Remove it only with the database,
+ * and neither while a client works with them: one whose file was deleted or replaced goes on with
+ * the old one, which nobody else sees any more, and can't tell.
  *
  * Memory: about 100 KiB while open, 200 KiB once it has stored many records at once, half a MiB
  * more once an outbox has sent to many chats at once, from SQLite's own allocator; what is kept of
