@@ -101,12 +101,12 @@ int globe_update(gap_update_t *update, void *data)
     uint32_t n = judge_delivery(g, update);
     g->count.deliveries++;
     if (gap_update_maybe_repeated(update)) g->count.repeated++;
+    if (g->o.watch.handle != NULL) how = g->o.watch.handle(g->o.watch.data, update, &o.ms);
     if (g->die_in > 0 && --g->die_in == 0) {
         globe_trace(g, "the process dies in this handler");
         g->dying = true;
         return 0;
     }
-    if (g->o.watch.handle != NULL) how = g->o.watch.handle(g->o.watch.data, update, &o.ms);
     if (how >= 0)
         o.how = (enum globe_handling)how;
     else if (!find_order(g, n, &o))
