@@ -552,13 +552,33 @@ void gap_feed_purge(struct gap_feed *f)
     hold_again(f, &later);
 }
 
+/* They count by the new numbers and are at or below the position: no difference brings them. */
+static void deliver_anew(struct gap_feed *f, struct gap_node_list *list)
+{
+    int32_t from = 0;
+    struct gap_node *n;
+
+    while (!f->engine->closing && (n = STAILQ_FIRST(list)) != NULL) {
+        STAILQ_REMOVE_HEAD(list, next);
+        if (n->update.pts - n->update.pts_count >= from && !gap_meanwhile_anticipated(f, n)) {
+            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
+            if (n->update.pts > from) from = n->update.pts;
+            deliver(n);
+        } else {
+            gap_tap_node(n, GAP_DECISION_COVERED, from);
+            drop_duplicate(n);
+        }
+    }
+    hold_again(f, list);
+}
+
 void gap_feed_flush(struct gap_feed *f, int32_t from)
 {
     gap_engine_t *e = f->engine;
     int32_t position = f->track->core.position;
     int32_t to = position > from ? position : INT32_MAX;
     int32_t before = from;
-    int32_t anew = 0; /* by the new count */
+    struct gap_node_list anew = STAILQ_HEAD_INITIALIZER(anew);
     struct gap_node_list later = STAILQ_HEAD_INITIALIZER(later);
     struct gap_node *n;
 
@@ -571,14 +591,15 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
         int32_t start = n->update.pts - n->update.pts_count;
         bool of_new_count = !n->former && n->kind != NODE_CONTAINER && to == INT32_MAX &&
                             n->update.pts <= before && start < from;
-        int32_t *through = of_new_count ? &anew : &from;
-        if (!n->former && (n->update.pts > to || (of_new_count && n->update.pts > position))) {
+        if (of_new_count && n->update.pts <= position) {
+            STAILQ_INSERT_TAIL(&anew, n, next);
+        } else if (of_new_count || (!n->former && n->update.pts > to)) {
             STAILQ_INSERT_TAIL(&later, n, next);
-        } else if ((start >= *through && !gap_meanwhile_anticipated(f, n)) ||
+        } else if ((start >= from && !gap_meanwhile_anticipated(f, n)) ||
                    n->kind == NODE_CONTAINER) {
             /* What a container holds comes from nowhere else, and each is held once. */
-            gap_tap_node(n, GAP_DECISION_FLUSHED, *through);
-            if (n->update.pts > *through) *through = n->update.pts;
+            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
+            if (n->update.pts > from) from = n->update.pts;
             deliver(n);
         } else {
             gap_tap_node(n, GAP_DECISION_COVERED, from);
@@ -586,6 +607,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
         }
     }
     f->former = false;
+    deliver_anew(f, &anew);
     hold_again(f, &later);
 }
 
