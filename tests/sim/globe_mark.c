@@ -143,7 +143,10 @@ void judge_process(struct globe *g, bool fresh)
         b->too_long = false;
         if (!fresh) begin_stored(b);
         /* It died before it could store that the server counts anew: nobody tells the next one. */
-        if (!fresh && b->kept_era != b->era) b->unheard = true;
+        if (!fresh && b->kept_era != b->era) {
+            b->unheard = true;
+            b->told_era = b->kept_era;
+        }
         if (!fresh) continue;
         b->known = b->soft = b->lost = false;
         b->named = b->named_most = 0;
