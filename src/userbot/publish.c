@@ -99,6 +99,7 @@ int publish_begin(struct app *app)
     app->publish = p;
     if (p != NULL) {
         p->config = (struct notes_config){.refuse_long = o->refuse_long,
+                                          .deletes = o->delete_gone,
                                           .complain = on_complaint,
                                           .old_key = on_old_key,
                                           .old_title = on_old_title,

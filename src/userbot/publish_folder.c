@@ -208,7 +208,13 @@ int notes_load(struct notes *n, const struct notes_config *config)
         say(config, "can't read %s: %s; publish takes a folder of notes", n->folder,
             gap_strerror(r));
     if (r == 0 && n->count == 0) {
-        say(config, "there are no notes in %s: their names end with .md", n->folder);
+        /* Perhaps it is the wrong folder: a slip must not empty a channel. */
+        say(config,
+            config->deletes ? "there are no notes in %s, their names end with .md: nothing was "
+                              "deleted, it may be the wrong folder; leave a note in it and the "
+                              "messages of the others are deleted, or delete all in Telegram"
+                            : "there are no notes in %s: their names end with .md",
+            n->folder);
         r = GAP_E_NOT_FOUND;
     }
     if (r < 0) return r;

@@ -54,6 +54,7 @@ struct notes {
 
 struct notes_config {
     bool refuse_long; /* a note longer than a message is broken */
+    bool deletes;     /* messages of notes that are gone: if all are, it says that it doesn't */
     /** One line about what is wrong: "folder/a.md:3: ...". */
     void (*complain)(void *arg, const char *line);
     /** The key that the note of this path had when it was whole; "" if none is known. May be NULL.

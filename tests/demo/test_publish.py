@@ -531,6 +531,28 @@ def case_gone():
         check("another chat" in done.err and w.fresh() == [], f"another chat: {done}")
 
 
+def case_none_left():
+    """A folder without notes may be the wrong one: --delete leaves their messages, and says so."""
+    with World() as w:
+        w.write("a.md", "one")
+        w.write("b.md", "two")
+        ran(w.publish(), 0, (2, 0, 0, 0, 0), "two")
+        w.fresh()
+        os.remove(os.path.join(w.notes, "a.md"))
+        os.remove(os.path.join(w.notes, "b.md"))
+        done = w.publish("--delete")
+        check(done.status == 1 and "there are no notes" in done.err and
+              "nothing was deleted" in done.err and "leave a note" in done.err and
+              done.err.count("\n") == 1, f"none left: {done}")
+        equal(w.fresh(), [], "none left")
+        done = w.publish()
+        check(done.status == 1 and "there are no notes" in done.err and
+              "deleted" not in done.err, f"without --delete: {done}")
+        w.write("c.md", "three")
+        ran(w.publish("--delete"), 0, (1, 0, 0, 0, 0), "another note")
+        equal(w.texts(), ["three"], "what was said")
+
+
 def case_folder_not_read():
     """Notes of a folder that can't be looked into are not gone: --delete leaves their messages."""
     with World() as w:
