@@ -1,23 +1,27 @@
 /*
  * outbox/markdown.c - reads notes: front matter, then block by block.
  *
- *   lines -> front matter | code between fences | heading | paragraph
+ *   lines -> front matter | code between fences | heading | paragraph | quote -> lines
  *   paragraph -> marks, in pairs -> text and entities
  *
  * The marks of a block are found and paired first and written afterwards, so that what has no
- * partner is a character like others. Owns the text and the entities. Never: follows a link.
+ * partner is a character like others. A quote's lines are copied without their markers, and the
+ * reader reads the copy before it goes on behind them. Owns the text and the entities, and while it
+ * reads the copy. Never: follows a link.
  */
 #include "outbox/markdown.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "outbox/lines.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define NO_MARK    UINT32_MAX
+#define NO_ENTITY  UINT32_MAX
 #define TICKS_MAX  32U /* longest run of backticks that means anything */
 #define NEST_MAX   8   /* parentheses inside an address */
 #define INDENT_MAX 32U /* blanks before an item */
@@ -33,6 +37,19 @@ struct mark {
     gap_bytes_t value;
 };
 
+/* The quote that is being read. */
+struct quote {
+    bool is_open;
+    uint32_t entity;         /* NO_ENTITY: nothing of it has a text so far */
+    gap_buf_t copy;          /* of its lines, without markers */
+    const uint8_t *copy_end; /* of one of these lines, */
+    const uint8_t *line_end; /* and of the same line in the source */
+    const uint8_t *next;     /* what is behind it */
+    const uint8_t *end;
+    bool was_in_list; /* the list that it stands in */
+    uint32_t list_indent;
+};
+
 struct reader {
     gap_note_t *note;
     const uint8_t *at;
@@ -45,6 +62,7 @@ struct reader {
     uint32_t cap;
     uint32_t open[GAP_NOTE_OPEN_MAX]; /* without a partner so far */
     uint32_t open_count;
+    struct quote quote;
     bool no_ticks[TICKS_MAX + 1]; /* no run of that length closes any more in this block */
     char *error;
     size_t error_cap;
@@ -294,6 +312,27 @@ static bool link_style(gap_bytes_t address, gap_style_t *out)
     return is_note && memchr(address.data, ':', len) == NULL;
 }
 
+static const uint8_t *end_of_line(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));
+
+    return stop == NULL ? end : stop;
+}
+
+/* Where a value stands in the source, if it was found in a quote's copy: lines end alike in both.
+ * Asked for values one behind the other. */
+static gap_bytes_t in_source(struct reader *r, gap_bytes_t value)
+{
+    struct quote *q = &r->quote;
+
+    if (!q->is_open || value.len == 0) return value;
+    while (q->copy_end < value.data) {
+        q->copy_end = end_of_line(q->copy_end + 1, r->end);
+        q->line_end = end_of_line(q->line_end + 1, q->next);
+    }
+    return gap_bytes(q->line_end - (q->copy_end - value.data), value.len);
+}
+
 /* The last [ has its ], and is no link. */
 static void drop_bracket(struct reader *r)
 {
@@ -325,7 +364,7 @@ static int take_bracket(struct reader *r, const uint8_t *p, const uint8_t *end, 
     m.len = (uint32_t)len;
     *taken = len;
     r->marks[m.partner].style = style;
-    r->marks[m.partner].value = m.value;
+    r->marks[m.partner].value = in_source(r, m.value);
     return add_mark(r, &m);
 }
 
@@ -448,61 +487,19 @@ static bool at_end(const struct reader *r)
 /* The line here, without its end; the reader stands behind it. */
 static gap_bytes_t next_line(struct reader *r)
 {
-    const uint8_t *start = r->at;
-    const uint8_t *stop = memchr(start, '\n', (size_t)(r->end - start));
-
-    r->at = stop == NULL ? r->end : stop + 1;
-    if (stop == NULL) stop = r->end;
     r->line++;
-    if (stop > start && stop[-1] == '\r') stop--;
-    return gap_bytes(start, (size_t)(stop - start));
-}
-
-static gap_bytes_t trim(gap_bytes_t s)
-{
-    while (s.len > 0 && is_space(s.data[0])) s = gap_bytes(s.data + 1, s.len - 1);
-    while (s.len > 0 && is_space(s.data[s.len - 1])) s.len--;
-    return s;
+    return gap_line_take(&r->at, r->end);
 }
 
 /* Look at the next line without taking it. */
 static gap_bytes_t peek_line(const struct reader *r)
 {
-    struct reader copy = *r;
+    const uint8_t *at = r->at;
 
-    return next_line(&copy);
-}
-
-/* A run of at least three backticks or tildes. @return how many, 0: it is no fence. */
-static size_t fence_of(gap_bytes_t line)
-{
-    size_t run = 0;
-
-    if (line.len == 0 || (line.data[0] != '`' && line.data[0] != '~')) return 0;
-    while (run < line.len && line.data[run] == line.data[0]) run++;
-    /* Backticks behind it: that is code in a line. */
-    bool is_inline = line.data[0] == '`' && memchr(line.data + run, '`', line.len - run) != NULL;
-    return run < 3 || is_inline ? 0 : run;
+    return gap_line_take(&at, r->end);
 }
 
 /* --- front matter -------------------------------------------------------------------------- */
-
-/* A value without its quotes, or without a comment behind it. */
-static gap_bytes_t plain_value(gap_bytes_t s)
-{
-    uint8_t quote = s.len > 0 && (s.data[0] == '"' || s.data[0] == '\'') ? s.data[0] : 0;
-    const uint8_t *close = quote != 0 ? memchr(s.data + 1, quote, s.len - 1) : NULL;
-
-    if (close != NULL) {
-        size_t len = (size_t)(close - s.data);
-        gap_bytes_t rest = trim(gap_bytes(close + 1, s.len - len - 1));
-        if (rest.len == 0 || rest.data[0] == '#') return gap_bytes(s.data + 1, len - 1);
-    }
-    for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] == '#' && (i == 0 || is_space(s.data[i - 1])))
-            return trim(gap_bytes(s.data, i));
-    return s;
-}
 
 static int take_field(struct reader *r, gap_bytes_t name, gap_bytes_t value)
 {
@@ -514,7 +511,7 @@ static int take_field(struct reader *r, gap_bytes_t name, gap_bytes_t value)
     if (field->len > 0)
         return wrong(r, "%.*s stands there twice: leave one", (int)name.len,
                      (const char *)name.data);
-    value = plain_value(trim(value));
+    value = gap_line_value(gap_line_trim(value));
     if (value.len == 0)
         return wrong(r, "%.*s is empty: write what it is behind the colon", (int)name.len,
                      (const char *)name.data);
@@ -527,11 +524,11 @@ static int front_matter(struct reader *r)
     gap_bytes_t fence = gap_bytes("---", 3);
     int result = 0;
 
-    if (!gap_bytes_equal(trim(peek_line(r)), fence)) return 0;
+    if (!gap_bytes_equal(gap_line_trim(peek_line(r)), fence)) return 0;
     (void)next_line(r);
     while (!at_end(r)) {
         gap_bytes_t line = next_line(r);
-        gap_bytes_t text = trim(line);
+        gap_bytes_t text = gap_line_trim(line);
         if (gap_bytes_equal(text, fence)) return 0;
         /* What is indented or a list belongs to a name that is none of ours. */
         if (text.len == 0 || text.data[0] == '#' || text.data[0] == '-' || is_space(line.data[0]))
@@ -541,7 +538,7 @@ static int front_matter(struct reader *r)
             return wrong(r, "front matter is made of lines like chat: news; "
                             "end it with a line ---");
         size_t len = (size_t)(colon - text.data);
-        result = take_field(r, trim(gap_bytes(text.data, len)),
+        result = take_field(r, gap_line_trim(gap_bytes(text.data, len)),
                             gap_bytes(colon + 1, text.len - len - 1));
         if (result < 0) return result;
     }
@@ -562,23 +559,22 @@ static int put_fenced(struct reader *r)
 {
     uint32_t line = r->line + 1;
     gap_bytes_t whole = next_line(r);
-    gap_bytes_t first = trim(whole);
+    gap_bytes_t first = gap_line_trim(whole);
     size_t indent = (size_t)(first.data - whole.data);
-    size_t run = fence_of(first);
-    gap_bytes_t language = trim(gap_bytes(first.data + run, first.len - run));
+    size_t run = gap_line_fence(first);
+    gap_bytes_t language = gap_line_trim(gap_bytes(first.data + run, first.len - run));
     bool is_first = true;
     uint32_t entity;
 
-    int result = begin_entity(r, GAP_STYLE_PRE, language, &entity);
+    int result = begin_entity(r, GAP_STYLE_PRE, in_source(r, language), &entity);
     while (result == 0) {
         if (at_end(r)) {
             r->line = line;
             return wrong(r, "this code is never ended: close it as it was opened");
         }
         gap_bytes_t text = next_line(r);
-        gap_bytes_t bare = trim(text);
-        size_t closing = fence_of(bare);
-        if (closing >= run && closing == bare.len && bare.data[0] == first.data[0]) break;
+        gap_bytes_t bare = gap_line_trim(text);
+        if (gap_line_closes(bare, run, first.data[0])) break;
         /* As far as the fence is indented, the code is. */
         for (size_t i = 0; i < indent && text.len > 0 && is_space(text.data[0]); i++)
             text = gap_bytes(text.data + 1, text.len - 1);
@@ -587,44 +583,6 @@ static int put_fenced(struct reader *r)
         is_first = false;
     }
     return result == 0 ? end_entity(r, entity) : result;
-}
-
-/* # to ###### and a blank. @return bytes before the text; 0: it is no heading. */
-static size_t heading_of(gap_bytes_t line)
-{
-    size_t level = 0;
-
-    while (level < line.len && line.data[level] == '#') level++;
-    return level >= 1 && level <= 6 && level < line.len && is_space(line.data[level]) ? level + 1
-                                                                                      : 0;
-}
-
-/* Its text, without what ends it: blank and ##. */
-static gap_bytes_t heading_text(gap_bytes_t line)
-{
-    size_t from = heading_of(line);
-    gap_bytes_t text = trim(gap_bytes(line.data + from, line.len - from));
-    size_t len = text.len;
-
-    while (len > 0 && text.data[len - 1] == '#') len--;
-    bool is_end = len > 0 && len < text.len && is_space(text.data[len - 1]);
-    return is_end ? trim(gap_bytes(text.data, len)) : text;
-}
-
-static bool is_item(gap_bytes_t line)
-{
-    return line.len > 2 && (line.data[0] == '-' || line.data[0] == '*' || line.data[0] == '+') &&
-           (line.data[1] == ' ' || line.data[1] == '\t');
-}
-
-/* Blanks before a line; a tab is four. */
-static uint32_t indent_of(gap_bytes_t line)
-{
-    uint32_t indent = 0;
-
-    for (size_t i = 0; i < line.len && is_space(line.data[i]); i++)
-        indent += line.data[i] == '\t' ? 4 : 1;
-    return indent;
 }
 
 /* The bullet of an item, as far to the right as it is from the first one of its list. */
@@ -640,15 +598,9 @@ static int put_bullet(struct reader *r, uint32_t indent)
     return result == 0 ? put_text(r, "\xe2\x80\xa2 ") : result;
 }
 
-/* Does this line begin something of its own? */
-static bool stands_alone(gap_bytes_t line)
-{
-    return line.len == 0 || fence_of(line) > 0 || heading_of(line) > 0 || is_item(line);
-}
-
 static int put_heading(struct reader *r)
 {
-    gap_bytes_t text = heading_text(trim(next_line(r)));
+    gap_bytes_t text = gap_line_heading_text(gap_line_trim(next_line(r)));
     uint32_t entity;
 
     size_t at = r->note->text.len;
@@ -662,26 +614,89 @@ static int put_heading(struct reader *r)
     return end_entity(r, entity);
 }
 
+/* A quote in a quote is none: its markers are gone. */
+static bool begins_quote(const struct reader *r, gap_bytes_t line)
+{
+    return !r->quote.is_open && gap_line_is_quoted(line);
+}
+
+static bool begins_other(const struct reader *r, gap_bytes_t line)
+{
+    return gap_line_stands_alone(gap_line_trim(line)) || begins_quote(r, line);
+}
+
 /* A paragraph, or an item with the lines that belong to it. */
 static int put_paragraph(struct reader *r)
 {
     gap_bytes_t line = next_line(r);
-    gap_bytes_t text = trim(line);
+    gap_bytes_t text = gap_line_trim(line);
     const uint8_t *stop = text.data + text.len;
     const uint8_t *from = text.data;
     int result = 0;
 
-    if (is_item(text)) {
+    if (gap_line_is_item(text)) {
         from += 2;
-        result = put_bullet(r, indent_of(line));
-    } else if (indent_of(line) == 0) {
+        result = put_bullet(r, gap_line_indent(line));
+    } else if (gap_line_indent(line) == 0) {
         r->in_list = false;
     }
-    while (!at_end(r) && !stands_alone(trim(peek_line(r)))) {
-        text = trim(next_line(r));
+    while (!at_end(r) && !begins_other(r, peek_line(r))) {
+        text = gap_line_trim(next_line(r));
         stop = text.data + text.len;
     }
     return result < 0 ? result : put_block(r, from, stop);
+}
+
+/* --- quotes -------------------------------------------------------------------------------- */
+
+/* Read the copy of a quote's lines, as they are counted in the source, before what is behind it. */
+static int enter_quote(struct reader *r)
+{
+    struct quote *q = &r->quote;
+    const uint8_t *start = r->at;
+    bool is_indented = gap_line_indent(peek_line(r)) > 0;
+
+    q->copy.len = 0;
+    int result = gap_quote_take(&r->at, r->end, &q->copy);
+    if (result < 0) return result;
+    q->is_open = true;
+    q->entity = NO_ENTITY;
+    q->next = r->at;
+    q->end = r->end;
+    q->was_in_list = r->in_list && is_indented;
+    q->list_indent = r->list_indent;
+    r->in_list = false;
+    r->at = q->copy.data;
+    r->end = q->copy.data + q->copy.len;
+    q->copy_end = end_of_line(r->at, r->end);
+    q->line_end = end_of_line(start, q->next);
+    return 0;
+}
+
+static int leave_quote(struct reader *r)
+{
+    struct quote *q = &r->quote;
+
+    q->is_open = false;
+    r->at = q->next;
+    r->end = q->end;
+    r->in_list = q->was_in_list;
+    r->list_indent = q->list_indent;
+    return q->entity == NO_ENTITY ? 0 : end_entity(r, q->entity);
+}
+
+/* What begins with this line. */
+static int put_any(struct reader *r, gap_bytes_t line)
+{
+    struct quote *q = &r->quote;
+
+    /* A quote begins with its first text. */
+    if (q->is_open && q->entity == NO_ENTITY) {
+        int result = begin_entity(r, GAP_STYLE_QUOTE, gap_bytes(NULL, 0), &q->entity);
+        if (result < 0) return result;
+    }
+    if (gap_line_fence(line) > 0) return put_fenced(r);
+    return gap_line_heading(line) > 0 ? put_heading(r) : put_paragraph(r);
 }
 
 static int put_blocks(struct reader *r)
@@ -689,21 +704,24 @@ static int put_blocks(struct reader *r)
     bool is_wide = false;
     int result = 0;
 
-    while (!at_end(r) && result == 0) {
-        gap_bytes_t line = trim(peek_line(r));
+    while (result == 0 && (!at_end(r) || r->quote.is_open)) {
+        if (at_end(r)) {
+            result = leave_quote(r);
+            continue;
+        }
+        if (begins_quote(r, peek_line(r))) {
+            result = enter_quote(r);
+            continue;
+        }
+        gap_bytes_t line = gap_line_trim(peek_line(r));
         if (line.len == 0) {
             (void)next_line(r);
             is_wide = true;
             continue;
         }
-        if ((result = put_gap(r, is_wide)) < 0) break;
+        result = put_gap(r, is_wide);
+        if (result == 0) result = put_any(r, line);
         is_wide = false;
-        if (fence_of(line) > 0)
-            result = put_fenced(r);
-        else if (heading_of(line) > 0)
-            result = put_heading(r);
-        else
-            result = put_paragraph(r);
     }
     return result;
 }
@@ -756,6 +774,7 @@ int gap_note_read(const gap_alloc_t *alloc, gap_bytes_t source, gap_note_t *out,
     memset(out, 0, sizeof *out);
     out->alloc = alloc;
     gap_buf_init(&out->text, alloc);
+    gap_buf_init(&r.quote.copy, alloc);
     if (source.len > GAP_NOTE_BYTES_MAX) return GAP_E_LIMIT;
     r.note = out;
     r.error = error;
@@ -768,6 +787,7 @@ int gap_note_read(const gap_alloc_t *alloc, gap_bytes_t source, gap_note_t *out,
     if (result == 0) result = put_blocks(&r);
     if (result == 0) finish(out);
     gap_free(alloc, r.marks);
+    gap_buf_fini(&r.quote.copy);
     return result;
 }
 

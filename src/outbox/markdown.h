@@ -11,12 +11,14 @@
  *                                           [](other.md)       the same, showing its title
  *     # heading             a bold line     - item             an item with a bullet, and others
  *     ``` c  ...  ```       code with its language             below it that are indented
+ *     > text                a quote, up to three blanks before its >
  *
  * An address may stand in angle brackets, then it may hold blanks, and a title may be behind it,
  * which is left out. ![text](https://...), a picture, is a link as well. A backslash takes the
- * meaning from the character behind it. Marks that do not come in pairs are characters like others,
- * and so is everything else that people write in Markdown. Line ends stay; several empty lines are
- * one.
+ * meaning from the character behind it. A quote holds all of this but quotes: more > are one. It
+ * ends at an empty line, or at one without > that doesn't go on with its paragraph. Marks that do
+ * not come in pairs are characters like others, and so is everything else that people write in
+ * Markdown. Line ends stay; several empty lines are one.
  *
  * Pure. Nothing here may be trusted, so nothing is: bytes that are no UTF-8 are an error, control
  * characters are left out, the time it takes is in proportion to the length.
@@ -46,8 +48,9 @@ typedef enum gap_style {
     GAP_STYLE_CODE,
     GAP_STYLE_PRE,  /* value: the language, may be empty */
     GAP_STYLE_LINK, /* value: the address */
-    GAP_STYLE_NOTE  /* value: the path of the other note, as it was written, perhaps
+    GAP_STYLE_NOTE, /* value: the path of the other note, as it was written, perhaps
                        with #heading */
+    GAP_STYLE_QUOTE
 } gap_style_t;
 
 /** A stretch of the text. */

@@ -269,6 +269,7 @@ static const uint32_t entity_ids[] = {
     [GAP_STYLE_PRE] = GAP_TL_MESSAGE_ENTITY_PRE,
     [GAP_STYLE_LINK] = GAP_TL_MESSAGE_ENTITY_TEXT_URL,
     [GAP_STYLE_NOTE] = GAP_POST_LINK,
+    [GAP_STYLE_QUOTE] = GAP_TL_MESSAGE_ENTITY_BLOCKQUOTE,
 };
 
 static int put_entities(struct notes *n, const struct notes_config *config, struct note_post *post,

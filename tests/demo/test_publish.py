@@ -422,6 +422,31 @@ def case_unicode():
                             "TextUrl 5+7, TextUrl 13+3, Pre 18+7"), "links and code")
 
 
+def case_quotes():
+    """Quotes go out as such, in each message of a long one, and changing one is an edit."""
+    with World() as w:
+        w.write("a.md", f"{GRIN}\n> {GRIN} *one*\n>> [](b.md)\nlazy\n\nnone")
+        w.write("b.md", "> # Two\n> ```c\n> x > y;\n> ```")
+        w.write("c.md", "so:\n> " + "word " * 1500 + "\n\nend")
+        ran(w.publish(), 0, (4, 0, 0, 0, 0), "quotes")
+        there = w.messages()
+        got = [(there[i]["text"], there[i].get("marks")) for i in sorted(there)]
+        if equal(len(got), 4, "messages"):
+            equal(got[0], (f"{GRIN}\n{GRIN} one\nTwo\nlazy\n\nnone",
+                           "Blockquote 3+15, Italic 6+3, TextUrl 10+3"), "a quote")
+            equal(got[1], ("Two\nx > y;", "Blockquote 0+10, Bold 0+3, Pre 4+6"), "code in a quote")
+            first, second = len(got[2][0]), len(got[3][0])
+            equal([got[2][1], got[3][1]], [f"Blockquote 4+{first - 4}",
+                                           f"Blockquote 0+{second - 5}"], "a long quote")
+            equal(first + second, 4 + 7499 - 1 + 5, "all of it")
+        ran(w.publish(), 0, (0, 0, 4, 0, 0), "again")
+        w.write("b.md", "# Two\n```c\nx > y;\n```")
+        w.fresh()
+        ran(w.publish(), 0, (0, 1, 3, 0, 0), "no quote any more")
+        equal([(e["kind"], e["text"], e["marks"]) for e in w.fresh()],
+              [("edit_message", "Two\nx > y;", "Bold 0+3, Pre 4+6")], "no quote any more")
+
+
 def case_broken():
     """What is broken is told with file and line; the others go on."""
     with World() as w:

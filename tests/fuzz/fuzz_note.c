@@ -1,7 +1,8 @@
 /*
  * tests/fuzz/fuzz_note.c - notes in Markdown. Byte 0 of the input says how long a part may be, the
- * rest is the note. What is read must be a text whose entities lie within it, and its parts must
- * follow each other without overlapping.
+ * rest is the note. What is read must be a text whose entities lie within it and within each other,
+ * with addresses that are views of the source, and its parts must follow each other without
+ * overlapping.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -57,6 +58,22 @@ static void check_note(const gap_note_t *note)
         GAP_ASSERT(e->offset >= behind);
         GAP_ASSERT(e->offset + e->length <= note->units);
         behind = e->offset;
+        /* Each lies within those before it, or behind them; quotes within nothing. */
+        for (uint32_t j = 0; j < i; j++) {
+            uint32_t end = note->entities[j].offset + note->entities[j].length;
+            GAP_ASSERT(end <= e->offset || e->offset + e->length <= end);
+            GAP_ASSERT(end <= e->offset || e->style != GAP_STYLE_QUOTE);
+        }
+    }
+}
+
+static void check_values(const gap_note_t *note, gap_bytes_t source)
+{
+    for (uint32_t i = 0; i < note->entity_count; i++) {
+        gap_bytes_t value = note->entities[i].value;
+        if (value.len == 0) continue;
+        GAP_ASSERT(value.data >= source.data);
+        GAP_ASSERT(value.data + value.len <= source.data + source.len);
     }
 }
 
@@ -84,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GAP_ASSERT(r == 0 || r == GAP_E_ARGUMENT || r == GAP_E_LIMIT);
     if (r == 0) {
         check_note(&note);
+        check_values(&note, source);
         show_titles(&note);
         check_note(&note);
         check_parts(&note, 2U + data[0]);

@@ -31,7 +31,7 @@ static int read_note(const char *source)
 /* "b0+5 l6+3=https://x/": entities in one line. */
 static const char *entities(void)
 {
-    static const char letters[] = "biuspcPln";
+    static const char letters[] = "biuspcPlnq";
     static char text[512];
     size_t len = 0;
 
@@ -125,6 +125,37 @@ static const struct {
     {"front matter", "---\nchat: news\nkey: \"a b\"\ntags:\n  - x\n# c\n\ndate: 1\n---\n\n*t*", "t",
      "i0+1"},
     {"a rule later is none", "a\n---\nb", "a\n---\nb", ""},
+    {"a quote", "> one\n> two", "one\ntwo", "q0+7"},
+    {"a quote between paragraphs", "a\n\n> b\n\nc", "a\n\nb\n\nc", "q3+1"},
+    {"a quote right below", "a\n> b", "a\nb", "q2+1"},
+    {"markers of quotes", ">a\n > b\n  >  c\n   >\td", "a\nb\n c\nd", "q0+8"},
+    {"no markers of quotes", "    > a\n\n\t> b\n\n\\> c\n\nd > e\n\n- > f",
+     "> a\n\n> b\n\n> c\n\nd > e\n\n\xe2\x80\xa2 > f", ""},
+    {"marks in a quote", "> **a\n> b** `c` [d](http://x/)", "a\nb c d",
+     "q0+7 b0+3 c4+1 l6+1=http://x/"},
+    {"a quote beyond the basic plane", SMILE "\n> " SMILE "**" SMILE "**\n\n*x*",
+     SMILE "\n" SMILE SMILE "\n\nx", "q3+4 b5+2 i9+1"},
+    {"quotes in a quote", "> a\n>> b\n> > > c\n\n>> d", "a\nb\nc\n\nd", "q0+5 q7+1"},
+    {"a paragraph of a quote goes on", "> a\nb\n*c*\n    > d", "a\nb\nc\n    > d", "q0+13 i4+1"},
+    {"an empty line ends a quote", "> a\n\nb", "a\n\nb", "q0+1"},
+    {"an empty line between quotes", "> a\n\n> b", "a\n\nb", "q0+1 q3+1"},
+    {"paragraphs in a quote", "> a\n>\n> b\n>\nc", "a\n\nb\n\nc", "q0+4"},
+    {"empty lines in front of a quote's text", "a\n>\n> b", "a\n\nb", "q3+1"},
+    {"a quote of nothing", "a\n>\n> \nb\n\n>", "a\n\nb", ""},
+    {"marks that a quote's end cuts", "> **a\n\nb**\n> c**", "**a\n\nb**\nc**", "q0+3 q9+3"},
+    {"a heading in a quote", "> # a\nb\n> # c\n> d", "a\nb\nc\nd", "q0+1 b0+1 q4+3 b4+1"},
+    {"a heading ends a quote", "> a\n# b", "a\nb", "q0+1 b2+1"},
+    {"an item ends a quote", "> a\n- b", "a\n\xe2\x80\xa2 b", "q0+1"},
+    {"code ends a quote", "> a\n~~~\n> b\n~~~", "a\n> b", "q0+1 P2+3"},
+    {"items in a quote", "> - a\n>   - b\nlazy\n- c",
+     "\xe2\x80\xa2 a\n  \xe2\x80\xa2 b\nlazy\n\xe2\x80\xa2 c", "q0+14"},
+    {"a quote in an item", "- a\n  > b\n\n  - c\n\n> d\n\n  - e",
+     "\xe2\x80\xa2 a\nb\n\n  \xe2\x80\xa2 c\n\nd\n\n\xe2\x80\xa2 e", "q4+1 q14+1"},
+    {"code in a quote", "> ```c\n> int *x;\n> > y\n>\n>   z\n> ```\n> b\nc",
+     "int *x;\n> y\n\n  z\nb\nc", "q0+20 P0+16=c"},
+    {"code in a quote in a quote", ">> ~~~\n>> > a\n> > b\n>> ~~~\nc", "> a\nb\nc", "q0+5 P0+5"},
+    {"empty code in a quote", "> ~~~\n> ~~~\n\na", "a", ""},
+    {"ends of a quote's lines of other systems", "> a\r\n> b\r\n\r\nc", "a\nb\n\nc", "q0+3"},
 };
 
 START_TEST(notes_are_read)
@@ -137,6 +168,29 @@ START_TEST(notes_are_read)
                   "%s: '%.*s'", cases[_i].why, (int)text.len, (const char *)text.data);
     ck_assert_msg(strcmp(entities(), cases[_i].entities) == 0, "%s: %s", cases[_i].why, entities());
     gap_note_fini(&note);
+    gap_note_fini(&note);
+}
+END_TEST
+
+/* Whoever has an address can tell its line: it is a view of the source, in quotes as well. */
+START_TEST(values_are_views_of_the_source)
+{
+    static const char source[] = "[a](a.md)\r\n\n> [b](b.md) [c](c.md)\r\n> > [](d.md)\n"
+                                 "[[e](e.md) f](f.md)\n> ~~~ g.md\n> x\n>  ~~~\n\n> [h](h.md)";
+    static const char *const values[] = {"a.md", "b.md", "c.md", "d.md",
+                                         "f.md", "e.md", "g.md", "h.md"};
+    uint32_t seen = 0;
+
+    ck_assert_int_eq(read_note(source), 0);
+    for (uint32_t i = 0; i < note.entity_count; i++) {
+        const gap_note_entity_t *e = &note.entities[i];
+        if (e->value.len == 0) continue;
+        ck_assert_uint_lt(seen, GAP_ARRAY_LEN(values));
+        const char *wanted = strstr(source, values[seen++]);
+        ck_assert_msg((const char *)e->value.data == wanted && e->value.len == 4, "%s",
+                      values[seen - 1]);
+    }
+    ck_assert_uint_eq(seen, GAP_ARRAY_LEN(values));
     gap_note_fini(&note);
 }
 END_TEST
@@ -179,6 +233,8 @@ static const struct {
     {"---\nkey: # later\n---\n", "line 2: key is empty"},
     {"---\nkey: a\nkey: b\n---\n", "line 3: key stands there twice"},
     {"a\n\n```c\nint x;\n", "line 3: this code is never ended"},
+    {"a\n\n> b\n> ```\n> c\n\nd", "line 4: this code is never ended"},
+    {"> a\n\n> b\nc\n\n~~~", "line 6: this code is never ended"},
     {"a\nb\xff\n", "line 2: this is no UTF-8"},
     {"\xed\xa0\x80", "line 1: this is no UTF-8"},
     {"\xf0\x9f", "line 1: this is no UTF-8"},
@@ -275,6 +331,34 @@ START_TEST(entities_are_cut_with_their_part)
 }
 END_TEST
 
+/* A quote goes on in the next part, and ends with the part that it ends in. */
+START_TEST(quotes_are_cut_with_their_part)
+{
+    static const struct {
+        uint32_t limit;
+        uint32_t from[3]; /* of the quote in each part */
+        uint32_t length[3];
+    } wanted[] = {{10, {2, 0, 0}, {6, 8, 0}}, {13, {2, 0, 0}, {6, 8, 0}}, {40, {2}, {15}}};
+    gap_part_t part = {0};
+    gap_note_entity_t e;
+
+    ck_assert_int_eq(read_note("x\n> " SMILE "a bb\n> cccc ddd\n\neee"), 0);
+    ck_assert_str_eq(entities(), "q2+15");
+    for (uint32_t i = 0; gap_note_part(&note, wanted[_i].limit, &part); i++) {
+        uint32_t it = 0;
+        ck_assert_uint_lt(i, 3);
+        if (wanted[_i].length[i] > 0) {
+            ck_assert(gap_part_entity(&note, &part, &it, &e));
+            ck_assert(e.style == GAP_STYLE_QUOTE);
+            ck_assert_uint_eq(e.offset, wanted[_i].from[i]);
+            ck_assert_uint_eq(e.length, wanted[_i].length[i]);
+        }
+        ck_assert(!gap_part_entity(&note, &part, &it, &e));
+    }
+    gap_note_fini(&note);
+}
+END_TEST
+
 /* A server passes over what is more than a hundred. */
 START_TEST(parts_have_a_hundred_entities)
 {
@@ -344,6 +428,13 @@ static void check_note(uint32_t limit)
     for (uint32_t i = 0; i < note.entity_count; i++) {
         check_entity(&note.entities[i], text, note.units);
         if (i > 0) ck_assert_uint_ge(note.entities[i].offset, note.entities[i - 1].offset);
+        /* Each lies within those before it, or behind them; quotes within nothing. */
+        for (uint32_t j = 0; j < i; j++) {
+            const gap_note_entity_t *inner = &note.entities[i];
+            uint32_t end = note.entities[j].offset + note.entities[j].length;
+            ck_assert(end <= inner->offset || inner->offset + inner->length <= end);
+            ck_assert(end <= inner->offset || inner->style != GAP_STYLE_QUOTE);
+        }
     }
     while (gap_note_part(&note, limit, &part)) {
         uint32_t it = 0;
@@ -364,10 +455,10 @@ static void check_note(uint32_t limit)
 START_TEST(any_mixture_is_read)
 {
     static const char *const bits[] = {
-        "*",   "**",       "_",  "__",   "~~",           "||",   "`",    "```",       "[",
-        "]",   "](",       ")",  "(",    "\\",           "\n",   "\n\n", " ",         "a",
-        "<bc", SMILE,      "# ", "- ",   "\r\n",         "---",  "x.md", "http://x/", ">",
-        "\"",  "\xcc\x81", "\t", "\x01", "\xe3\x80\x82", "key:", "chat:"};
+        "*",   "**",       "_",  "__",   "~~",           "||",   "`",     "```",       "[",
+        "]",   "](",       ")",  "(",    "\\",           "\n",   "\n\n",  " ",         "a",
+        "<bc", SMILE,      "# ", "- ",   "\r\n",         "---",  "x.md",  "http://x/", ">",
+        "\"",  "\xcc\x81", "\t", "\x01", "\xe3\x80\x82", "key:", "chat:", "\n> ",      "\n>> "};
     gap_prng_t rng = {1000 + (uint64_t)_i};
     char source[512];
 
@@ -408,8 +499,9 @@ END_TEST
 /* A megabyte of what is slow for simple readers takes no time. */
 START_TEST(long_hostile_notes_end)
 {
-    static const char *const bits[] = {"*",   "**a",           "[",    "](",   "`",
-                                       "_a ", "[a](http://x/", "``a`", "~~~\n"};
+    static const char *const bits[] = {
+        "*",    "**a",   "[", "](",   "`",   "_a ",       "[a](http://x/",
+        "``a`", "~~~\n", ">", ">a\n", ">\n", "> > a\n\n", "> [a](http://x/)"};
     static char source[GAP_NOTE_BYTES_MAX];
     const char *bit = bits[_i];
     size_t len = 0;
@@ -426,7 +518,7 @@ START_TEST(every_allocation_may_fail)
 {
     static const char source[] =
         "# h\n**a** *b* [c](http://x/) `d` ~~e~~ ||f|| __g__ *a* *b* *c* *d* "
-        "*e* *f* *g* *h* *i* *j* *k* *l* *m*\n```c\ncode\n```\n- item";
+        "*e* *f* *g* *h* *i* *j* *k* *l* *m*\n```c\ncode\n```\n- item\n> quote";
     struct fault_alloc f;
     long n = 0;
 
@@ -460,6 +552,7 @@ static const struct {
     {"right behind another", "**x**[](b.md)*y*", "t", "xty", "b0+1 n1+1=b.md i2+1", ""},
     {"behind what counts twice", SMILE "[](b.md)", "t", SMILE "t", "n2+1=b.md", ""},
     {"before the heading", "[](b.md)\n# h", "long", "long\nh", "n0+4=b.md b5+1", "h"},
+    {"in a quote", "> [](b.md)\n\n[](c.md)", "tt", "tt\n\ntt", "q0+2 n0+2=b.md n4+2=c.md", ""},
     {"in the heading", "# h [](b.md)\n*x*", "u", "h u\nx", "b0+3 n2+1=b.md i4+1", "h u"},
 };
 
@@ -493,16 +586,18 @@ static Suite *make_suite(void)
     tcase_set_timeout(tc, 20);
     tcase_add_loop_test(tc, notes_are_read, 0, GAP_ARRAY_LEN(cases));
     tcase_add_loop_test(tc, titles_are_found_and_shown, 0, GAP_ARRAY_LEN(titles));
+    tcase_add_test(tc, values_are_views_of_the_source);
     tcase_add_test(tc, front_matter_names_chat_and_key);
     tcase_add_test(tc, front_matter_may_have_comments);
     tcase_add_loop_test(tc, what_is_broken_is_told, 0, GAP_ARRAY_LEN(broken));
     tcase_add_test(tc, there_is_a_limit);
     tcase_add_loop_test(tc, long_notes_are_cut, 0, GAP_ARRAY_LEN(cuts));
     tcase_add_test(tc, entities_are_cut_with_their_part);
+    tcase_add_loop_test(tc, quotes_are_cut_with_their_part, 0, 3);
     tcase_add_test(tc, parts_have_a_hundred_entities);
     tcase_add_loop_test(tc, any_mixture_is_read, 0, 10);
     tcase_add_loop_test(tc, any_bytes_are_read, 0, 3);
-    tcase_add_loop_test(tc, long_hostile_notes_end, 0, 9);
+    tcase_add_loop_test(tc, long_hostile_notes_end, 0, 14);
     tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(s, tc);
     return s;
