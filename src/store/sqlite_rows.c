@@ -219,6 +219,25 @@ static int write_without_bad_calls(gap_sqlite_t *s, const gap_record_t *records,
     return rc;
 }
 
+static int write_or_roll_back(gap_sqlite_t *s, const gap_record_t *records, size_t count)
+{
+    int rc = write_without_bad_calls(s, records, count);
+
+    return rc == SQLITE_OK ? rc : roll_back(s, rc);
+}
+
+/* The log can't grow: once all of it is copied back it begins anew, in the room that it has.
+ * @return false: it can't be, as the database would have to grow, or somebody reads. */
+static bool empty_log(gap_sqlite_t *s)
+{
+    int pages = 0;
+    int copied = 0;
+
+    s->checkpoint =
+        sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    return s->checkpoint == SQLITE_OK && pages > 0 && copied == pages;
+}
+
 int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t count,
                       gap_storage_fault_t *fault)
 {
@@ -235,11 +254,10 @@ int gap_sqlite_commit(gap_storage_t *base, const gap_record_t *records, size_t c
     widen(s, count);
     /* Prepared before it is needed: there may be no memory left then. */
     int rc = gap_sqlite_statement(s, GAP_SQL_ROLLBACK, &rollback);
-    if (rc == SQLITE_OK) rc = write_without_bad_calls(s, records, count);
-    if (rc != SQLITE_OK)
-        rc = roll_back(s, rc);
-    else if (gap_sqlite_is_sync_failure(s->checkpoint))
-        rc = s->checkpoint;
+    if (rc == SQLITE_OK) rc = write_or_roll_back(s, records, count);
+    if (rc > 0 && (rc & 0xff) == SQLITE_FULL && empty_log(s))
+        rc = write_or_roll_back(s, records, count);
+    if (gap_sqlite_is_sync_failure(s->checkpoint)) rc = s->checkpoint;
     return gap_sqlite_result(s, rc, fault);
 }
 

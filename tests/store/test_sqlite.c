@@ -299,6 +299,42 @@ START_TEST(test_a_database_in_utf16)
 END_TEST
 
 /* A transaction of somebody else is waited for, then it is a failure that can be tried again. */
+/* Rows that are written again and again need no more room, but for a log that only grows. */
+START_TEST(test_a_full_disk_stops_no_log)
+{
+    gap_storage_t *s = opened();
+
+    for (int pts = 1; pts <= 20; pts++)
+        ck_assert_int_eq(commit_one(s, store_state(pts, 2, 3, 4)), 0);
+    sql("PRAGMA wal_checkpoint(FULL)", NULL); /* the database has all its pages */
+    for (int pts = 21; pts <= 30; pts++)
+        ck_assert_int_eq(commit_one(s, store_state(pts, 2, 3, 4)), 0);
+    shim_rearm(SHIM_QUOTA, 0, 0);
+    for (int pts = 31; pts <= 200; pts++)
+        ck_assert_int_eq(commit_one(s, store_state(pts, 2, 3, 4)), 0);
+    ck_assert_int_gt(shim_count(), 3);
+
+    /* While somebody reads the log can't begin anew: that is told, and passes. */
+    sqlite3 *db = NULL;
+    char ignored[64];
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(db, "BEGIN; SELECT pts FROM gapless_state", keep_column, ignored, NULL),
+        SQLITE_OK);
+    int r = 0;
+    int pts = 201;
+    while (r == 0 && pts < 400) r = commit_one(s, store_state(pts++, 2, 3, 4));
+    ck_assert_int_eq(r, GAP_E_STORAGE);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    ck_assert_int_eq(commit_one(s, store_state(500, 2, 3, 4)), 0);
+    shim_disarm();
+    end(s);
+    s = opened();
+    check_dump(s, "state 500 2 3 4");
+    end(s);
+}
+END_TEST
+
 START_TEST(test_locked)
 {
     gap_storage_fault_t fault = {0};
@@ -673,6 +709,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, test_paths);
     tcase_add_test(tc, test_the_users_database_stays_theirs);
     tcase_add_test(tc, test_a_database_in_utf16);
+    tcase_add_test(tc, test_a_full_disk_stops_no_log);
     tcase_add_test(tc, test_locked);
     tcase_add_test(tc, test_edited_rows);
     tcase_add_test(tc, test_damaged_pages);

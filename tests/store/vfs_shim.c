@@ -204,7 +204,13 @@ static int shim_read(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
 static int shim_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
 {
     sqlite3_file *real = real_of(f);
+    sqlite3_int64 size = 0;
 
+    if (armed.fault == SHIM_QUOTA && real->pMethods->xFileSize(real, &size) == SQLITE_OK &&
+        at + len > size) {
+        armed.count++;
+        return SQLITE_FULL;
+    }
     if (strikes(write_kind())) {
         int half = 0;
         if (armed.fault == SHIM_SHORT) half = len / 2;

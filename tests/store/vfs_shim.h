@@ -14,6 +14,7 @@
 enum shim_fault {
     SHIM_NONE,
     SHIM_FULL,  /* a write finds no room */
+    SHIM_QUOTA, /* no file may grow from here on, until it is disarmed */
     SHIM_SHORT, /* a write finds room for half of it */
     SHIM_EIO,   /* a write fails */
     SHIM_SYNC,  /* a sync fails, and what it should have written is not on the disk */
