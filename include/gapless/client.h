@@ -384,7 +384,8 @@ GAP_API GAP_NODISCARD int gap_update_random_id(const gap_update_t *update, uint3
  *                  a refusal of the server is told by GAP_CLIENT_ERROR.
  * @return 0; GAP_E_ARGUMENT the update has no message, or the text is empty or too long;
  *         GAP_E_STATE the run has timed out; GAP_E_NOT_FOUND the chat's access hash did not come
- * with the update and is not known: gap_client_find_peer may get it; otherwise as gap_client_call.
+ *         with the update and is not known: gap_client_find_peer may get it; otherwise as
+ *         gap_client_call.
  */
 GAP_API GAP_NODISCARD int gap_reply(gap_update_t *update, const char *text, gap_call_cb callback,
                                     void *data);

@@ -154,10 +154,10 @@ typedef struct gap_outbox_item {
  *         message, or its text is no UTF-8; GAP_E_LIMIT a text or list is too long; GAP_E_NOT_FOUND
  *         message_row or reply_to_row is not there, was cancelled or has made no message, or the
  *         library was built without SQLite; GAP_E_BUSY another connection writes: roll back and
- * begin again; GAP_E_NEWER a newer version of the library made the tables; GAP_E_FOREIGN somebody
- * else did; GAP_E_NOMEM; GAP_E_STORAGE; GAP_E_DAMAGED; GAP_E_LIBCRYPTO no random_id could be drawn;
- * as gap_tl_size() for media, markup and query. After a failure the transaction is as before the
- * call, if SQLite says so.
+ *         begin again; GAP_E_NEWER a newer version of the library made the tables; GAP_E_FOREIGN
+ *         somebody else did; GAP_E_NOMEM; GAP_E_STORAGE; GAP_E_DAMAGED; GAP_E_LIBCRYPTO no
+ *         random_id could be drawn; as gap_tl_size() for media, markup and query. After a failure
+ *         the transaction is as before the call, if SQLite says so.
  */
 GAP_API GAP_NODISCARD int gap_outbox_enqueue(struct sqlite3 *db, const gap_outbox_item_t *item,
                                              int64_t *row);
@@ -267,7 +267,7 @@ typedef struct gap_post {
  * sending and editing. Posts that link to it or show its title or text follow by themselves.
  * @param row  What will do it; 0 if nothing needs to be done; may be NULL.
  * @return 0; GAP_POST_UNCHANGED; GAP_E_ARGUMENT also: another chat than before; what render
- * returned, or GAP_E_STATE if that was 0 without gap_post_put; as gap_outbox_enqueue.
+ *         returned, or GAP_E_STATE if that was 0 without gap_post_put; as gap_outbox_enqueue.
  */
 GAP_API GAP_NODISCARD int gap_post_upsert(struct sqlite3 *db, const gap_post_t *post, int64_t *row);
 /** A post is to be no more: what was not sent is cancelled, what was is deleted, then it is
@@ -296,8 +296,8 @@ GAP_API GAP_NODISCARD int gap_post_list(struct sqlite3 *db, gap_post_status_cb e
 /** While rendering: the address of another post's message. It is rendered anew when there is one.
  * @param out Good until the renderer returns. @return 0; GAP_E_NOT_FOUND none yet, or never
  * (private chats have no addresses); GAP_E_ARGUMENT no key; GAP_E_LIMIT it shows more than 1024
- * others; as gap_outbox_list. Failures but these first two end the rendering,
- * whatever it returns. */
+ * others; as gap_outbox_list. Failures other than the first two end the rendering, whatever the
+ * renderer returns. */
 GAP_API GAP_NODISCARD int gap_post_link(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out);
 /** Another post's title, and anew when it changes. @return as gap_post_link. */
 GAP_API GAP_NODISCARD int gap_post_title(gap_post_renderer_t *r, gap_bytes_t key, gap_bytes_t *out);
