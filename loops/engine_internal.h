@@ -505,6 +505,9 @@ int32_t gap_mark_position(const struct gap_track *track);
 /** The same of the account's pts; 0: the server counts anew, and has not said from where. */
 int32_t gap_mark_pts(const gap_engine_t *e);
 bool gap_mark_is_unfinished(const struct gap_track *track);
+/** It stands where the server said, and updates of before that place may wait for their turn: the
+ * lowest of these is where it begins. 0: there are too many to look at. */
+int32_t gap_mark_beginning(const gap_engine_t *e, const struct gap_track *track);
 /** What may be stored of a channel, without its access hash. */
 gap_engine_channel_t gap_mark_channel(const gap_engine_t *e, const struct gap_track *track);
 
@@ -571,6 +574,9 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *no
 /** What a channel begins with is held until all that came at once is there: begin now. Calls
  * handlers. */
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track);
+/** An account that begins took the server's word for where the channel stands. What came from before
+ * that place while a question was on its way from there is in no answer: deliver it. */
+void gap_feed_begin(struct gap_feed *f);
 /** Stop: a difference is wanted. Nothing happens to one that is frozen. */
 void gap_feed_freeze(struct gap_feed *f);
 /** No question is on its way for the time being: go on with what comes. A hole that was asked for

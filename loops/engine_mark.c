@@ -186,9 +186,7 @@ int32_t gap_mark_date(const gap_engine_t *e)
 
 /* ---- handing over ---- */
 
-/* It stands where the server said, and updates of before that place may wait for their turn: the
- * lowest of these is where it begins. 0: there are too many to look at. */
-static int32_t beginning(const gap_engine_t *e, const struct gap_track *track)
+int32_t gap_mark_beginning(const gap_engine_t *e, const struct gap_track *track)
 {
     const struct gap_node *n;
     int32_t lowest = gap_mark_position(track);
@@ -213,7 +211,7 @@ gap_engine_channel_t gap_mark_channel(const gap_engine_t *e, const struct gap_tr
 
     return (gap_engine_channel_t){
         .id = track->channel_id,
-        .pts = hearsay ? beginning(e, track) : gap_mark_position(track),
+        .pts = hearsay ? gap_mark_beginning(e, track) : gap_mark_position(track),
         .unfinished = gap_mark_is_unfinished(track),
     };
 }

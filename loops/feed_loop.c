@@ -325,7 +325,8 @@ static void end_hearsay(struct gap_track *track, const struct gap_node *n)
     bool asks = track->feed != NULL && track->feed->updater->state != UPDATER_IDLE;
 
     if (n->update.pts <= 0 || (n->update.flags & GAP_ITEM_NO_COUNT) != 0) return;
-    if (position == 0) { /* it was lost meanwhile */
+    if (track->core.mode == GAP_MODE_FETCHING) return; /* see gap_feed_begin */
+    if (position == 0) {                               /* it was lost meanwhile */
         track->hearsay = false;
         return;
     }
@@ -511,6 +512,8 @@ static bool deliver_difference(struct gap_feed *f)
 static void run_replay(struct gap_feed *f)
 {
     gap_mark(f->engine, f->track);
+    gap_feed_begin(f);
+    if (f->engine->closing) return;
     if (!replay(f)) {
         gap_loop_signal(f->engine->rt, &f->loop);
         return;
@@ -552,8 +555,8 @@ void gap_feed_purge(struct gap_feed *f)
     hold_again(f, &later);
 }
 
-/* They count by the new numbers and are at or below the position: no difference brings them. */
-static void deliver_anew(struct gap_feed *f, struct gap_node_list *list)
+/* They are at or below the position, and no difference brings them. */
+static void deliver_in_place(struct gap_feed *f, struct gap_node_list *list)
 {
     int32_t from = 0;
     struct gap_node *n;
@@ -570,6 +573,19 @@ static void deliver_anew(struct gap_feed *f, struct gap_node_list *list)
         }
     }
     hold_again(f, list);
+}
+
+void gap_feed_begin(struct gap_feed *f)
+{
+    struct gap_node_list before = STAILQ_HEAD_INITIALIZER(before);
+    struct gap_node *n;
+
+    if (!f->track->hearsay) return;
+    while ((n = gap_held_first(&f->held)) != NULL && n->update.pts <= f->track->core.position) {
+        (void)take_held(f);
+        STAILQ_INSERT_TAIL(&before, n, next);
+    }
+    deliver_in_place(f, &before);
 }
 
 void gap_feed_flush(struct gap_feed *f, int32_t from)
@@ -607,7 +623,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
         }
     }
     f->former = false;
-    deliver_anew(f, &anew);
+    deliver_in_place(f, &anew); /* they count by the new numbers */
     hold_again(f, &later);
 }
 

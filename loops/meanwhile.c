@@ -49,13 +49,28 @@ void gap_feed_ordered(struct gap_feed *f)
     if (!may_go_on(f)) gap_feed_freeze(f);
 }
 
+/* An account that begins took the server's word for where the channel stands: it asks from the
+ * lowest of what has come, be it held or waiting for its turn. */
+static void begin_lower(struct gap_feed *f)
+{
+    gap_sequence_t *core = &f->track->core;
+    const struct gap_node *first = gap_held_first(&f->held);
+
+    if (!f->track->hearsay || core->position == 0) return;
+    int32_t lowest = f->track->queued > 0 ? gap_mark_beginning(f->engine, f->track) : 0;
+    if (lowest > 0 && lowest < core->position) core->position = lowest;
+    lowest = first == NULL ? 0 : first->update.pts - first->update.pts_count;
+    if (lowest > 0 && lowest < core->position) core->position = lowest;
+}
+
 void gap_feed_asked(struct gap_feed *f)
 {
     if (!f->updater->parts) forget(f);
+    if (!f->updater->under_way) begin_lower(f);
     f->track->behind = 0;
     f->dropped_to = f->dropped_from = 0;
-    if (f->held.count > 0) f->track->hearsay = false; /* it has begun with what is held */
     if (may_go_on(f)) {
+        if (f->held.count > 0) f->track->hearsay = false; /* it has begun with what is held */
         f->track->goes_on = true;
     } else {
         gap_feed_freeze(f);
@@ -70,7 +85,9 @@ void gap_feed_asked(struct gap_feed *f)
 
 void gap_feed_answered(struct gap_feed *f)
 {
+    if (!f->updater->under_way) gap_feed_settle(f->engine, f->track);
     gap_feed_freeze(f);
+    if (!f->updater->under_way) gap_feed_begin(f);
     f->moved = !f->updater->under_way && f->track->core.position != f->asked_at;
     if (f->updater->parts && f->applied != NULL) f->moved = true;
 }

@@ -645,6 +645,10 @@ void gap_updater_answered(struct gap_updater *u)
         gap_updater_for_each_feed(u, gap_feed_answered);
         u->under_way = true;
     }
+    if (e->closing) {
+        gap_packet_unref(a.packet);
+        return;
+    }
     if (a.status == GAP_E_RPC) {
         refused(u, &a.refusal);
     } else if (a.status == GAP_E_UNAUTHORIZED) {

@@ -55,6 +55,7 @@ static const struct {
     {28745, "what a large answer had brought was told again in slices, and handled again"},
     {12177, "a shutdown wrote what stood behind a transaction, which failed and came again later"},
     {43366, "a row of a channel that the engine did not know was handled, and was told again"},
+    {90062591, "a question went out from a channel's name past what waited for its turn"},
 };
 
 START_TEST(worlds_that_failed)
