@@ -168,12 +168,11 @@ struct gap_outbox {
     bool closing;
     bool store_closed;
     /* looking */
-    bool wanted;        /* look at once, whatever the version says */
-    bool wanted_all;    /* and over all chats, when the time has come */
-    bool walking;       /* a walk over all chats is under way: at walk_chat */
-    bool behind;        /* there was no room for a chat */
-    bool broken;        /* there are rows whose chat is no number */
-    bool walk_is_short; /* the last one was a single page */
+    bool wanted;     /* look at once, whatever the version says */
+    bool wanted_all; /* and over all chats, when the time has come */
+    bool walking;    /* a walk over all chats is under way: at walk_chat */
+    bool behind;     /* there was no room for a chat */
+    bool broken;     /* there are rows whose chat is no number */
     int64_t walk_chat;
     int64_t last_row; /* rows up to it have been seen */
     int64_t data;     /* version; 0: none seen yet */

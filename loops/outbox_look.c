@@ -6,10 +6,9 @@
  *
  * At the beginning, and when something has changed that no new row explains (people have seen to a
  * chat, taken a row back, changed a table by hand), all chats are walked over, page by page; after
- * other commits, our own included, as well: they change no version, and a handler's transaction may
- * have released a chat, or people one beside the new rows. That is done at most every
- * GAP_OUTBOX_STALE_US if it takes more than one page. While the schedule has no room the walk
- * stands still, and goes on where it was.
+ * other commits at most every GAP_OUTBOX_STALE_US, our own included: they change no version, and a
+ * handler's transaction may have released a chat. While the schedule has no room the walk stands
+ * still, and goes on where it was.
  *
  * Owns ob->look. Never: writes.
  */
@@ -94,7 +93,6 @@ static bool take_in(gap_outbox_t *ob, const struct gap_head *head, bool oldest)
 static void walk_on(gap_outbox_t *ob)
 {
     const struct outbox_look *look = &ob->look;
-    bool is_first = ob->walk_chat == INT64_MIN;
 
     for (size_t i = 0; i < look->count; i++) {
         if (!take_in(ob, &look->heads[i], true)) {
@@ -106,7 +104,6 @@ static void walk_on(gap_outbox_t *ob)
     }
     if (look->count == GAP_OUTBOX_LOOK_MAX && ob->walk_chat != GAP_OUTBOX_CHAT_BROKEN) return;
     ob->walking = false;
-    ob->walk_is_short = is_first;
     ob->walk_us = gap_rt_now_us(ob->rt) + GAP_OUTBOX_CHATS_US;
 }
 
@@ -174,7 +171,7 @@ static uint64_t walk_due_us(const gap_outbox_t *ob)
     if (ob->behind && !gap_schedule_room(&ob->schedule)) return GAP_ENV_NEVER;
     if (ob->walking) return ob->walk_us;
     if (!ob->wanted_all && !ob->stale && !ob->own) return GAP_ENV_NEVER;
-    return ob->walk_us + (ob->wanted_all || ob->walk_is_short ? 0 : GAP_OUTBOX_STALE_US);
+    return ob->walk_us + (ob->wanted_all ? 0 : GAP_OUTBOX_STALE_US);
 }
 
 uint64_t outbox_look_due_us(const gap_outbox_t *ob)

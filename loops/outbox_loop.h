@@ -35,7 +35,7 @@ typedef struct gap_outbox gap_outbox_t;
 /** Heads that one look brings. */
 #define GAP_OUTBOX_LOOK_MAX 256
 /** All chats are looked over, because of a change that no new row explains, at most so often; and
- * after other changes if they are more than one look brings. */
+ * after other changes. */
 #define GAP_OUTBOX_CHATS_US UINT64_C(1000000)
 #define GAP_OUTBOX_STALE_US UINT64_C(30000000)
 /** A turn that could not be stored is made again after this, doubling up to the second. */

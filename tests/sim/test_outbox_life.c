@@ -211,29 +211,6 @@ START_TEST(what_a_handler_releases_in_its_transaction_goes_on)
 }
 END_TEST
 
-START_TEST(what_is_released_with_rows_of_other_chats_goes_on_at_once)
-{
-    const gap_outbox_item_t item = {.kind = GAP_OUTBOX_SEND,
-                                    .chat = outbox_world_chat(1),
-                                    .content = {.text = gap_str("beside")}};
-    int64_t beside;
-
-    outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
-    int64_t row = outbox_world_send(&o, outbox_world_chat(0), "one");
-    reach(row, GAP_OUTBOX_PARKED, SECOND);
-    outbox_world_refuse(&o, 0, 0, NULL);
-    run(60 * SECOND);
-    reach(outbox_world_send(&o, outbox_world_chat(1), "before"), GAP_OUTBOX_SENT, SECOND);
-    run(2 * SECOND);
-    outbox_world_sql(&o, "BEGIN IMMEDIATE");
-    ck_assert_int_eq(gap_outbox_release(o.db, outbox_world_chat(0)), 0);
-    ck_assert_int_eq(gap_outbox_enqueue(o.db, &item, &beside), 0);
-    outbox_world_sql(&o, "COMMIT");
-    reach(beside, GAP_OUTBOX_SENT, SECOND);
-    reach(row, GAP_OUTBOX_SENT, 3 * SECOND);
-}
-END_TEST
-
 START_TEST(constant_wakes_keep_nobody_from_what_people_released)
 {
     outbox_world_refuse(&o, GAP_TL_MESSAGES_SEND_MESSAGE, 403, "CHAT_WRITE_FORBIDDEN");
@@ -618,7 +595,6 @@ static Suite *make_suite(void)
     tcase_add_test(tc, it_is_woken_from_any_thread);
     tcase_add_test(tc, what_a_handler_writes_in_its_transaction_wakes_it);
     tcase_add_test(tc, what_a_handler_releases_in_its_transaction_goes_on);
-    tcase_add_test(tc, what_is_released_with_rows_of_other_chats_goes_on_at_once);
     tcase_add_test(tc, constant_wakes_keep_nobody_from_what_people_released);
     tcase_add_test(tc, rows_may_be_kept_for_ever);
     tcase_add_test(tc, an_outbox_with_nothing_to_do_writes_nothing);
