@@ -574,8 +574,8 @@ void gap_feed_take(gap_engine_t *e, struct gap_track *track, struct gap_node *no
 /** What a channel begins with is held until all that came at once is there: begin now. Calls
  * handlers. */
 void gap_feed_settle(gap_engine_t *e, struct gap_track *track);
-/** An account that begins took the server's word for where the channel stands. What came from before
- * that place while a question was on its way from there is in no answer: deliver it. */
+/** An account that begins took the server's word for where the channel stands. What came from
+ * before that place while a question was on its way from there is in no answer: deliver it. */
 void gap_feed_begin(struct gap_feed *f);
 /** Stop: a difference is wanted. Nothing happens to one that is frozen. */
 void gap_feed_freeze(struct gap_feed *f);
