@@ -584,6 +584,7 @@ void gap_feed_begin(struct gap_feed *f)
     while ((n = gap_held_first(&f->held)) != NULL && n->update.pts <= f->track->core.position) {
         (void)take_held(f);
         STAILQ_INSERT_TAIL(&before, n, next);
+        f->track->hearsay = false;
     }
     deliver_in_place(f, &before);
 }
@@ -599,6 +600,7 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
     struct gap_node *n;
 
     gap_mark(e, f->track);
+    f->track->hearsay = false;
     if (from == 0 || (position == from && !f->former)) return;
     if (position == from) to = 0;
     while (!e->closing && (n = gap_held_first(&f->held)) != NULL &&
@@ -646,6 +648,7 @@ void gap_feed_flush_for(struct gap_feed *f, int32_t from, int32_t lowest, int32_
     struct gap_node *n;
 
     gap_mark(f->engine, f->track);
+    f->track->hearsay = false;
     while (!f->engine->closing && f->held.count > 0) {
         n = take_held(f);
         int32_t id = message_id(n);

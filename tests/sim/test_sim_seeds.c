@@ -56,6 +56,7 @@ static const struct {
     {12177, "a shutdown wrote what stood behind a transaction, which failed and came again later"},
     {43366, "a row of a channel that the engine did not know was handled, and was told again"},
     {90062591, "a question went out from a channel's name past what waited for its turn"},
+    {91123027, "a channel whose place the server had told anew began once more, lower"},
 };
 
 START_TEST(worlds_that_failed)
