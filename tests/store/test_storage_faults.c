@@ -301,7 +301,9 @@ static void check_sync(struct run *run, bool power, long nth)
 static long every(enum shim_fault fault, bool power, bool normal, int batch, long stride)
 {
     static const char *const names[] = {
-        "none", "full", "short write", "write error", "sync", "kill", "power", "open", "read",
+        [SHIM_NONE] = "none",       [SHIM_FULL] = "full", [SHIM_SHORT] = "short write",
+        [SHIM_EIO] = "write error", [SHIM_SYNC] = "sync", [SHIM_KILL] = "kill",
+        [SHIM_POWER] = "power",     [SHIM_OPEN] = "open", [SHIM_READ] = "read",
     };
     char folder[256];
     char path[300];
