@@ -555,6 +555,23 @@ void gap_feed_purge(struct gap_feed *f)
     hold_again(f, &later);
 }
 
+/* Hand it out if it begins behind what is through. What a container holds comes from nowhere else,
+ * and each is held once. @return what is through now. */
+static int32_t flush_one(struct gap_feed *f, struct gap_node *n, int32_t from)
+{
+    int32_t to = n->update.pts;
+    bool fits = to - n->update.pts_count >= from && !gap_meanwhile_anticipated(f, n);
+
+    if (!fits && n->kind != NODE_CONTAINER) {
+        gap_tap_node(n, GAP_DECISION_COVERED, from);
+        drop_duplicate(n);
+        return from;
+    }
+    gap_tap_node(n, GAP_DECISION_FLUSHED, from);
+    deliver(n);
+    return to > from ? to : from;
+}
+
 /* They are at or below the position, and no difference brings them. */
 static void deliver_in_place(struct gap_feed *f, struct gap_node_list *list)
 {
@@ -563,14 +580,7 @@ static void deliver_in_place(struct gap_feed *f, struct gap_node_list *list)
 
     while (!f->engine->closing && (n = STAILQ_FIRST(list)) != NULL) {
         STAILQ_REMOVE_HEAD(list, next);
-        if (n->update.pts - n->update.pts_count >= from && !gap_meanwhile_anticipated(f, n)) {
-            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
-            if (n->update.pts > from) from = n->update.pts;
-            deliver(n);
-        } else {
-            gap_tap_node(n, GAP_DECISION_COVERED, from);
-            drop_duplicate(n);
-        }
+        from = flush_one(f, n, from);
     }
     hold_again(f, list);
 }
@@ -613,15 +623,8 @@ void gap_feed_flush(struct gap_feed *f, int32_t from)
             STAILQ_INSERT_TAIL(&anew, n, next);
         } else if (of_new_count || (!n->former && n->update.pts > to)) {
             STAILQ_INSERT_TAIL(&later, n, next);
-        } else if ((start >= from && !gap_meanwhile_anticipated(f, n)) ||
-                   n->kind == NODE_CONTAINER) {
-            /* What a container holds comes from nowhere else, and each is held once. */
-            gap_tap_node(n, GAP_DECISION_FLUSHED, from);
-            if (n->update.pts > from) from = n->update.pts;
-            deliver(n);
         } else {
-            gap_tap_node(n, GAP_DECISION_COVERED, from);
-            drop_duplicate(n);
+            from = flush_one(f, n, from);
         }
     }
     f->former = false;
